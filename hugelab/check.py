@@ -1,0 +1,65 @@
+"""Hold recorded answers against the model: the ``expect`` of each step of a file of scenarios."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .model.kernel import boot, record
+from .model.machines import Machine
+from .recording import Difference, Recording, compare_step
+from .scenario import Scenario
+
+
+@dataclass
+class CaseResult:
+    """How one case went: steps compared, steps not in the model yet, and the first difference."""
+
+    scenario: Scenario
+    recording: Recording
+    compared: int
+    waiting: int
+    difference: Difference | None
+
+    @property
+    def complete(self) -> bool:
+        """Every step was run."""
+        return self.waiting == 0
+
+
+def check_case(scenario: Scenario, machine: Machine | None = None) -> CaseResult:
+    """Run a case and compare each step with its ``expect``, then what is left after everybody has gone.
+
+    Raises ScenarioError for a case that cannot be run as written.
+    """
+    kernel = boot(scenario, machine)
+    initial = kernel.state.counters()[0]._asdict()
+    recording = record(kernel, scenario)
+    difference, compared = None, 0
+    if expected := scenario.extra.get("initial"):
+        difference = _counters(-1, "before the first step", initial, expected)
+    for step in recording.steps:
+        if step.outcome == "unsupported":
+            break
+        if step.op.expect is not None and difference is None:
+            compared += 1
+            expect = dict(step.op.expect)
+            difference = compare_step(step.index, step.to_json("1G" in expect), expect)
+    done = sum(step.outcome != "unsupported" for step in recording.steps)
+    waiting = len(scenario.steps) - done
+    if difference is None and not waiting:
+        ends = (("after_kill_all_processes", kernel.kill_all), ("after_unlink_and_umount", kernel.umount_all))
+        for key, end in ends:
+            if key in scenario.extra and difference is None:
+                end()
+                now = kernel.state.counters()[0]._asdict()
+                difference = _counters(len(scenario.steps), key, now, scenario.extra[key])
+        kernel.state.finish()
+    return CaseResult(scenario, recording, compared, waiting, difference)
+
+
+def _counters(step: int, what: str, ours: dict[str, int], theirs: dict[str, Any]) -> Difference | None:
+    theirs = {key: theirs[key] for key in ours if key in theirs}
+    if any(ours[key] != value for key, value in theirs.items()):
+        return Difference(step, what, ours, theirs)
+    return None

@@ -1,0 +1,104 @@
+"""What a program passes to a system call and gets back: flag names, sizes, results (uapi headers of x86)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ..scenario import Op, ScenarioError
+from ..units import parse_size
+from .errors import SystemCallError, Unsupported
+from .vma import VM_EXEC, VM_READ, VM_WRITE
+
+# uapi/linux/mman.h, asm-generic/mman.h; a scenario gives the names.
+MAP_TYPE = {"MAP_SHARED": 1, "MAP_PRIVATE": 2, "MAP_SHARED_VALIDATE": 3}
+MAP_FLAGS = {
+    *("MAP_FIXED", "MAP_FIXED_NOREPLACE", "MAP_ANONYMOUS", "MAP_HUGETLB", "MAP_NORESERVE", "MAP_POPULATE"),
+    *("MAP_NONBLOCK", "MAP_LOCKED", "MAP_GROWSDOWN", "MAP_SYNC", "MAP_STACK", "MAP_DENYWRITE", "MAP_EXECUTABLE"),
+}
+_HUGE = ("64KB", "512KB", "1MB", "2MB", "8MB", "16MB", "32MB", "256MB", "512MB", "1GB", "2GB", "16GB")
+MAP_HUGE_SIZES = {f"MAP_HUGE_{name}": parse_size(name) for name in _HUGE}
+PROT = {"PROT_NONE": 0, "PROT_READ": VM_READ, "PROT_WRITE": VM_WRITE, "PROT_EXEC": VM_EXEC}
+OPEN_FLAGS = {
+    *("O_RDONLY", "O_WRONLY", "O_RDWR", "O_CREAT", "O_EXCL", "O_TRUNC", "O_TMPFILE"),
+    *("O_CLOEXEC", "O_LARGEFILE", "O_NOFOLLOW"),
+}
+BUS_ADRERR, SEGV_MAPERR, SEGV_ACCERR = 2, 1, 2  # si_code
+
+
+class Mapping(NamedTuple):
+    """What a program knows of a mapping: address and length in bytes, and the page size."""
+
+    addr: int
+    length: int
+    size: int
+
+
+FAILED = Mapping(-1, 0, 0)  # MAP_FAILED
+
+
+class Fault(NamedTuple):
+    """An access that ended with a signal: its name, and what the handler could see."""
+
+    outcome: str
+    value: dict[str, Any]
+
+
+def map_flags(op: Op) -> tuple[set[str], str, int]:
+    """The flags of an mmap, its type (MAP_SHARED ...), and the protection as VM_ bits.
+
+    Raises SystemCallError EINVAL for a type the kernel does not have, Unsupported for a flag the model does not.
+    """
+    flags, prot = op.get("flags", ["MAP_SHARED"]), op.get("prot", ["PROT_READ", "PROT_WRITE"])
+    if not _texts(flags) or not _texts(prot):
+        raise ScenarioError("mmap: flags and prot are lists of names")
+    names = set(flags)
+    if unknown := names - MAP_FLAGS - MAP_TYPE.keys() - MAP_HUGE_SIZES.keys():
+        raise Unsupported(f"mmap flag {', '.join(sorted(unknown))} is not in the model")
+    if unknown := set(prot) - PROT.keys():
+        raise Unsupported(f"protection {', '.join(sorted(unknown))} is not in the model")
+    number = bits = 0
+    for name in names & MAP_TYPE.keys():
+        number |= MAP_TYPE[name]
+    for name in prot:
+        bits |= PROT[name]
+    kind = next((name for name, value in MAP_TYPE.items() if value == number), None)
+    if kind is None:
+        raise SystemCallError("EINVAL")
+    return names - MAP_TYPE.keys(), kind, bits
+
+
+def open_flags(op: Op) -> set[str]:
+    """The flags of an open. Raises Unsupported for one that the model does not know."""
+    flags = op.get("flags", ["O_CREAT", "O_RDWR"])
+    if not _texts(flags):
+        raise ScenarioError("open: flags is a list of names")
+    if unknown := set(flags) - OPEN_FLAGS:
+        raise Unsupported(f"open flag {', '.join(sorted(unknown))} is not in the model")
+    return set(flags)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str) and all(isinstance(v, str) for v in value)
+
+
+def octal(text: Any) -> int:
+    """A file mode: octal text such as "0755", or a number."""
+    try:
+        return text if isinstance(text, int) else int(text, 8)
+    except (TypeError, ValueError):
+        raise ScenarioError(f"open: mode is octal text such as 0755, not {text!r}") from None
+
+
+def page_size(op: Op, default: int) -> int:
+    """``hsize`` of an operation in bytes, or the default."""
+    try:
+        return parse_size(op.args["hsize"]) if "hsize" in op.args else default
+    except ValueError as error:
+        raise ScenarioError(f"{op.op}: hsize: {error}") from None
+
+
+def length_of(op: Op, size: int, pages: str = "pages", length: str = "bytes") -> int:
+    """A length or offset in bytes, given as bytes or as pages of ``hsize`` (default ``size``); 0 if not given."""
+    given: int = op.args[length] if length in op.args else op.get(pages, 0) * page_size(op, size)
+    return given

@@ -1,0 +1,118 @@
+"""Machines to run a scenario on: sizes, addresses, where struct pages lie, which frames a pool gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..runs import Run
+from ..units import BASE_PAGE_SIZE, GIB, MIB, format_size
+from .rules import V3_10, V6_18, Rules
+
+SIZE_2M = 2 * MIB
+SIZE_1G = GIB
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What of a machine decides a number in a log line or in an answer.
+
+    Addresses and sizes in bytes; ``memory`` is RAM in bytes; ``top`` is where the highest mapping ends.
+    """
+
+    name: str
+    title: str
+    rules: Rules
+    sizes: tuple[int, ...]  # huge page sizes, default first
+    word: int  # bits of an address
+    task_size: int  # the first address a program cannot have
+    top: int  # end of the topmost mapping: mm->mmap_base, after what the program itself mapped
+    struct_page: int  # bytes of one struct page
+    mem_map: int  # address of the struct page of pfn 0
+    memory: int
+    fault_flags: int  # FAULT_FLAG_ bits of a first user fault that reads; a write adds 1
+    pid: int = 2385
+    first_ino: int = 16079
+    frames: tuple[Run, ...] = ()  # of the default size, in the order the buddy allocator gives them; () = from 4 GiB up
+
+    @property
+    def version(self) -> str:
+        """The kernel version, as in ``"3.10"``."""
+        return self.rules.version
+
+    def capacity(self, size: int) -> int:
+        """How many pages of a size the pool can get at most."""
+        if self.frames:
+            return sum(run.count for run in self.frames)
+        return self.memory // size
+
+    def frame_run(self, size: int, taken: int, most: int) -> Run:
+        """The next frames that the buddy allocator gives: a run of 1 to ``most`` values, keys from 0.
+
+        ``taken`` frames of this size were given before. Raises IndexError when memory is exhausted.
+        """
+        if self.frames:
+            for run in self.frames:
+                if taken < run.count:
+                    return Run(0, min(most, run.count - taken), run.value + taken * run.step, run.step)
+                taken -= run.count
+            raise IndexError("no frame left")
+        if taken >= self.capacity(size):
+            raise IndexError("no frame left")
+        base = 4 * GIB if size == self.sizes[0] else 2 * self.memory  # gigantic pages: a range of their own
+        return Run(0, min(most, self.capacity(size) - taken), base // size + taken, 1)
+
+    def struct_page_of(self, pfn: int) -> int:
+        """The address of a page's struct page: what the log's ``page=`` shows."""
+        return self.mem_map + pfn * self.struct_page
+
+    def pfn_of(self, struct_page: int) -> int:
+        """The other way round."""
+        return (struct_page - self.mem_map) // self.struct_page
+
+    def with_slips(self) -> Machine:
+        """The same machine with the kernel's slips switched on."""
+        return replace(self, rules=self.rules.with_slips())
+
+
+def _buddy_order(first: int, low: int) -> tuple[Run, ...]:
+    """One odd 2 MB block, then 4 MB blocks from high to low, each split lower half first (GROUND_TRUTH 1)."""
+    return (Run(0, 1, first), *(Run(0, 2, block, 1) for block in range(first - 2, low - 1, -2)))
+
+
+# The five frames of the lesson are 992, 995, 994, 997, 996, top of the stack first, from a pool of ten: so ten
+# allocations ended with 996, 997, 994, 995, 992. The rest continues that rule; the lesson does not show it.
+LESSON = Machine(
+    name="lesson",
+    title="the lesson's machine: 32-bit x86 with PAE, 2 GB of RAM, Linux 3.10",
+    rules=V3_10,
+    sizes=(SIZE_2M,),
+    word=32,
+    task_size=0xC0000000,
+    top=0xB7400000,
+    struct_page=32,
+    mem_map=0xF6BFD000,
+    memory=2 * GIB,
+    fault_flags=0x28,
+    frames=_buddy_order(1002, 8),
+)
+
+X86_64 = Machine(
+    name="x86-64",
+    title="a 64-bit x86 server with 4 TB of RAM, Linux 6.18",
+    rules=V6_18,
+    sizes=(SIZE_2M, SIZE_1G),
+    word=64,
+    task_size=(1 << 47) - BASE_PAGE_SIZE,
+    top=0x7FFFF7A00000,
+    struct_page=64,
+    mem_map=0xFFFFEA0000000000,
+    memory=4 << 40,
+    fault_flags=0x1254,
+)
+
+MACHINES = {machine.name: machine for machine in (LESSON, X86_64)}
+
+
+def describe(machine: Machine) -> str:
+    """One line for people."""
+    return f"{machine.name}: {machine.title} ({', '.join(map(format_size, machine.sizes))} huge pages)"

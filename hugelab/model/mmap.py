@@ -1,0 +1,189 @@
+"""The system calls mmap and munmap: the checks of ksys_mmap_pgoff, do_mmap, mmap_region, in the kernel's order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..scenario import Op
+from ..structs import hstate, inode, mm_struct, vm_area_struct
+from . import fault
+from .abi import FAILED, MAP_HUGE_SIZES, Mapping, length_of, map_flags
+from .errors import SystemCallError, Unsupported
+from .files import descriptor
+from .hugetlbfs import hugetlbfs_get_inode, iput
+from .vma import (
+    MMAP_MIN_ADDR,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYSHARE,
+    VM_MAYWRITE,
+    VM_NORESERVE,
+    VM_SHARED,
+    VM_WRITE,
+    do_munmap,
+    huge_align,
+    hugetlb_reserve_pages,
+    hugetlbfs_file_mmap,
+    overlapping,
+    page_align,
+    unmapped_area,
+)
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
+
+
+def sys_mmap(k: Kernel, mm: mm_struct, op: Op) -> dict[str, Any] | None:
+    """mmap(2): the checks of ksys_mmap_pgoff, do_mmap, mmap_region and hugetlbfs_file_mmap, in that order."""
+    k.maps.setdefault((mm.proc, op.args["map"]), FAILED)
+    flags, kind, prot = map_flags(op)
+    anonymous = "MAP_ANONYMOUS" in flags
+    if anonymous and "MAP_HUGETLB" not in flags:
+        raise Unsupported("anonymous memory of small pages")
+    opened = None if anonymous else descriptor(mm, op.get("fd") or "")
+    node = opened.f_inode if opened else None
+    h = node.h if node else hstate_sizelog(k, flags)
+    if h is None:
+        if "MAP_HUGETLB" in flags:
+            raise SystemCallError("EINVAL")  # an ordinary file, or a page size this machine does not have
+        raise Unsupported("mappings of ordinary files")
+    length, offset = length_of(op, h.size), length_of(op, h.size, "offset_pages", "offset_bytes")
+    word = 1 << k.machine.word
+    length, offset = length % word, offset % (1 << 64)
+    if offset % 4096:
+        raise SystemCallError("EINVAL")
+    if length == 0:
+        raise SystemCallError("EINVAL")
+    length = huge_align(h, length)
+    if length > k.machine.task_size:
+        raise SystemCallError("ENOMEM")
+    start = get_unmapped_area(k, mm, op, flags, h, length)
+    end = start + length
+    if kind == "MAP_SHARED_VALIDATE":
+        if not k.rules.shared_validate:
+            raise SystemCallError("EINVAL")
+        if "MAP_SYNC" in flags:
+            raise SystemCallError("ENOTSUP")
+    if opened:
+        shared_write = kind != "MAP_PRIVATE" and prot & VM_WRITE
+        if (shared_write and not opened.writable) or not opened.readable:
+            raise SystemCallError("EACCES")
+    if "MAP_GROWSDOWN" in flags:
+        raise SystemCallError("EINVAL")
+    vm_flags = prot | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
+    if kind != "MAP_PRIVATE":
+        vm_flags |= VM_SHARED | VM_MAYSHARE
+        if opened and not opened.writable:
+            vm_flags &= ~(VM_MAYWRITE | VM_SHARED)
+    if "MAP_NORESERVE" in flags:
+        vm_flags |= VM_NORESERVE
+    late = "EINVAL" if offset % h.size or offset + length >= 1 << 63 else None
+    pgoff = offset // h.size
+    replaces = bool(overlapping(mm, start, end))
+    hole = k.rules.slip("failed_map_fixed_leaves_a_hole")
+    if late and not (replaces and hole):
+        raise SystemCallError(late)
+    mark = len(k.state.rows)
+    if replaces:
+        do_munmap(k, mm, start, end)
+        k.state.row(mm.proc, 1, h.size)
+    if late:
+        raise SystemCallError(late)
+    k.state.point("do_mmap_pgoff")
+    if node is None:
+        node = hugetlb_file_setup(k, h, length)
+    vma = new_vma(k, mm, op, h, node, start, end, pgoff, vm_flags)
+    extends = opened is None or opened.writable or k.rules.slip("private_map_of_readonly_fd_extends_file")
+    try:
+        hugetlbfs_file_mmap(k, vma, extends)
+    except SystemCallError:
+        if replaces and not hole:
+            k.state.rollback(mark)
+            k.state.row(mm.proc, 1, h.size)
+        else:
+            k.state.leave(vma)
+            node.refs -= 1
+            iput(k, mm.proc, node)
+        raise
+    k.maps[mm.proc, op.args["map"]] = Mapping(start, length, h.size)
+    if flags & {"MAP_POPULATE", "MAP_LOCKED"} and not ("MAP_NONBLOCK" in flags and "MAP_LOCKED" not in flags):
+        populate(k, vma)
+    return {"aligned": start % h.size == 0} if op.get("want_align") else None
+
+
+def hstate_sizelog(k: Kernel, flags: set[str]) -> hstate | None:
+    """The pool that an anonymous mapping asks for with MAP_HUGE_...; the default one without."""
+    asked = [MAP_HUGE_SIZES[flag] for flag in flags if flag in MAP_HUGE_SIZES]
+    try:
+        return k.size_to_hstate(asked[0] if asked else k.machine.sizes[0])
+    except KeyError:
+        return None
+
+
+def get_unmapped_area(k: Kernel, mm: mm_struct, op: Op, flags: set[str], h: hstate, length: int) -> int:
+    """Where the mapping goes: MAP_FIXED exactly there, else the hint if it fits, else top down."""
+    hint: int | None = None
+    if at := op.get("at"):
+        base = k.mapping(mm, at.get("map", ""))
+        hint = base.addr + at.get("page", 0) * (base.size or h.size) + at.get("bytes", 0)
+    fixed = flags & {"MAP_FIXED", "MAP_FIXED_NOREPLACE"}
+    if fixed and hint is None:
+        hint = 0
+    if fixed and hint is not None:
+        if hint % h.size or hint < 0:
+            raise SystemCallError("EINVAL")
+        if hint + length > k.machine.task_size:
+            raise SystemCallError("ENOMEM")
+        if hint < MMAP_MIN_ADDR:
+            raise SystemCallError("EPERM")
+        if "MAP_FIXED_NOREPLACE" in flags and overlapping(mm, hint, hint + length):
+            raise SystemCallError("EEXIST")
+        return hint
+    if hint:
+        hint = huge_align(h, hint)
+        fits = MMAP_MIN_ADDR <= hint <= k.machine.task_size - length
+        if fits and not overlapping(mm, hint, hint + length):
+            return hint
+    return unmapped_area(k, mm, length, h.size)
+
+
+def hugetlb_file_setup(k: Kernel, h: hstate, length: int) -> inode:
+    """The nameless file behind an anonymous mapping, on the kernel's internal mount."""
+    node = hugetlbfs_get_inode(k, None, h, "anon_hugepage", 0o777)
+    node.i_nlink, node.i_size = 0, length
+    hugetlb_reserve_pages(k, node, 0, length // h.size, None)
+    return node
+
+
+def new_vma(
+    k: Kernel, mm: mm_struct, op: Op, h: hstate, node: inode, start: int, end: int, pgoff: int, vm_flags: int
+) -> vm_area_struct:
+    node.refs += 1
+    fields = {"mm": mm, "vm_start": start, "vm_end": end, "vm_pgoff": pgoff, "vm_flags": vm_flags}
+    number = k.number("vma")
+    return k.state.enter(vm_area_struct(k.state, number, inode=node, h=h, resv_map=None, name=op.args["map"], **fields))
+
+
+def populate(k: Kernel, vma: vm_area_struct) -> None:
+    """MAP_POPULATE: fault in what is possible; a shortage is silent."""
+    write = vma.vm_flags & (VM_WRITE | VM_SHARED) == VM_WRITE  # breaks COW at once
+    index, end = vma.vm_pgoff, vma.vm_pgoff + vma.pages
+    while index < end:
+        done, signal = fault.access(k, vma, index, end, write)
+        index += done
+        if signal:
+            break
+
+
+def sys_munmap(k: Kernel, mm: mm_struct, op: Op) -> None:
+    """munmap(2): the default is the whole map. Lengths are only rounded to 4 KiB."""
+    whole = k.mapping(mm, op.args["map"])
+    if whole is FAILED:
+        raise SystemCallError("EINVAL")  # MAP_FAILED is no page address
+    offset = length_of(op, whole.size, "page", "off_bytes")
+    sized = "pages" in op.args or "bytes" in op.args
+    length = page_align(length_of(op, whole.size)) if sized else whole.length - offset
+    start = whole.addr + offset
+    if start % 4096 or length <= 0 or start + length > k.machine.task_size:
+        raise SystemCallError("EINVAL")
+    do_munmap(k, mm, start, start + length)

@@ -1,0 +1,73 @@
+"""Every decision that differs by kernel version, and the kernel's own slips: named, with its source.
+
+The design is the default. A slip is real behaviour of the recorded kernels that nobody meant; it is an option.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What one kernel version decides. ``slips`` names the slips that are switched on."""
+
+    version: str
+
+    zap_restores_reserve: bool
+    """A private page unmapped while its VMA lives gives its reservation back (since 6.10, __unmap_hugepage_range).
+    Without it the map entry stays "used"."""
+
+    unmap_clears_mayshare: bool
+    """VM_MAYSHARE is cleared while a VMA is torn down (__unmap_hugepage_range_final, 3.6 to 6.0)."""
+
+    pool_in_order: bool
+    """A grown pool hands its pages out in the order they were allocated (batched add, 6.7 and later); before,
+    the page allocated last comes first."""
+
+    shrink_spares_surplus: bool
+    """Shrinking counts only persistent free pages as free (set_max_huge_pages, 6.17)."""
+
+    min_size: bool
+    """hugetlbfs knows the mount option min_size= (4.1)."""
+
+    shared_validate: bool
+    """mmap knows MAP_SHARED_VALIDATE and so refuses MAP_SYNC (4.15)."""
+
+    slips: frozenset[str] = frozenset()
+
+    def with_slips(self) -> Rules:
+        """The same kernel with all its slips."""
+        return replace(self, slips=frozenset(SLIPS))
+
+    def slip(self, name: str) -> bool:
+        """Is this slip switched on? Raises KeyError for a name that is not in SLIPS."""
+        return bool(SLIPS[name]) and name in self.slips
+
+
+SLIPS = {
+    "failed_map_fixed_leaves_a_hole": "MAP_FIXED removes the old mapping first; when it then fails (EINVAL for the"
+    " offset, ENOMEM for the pages) the hole stays. scenarios.json: quirk_failed_map_fixed_leaves_a_hole,"
+    " map_fixed_enomem_over_mapping",
+    "private_map_of_readonly_fd_extends_file": "MAP_PRIVATE with PROT_WRITE on a descriptor opened O_RDONLY sets"
+    " i_size. scenarios.json: quirk_private_map_of_readonly_fd_extends_file",
+}
+
+V3_10 = Rules(
+    "3.10",
+    zap_restores_reserve=False,
+    unmap_clears_mayshare=True,
+    pool_in_order=False,
+    shrink_spares_surplus=False,
+    min_size=False,
+    shared_validate=False,
+)
+V6_18 = Rules(
+    "6.18",
+    zap_restores_reserve=True,
+    unmap_clears_mayshare=False,
+    pool_in_order=True,
+    shrink_spares_surplus=True,
+    min_size=True,
+    shared_validate=True,
+)

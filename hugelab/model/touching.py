@@ -1,0 +1,75 @@
+"""A program that touches its pages one by one, a million times, at the price of a few stretches.
+
+The first page of a stretch handles the whole stretch ahead; the pages after it only count. Whatever the program
+did not get to is taken back when it turns to something else, so the state and the log are those of single faults.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from ..scenario import ScenarioError
+from . import fault, memory
+from .abi import FAILED
+from .kernel import Kernel
+from .vma import areas
+
+
+class Touching:
+    """``with Touching(kernel, "A") as touch: touch(0); touch(1)``: each call is one access to one page.
+
+    A call returns ``"ok"``, or the signal the program gets. Inside the with block nothing else may use the kernel;
+    its state is exact after the block, or after :meth:`settle`.
+    """
+
+    __slots__ = ("_area", "_byte", "_kernel", "_limit", "_mm", "_next", "_write")
+
+    def __init__(self, kernel: Kernel, name: str, proc: str = "P", write: bool = True, byte: int = ord("H")):
+        self._kernel, self._mm = kernel, kernel.mm(proc)
+        self._area = kernel.mapping(self._mm, name)
+        if self._area is FAILED:
+            raise ScenarioError(f"mmap of {name!r} failed: there is nothing to touch")
+        self._write, self._byte = write, byte
+        self._next = self._limit = -1
+
+    def __enter__(self) -> Touching:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.settle()
+
+    def __call__(self, page: int) -> str:
+        """Touch one page (index in the mapping)."""
+        if page == self._next and page < self._limit:
+            self._next = page + 1
+            return "ok"
+        return self._turn(page)
+
+    def settle(self) -> None:
+        """Take back what was done ahead."""
+        if self._next < self._limit:
+            state = self._kernel.state
+            state.shorten(state.rows[-1].n - (self._limit - self._next))
+        self._next = self._limit = -1
+
+    def _turn(self, page: int) -> str:
+        """The first page of a stretch."""
+        self.settle()
+        kernel, area = self._kernel, self._area
+        addr = area.addr + page * area.size
+        vma = next((vma for vma in areas(self._mm) if vma.vm_start <= addr < vma.vm_end), None)
+        if vma is None:
+            return "SIGSEGV"
+        index, rows = vma.index(addr), len(kernel.state.rows)
+        n, signal = fault.access(kernel, vma, index, vma.vm_pgoff + vma.pages, self._write)
+        if signal:
+            return signal
+        if len(kernel.state.rows) == rows:  # no fault: nothing to count ahead
+            n = 1
+        if self._write:
+            for run in vma.table.within(addr // vma.h.size, addr // vma.h.size + n):
+                memory.store(vma.h, run, 0, self._byte)
+        self._next, self._limit = page + 1, page + n
+        return "ok"

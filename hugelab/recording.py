@@ -1,0 +1,254 @@
+"""What a kernel did: counters, events and steps, with the whole state at any of them.
+
+A source (the model, a log) writes rows into a :class:`~hugelab.state.State`; a :class:`Recording` reads them. One
+row can stand for a million equal events; an :class:`Event` is made when it is looked at.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .scenario import Op, Scenario
+from .state import Counters, Row, State, _Set
+from .units import BASE_PAGE_SIZE, address, size_name
+
+if TYPE_CHECKING:
+    from .model.machines import Machine
+
+__all__ = ["Counters", "Difference", "Event", "Recording", "Step", "compare"]
+
+
+class Event(NamedTuple):
+    """One place that one process passed in the kernel.
+
+    ``name`` is the kernel function under its 3.10 name (``flow`` knows the later ones), ``moment`` which of its
+    lines, ``detail`` what else that line shows. ``addr`` bytes, ``page`` index in the file, ``pfn`` in 4 KiB pages;
+    None where there is none. ``counters`` are those of ``size`` (bytes) right after the event.
+    """
+
+    index: int  # type: ignore[assignment]  # hides tuple.index
+    step: int
+    row: int
+    unit: int
+    proc: str
+    name: str
+    moment: str
+    addr: int | None
+    page: int | None
+    pfn: int | None
+    size: int
+    counters: Counters
+    detail: dict[str, Any]
+
+    @property
+    def result(self) -> Any:
+        """What came out, where the event is an end: an errno or signal name, a number; else None."""
+        return self.detail.get("result")
+
+
+@dataclass
+class Step:
+    """One operation and its outcome.
+
+    ``outcome`` is ``"ok"``, an errno name, a signal name or ``"unsupported"`` (then ``note`` says why); ``counters``
+    are those after it, by size name (``"2M"``); ``first`` and ``last`` are its events.
+    """
+
+    index: int
+    op: Op
+    outcome: str
+    value: Any
+    counters: dict[str, Counters]
+    first: int
+    last: int
+    note: str = ""
+
+    def to_json(self, also_1g: bool = False) -> dict[str, Any]:
+        """The step with the keys of ``expect`` in scenarios.json."""
+        default = next(iter(self.counters.values()))
+        out: dict[str, Any] = {"outcome": self.outcome}
+        if self.value is not None:
+            out["value"] = self.value
+        out.update(default._asdict())
+        if also_1g and "1G" in self.counters:
+            out["1G"] = self.counters["1G"]._asdict()
+        return out
+
+
+class Difference(NamedTuple):
+    """The first place where two recordings differ: step (from 0), what, and the two values."""
+
+    step: int
+    what: str
+    ours: Any
+    theirs: Any
+
+    def __str__(self) -> str:
+        return f"step {self.step + 1}: {self.what} is {_show(self.ours)}, expected {_show(self.theirs)}"
+
+
+def _show(value: Any) -> str:
+    return "nothing" if value is None else str(value)
+
+
+@dataclass
+class Recording:
+    """What happened when a scenario ran: steps, events, and the state at each of them.
+
+    ``source`` says who ran it ("model", "log"). Looking at another event moves ``state``; take a second Recording
+    to hold two moments side by side.
+    """
+
+    scenario: Scenario
+    machine: Machine
+    state: State
+    source: str = "model"
+    steps: list[Step] = field(default_factory=list)
+    _ends: list[int] = field(default_factory=list)  # events up to and with each row
+    _deltas: dict[int, list[tuple[int, ...]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        total = 0
+        self._ends.clear()
+        for row in self.state.rows:
+            total += row.events
+            self._ends.append(total)
+
+    def __len__(self) -> int:
+        """The number of events."""
+        return self._ends[-1] if self._ends else 0
+
+    def __iter__(self) -> Iterator[Event]:
+        return (self.event(i) for i in range(len(self)))
+
+    @property
+    def rows(self) -> list[Row]:
+        """The runs of equal events: what the recording costs in memory."""
+        return self.state.rows
+
+    # -- events --------------------------------------------------------------------------------------
+    def place(self, index: int) -> tuple[int, int, int]:
+        """Row, unit and point of an event. Raises IndexError outside 0 .. len-1."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"event {index} of {len(self)}")
+        row = bisect_right(self._ends, index)
+        begin = self._ends[row - 1] if row else 0
+        return row, *divmod(index - begin, len(self.state.rows[row].points))
+
+    def event(self, index: int) -> Event:
+        """An event by number, from 0."""
+        number, unit, point = self.place(index)
+        row = self.state.rows[number]
+        name, moment, detail = row.points[point]
+        pfn = None
+        if row.frame is not None:
+            pfn = (row.frame + unit * row.frame_step) * (row.size // BASE_PAGE_SIZE)
+        return Event(
+            index,
+            self.step_of(index),
+            number,
+            unit,
+            row.proc,
+            name,
+            moment,
+            None if row.addr is None else row.addr + unit * row.size,
+            None if row.page is None else row.page + unit,
+            pfn,
+            row.size,
+            self._counters(number, unit, point, self._pool(row.size)),
+            detail,
+        )
+
+    def first_event(self, row: int) -> int:
+        """The number of a row's first event."""
+        return self._ends[row - 1] if row else 0
+
+    def step_of(self, index: int) -> int:
+        """The number of the step that an event belongs to; -1 for what came before the first."""
+        return bisect_right(self.steps, index, key=lambda step: step.first) - 1
+
+    # -- counters ------------------------------------------------------------------------------------
+    def _pool(self, size: int) -> int:
+        return self.machine.sizes.index(size) if size in self.machine.sizes else 0
+
+    def counters(self, index: int, size: int | None = None) -> Counters:
+        """The pool of a page size (bytes; the default size if None) right after an event."""
+        return self._counters(*self.place(index), self._pool(size or self.machine.sizes[0]))
+
+    def _counters(self, number: int, unit: int, point: int, pool: int) -> Counters:
+        row = self.state.rows[number]
+        changes = self._changes(number)
+        now = list(row.before[pool])
+        for at, which, counter, delta in changes:
+            if which == pool:
+                now[counter] += delta * (unit + (at <= point)) // row.n
+        return Counters(*now)
+
+    def _changes(self, number: int) -> list[tuple[int, ...]]:
+        """What a row does to the pools: (point, pool, counter, change over all units)."""
+        found = self._deltas.get(number)
+        if found is None:
+            names = ("nr_huge_pages", "free_huge_pages", "resv_huge_pages", "surplus_huge_pages")
+            pools = {id(h): i for i, h in enumerate(self.state.pools)}
+            found = self._deltas[number] = [
+                (at, pools[id(c.record)], names.index(c.name), c.new - c.old)
+                for at, c in self.state.rows[number].changes
+                if isinstance(c, _Set) and id(c.record) in pools and c.name in names
+            ]
+        return found
+
+    # -- time travel ---------------------------------------------------------------------------------
+    def seek(self, index: int) -> State:
+        """The whole state right after an event; -1 is before the first. Forwards or back, any distance."""
+        if index == -1:
+            self.state.goto(0, 0, 0)
+        else:
+            row, unit, point = self.place(index)
+            if point + 1 == len(self.state.rows[row].points):
+                unit, point = unit + 1, -1
+            if unit == self.state.rows[row].n:
+                row, unit = row + 1, 0
+            self.state.goto(row, unit, point + 1)
+        return self.state
+
+    # -- JSON ----------------------------------------------------------------------------------------
+    def to_json(self) -> dict[str, Any]:
+        """One case of ``hugelab run --json``: the name and the steps with the keys of ``expect``."""
+        also_1g = self.scenario.also_1g
+        return {"name": self.scenario.name, "steps": [step.to_json(also_1g) for step in self.steps]}
+
+
+def compare(ours: Recording, theirs: Recording) -> Difference | None:
+    """The first step at which two recordings differ in outcome, value or counters, or None."""
+    for index, (a, b) in enumerate(zip(ours.steps, theirs.steps, strict=False)):
+        found = compare_step(index, a.to_json(True), b.to_json(True))
+        if found:
+            return found
+    if len(ours.steps) != len(theirs.steps):
+        at = min(len(ours.steps), len(theirs.steps))
+        return Difference(at, "number of steps", len(ours.steps), len(theirs.steps))
+    return None
+
+
+def compare_step(index: int, ours: dict[str, Any], theirs: dict[str, Any]) -> Difference | None:
+    """The first key in which a step differs; keys are those of ``expect``, and one missing in both is equal."""
+    for key in ("outcome", "value", "total", "free", "rsvd", "surp", "1G"):
+        if ours.get(key) != theirs.get(key):
+            return Difference(index, key, ours.get(key), theirs.get(key))
+    return None
+
+
+def describe(event: Event) -> str:
+    """One line for people: where, and what it is about."""
+    about = []
+    if event.addr is not None:
+        about.append(f"addr {address(event.addr)}")
+    if event.page is not None:
+        about.append(f"page {event.page}")
+    if event.pfn is not None:
+        about.append(f"pfn {event.pfn}")
+    size = f" [{size_name(event.size)}]" if event.size else ""
+    return f"{event.name} {event.moment} {', '.join(about)}{size} {event.counters}".replace("  ", " ")

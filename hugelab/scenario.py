@@ -1,0 +1,284 @@
+"""What a program does: operations in the vocabulary of ``scenarios.json``, and named programs.
+
+A Scenario knows no kernel. Sources (the model, the running kernel) run it; ``expect`` carries what a source is known
+to have answered, so that a file of scenarios is also a test suite.
+
+Units: ``page, pages, count, offset_pages`` are huge pages of ``hsize`` (default 2M); ``bytes, off_bytes,
+offset_bytes`` are bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be run as written: one line that says where and why."""
+
+
+# The vocabulary: operation -> the fields it must have. "a|b" = one of them.
+VOCABULARY: dict[str, tuple[str, ...]] = {
+    "open": ("fd", "path"),
+    "close": ("fd",),
+    "memfd": ("fd",),
+    "seal": ("fd", "seals"),
+    "unlink": ("path",),
+    "link": ("path", "new"),
+    "rename": ("path", "new"),
+    "mkdir": ("path",),
+    "symlink": ("path", "target"),
+    "truncate": ("path", "pages|bytes"),
+    "ftruncate": ("fd", "pages|bytes"),
+    "mmap": ("map", "pages|bytes"),
+    "touch": ("map",),
+    "kread": ("map",),
+    "munmap": ("map",),
+    "mremap": ("map", "new_pages|new_bytes"),
+    "mprotect": ("map", "prot"),
+    "madvise": ("map", "advice"),
+    "mlock": ("map",),
+    "munlock": ("map",),
+    "msync": ("map",),
+    "mincore": ("map",),
+    "fallocate": ("fd",),
+    "fadvise": ("fd",),
+    "readahead": ("fd",),
+    "fsync": ("fd",),
+    "pread": ("fd",),
+    "pwrite": ("fd",),
+    "sendfile": ("fd",),
+    "lseek": ("fd",),
+    "fstat": ("fd",),
+    "stat": ("path",),
+    "fork": ("child",),
+    "exit": (),
+    "kill": (),
+    "set_nr": ("n",),
+    "set_overcommit": ("n",),
+    "set_nr_node": ("node", "n"),
+    "node_counters": ("node",),
+    "demote": ("n",),
+    "mount": ("mount",),
+    "umount": ("mount",),
+    "umount_lazy": ("mount",),
+    "remount": ("mount",),
+    "statfs": ("mount",),
+    "meminfo": (),
+    "shmget": ("shm",),
+    "shmat": ("shm", "map"),
+    "shmdt": ("map",),
+    "shmrm": ("shm",),
+    "cg_mount": ("version",),
+    "cg_mkdir": ("version", "cg"),
+    "cg_rmdir": ("version", "cg"),
+    "cg_set": ("version", "cg", "file", "value"),
+    "cg_get": ("version", "cg", "files"),
+    "cg_attach": ("version", "cg"),
+    "hugetlb_usage": (),
+    "smaps": ("map",),
+    "mbind": ("map", "policy"),
+    "setuid": ("uid",),
+    "setrlimit_memlock": ("bytes",),
+    "sync": (),
+}
+
+_INTEGERS = {
+    *("page", "pages", "count", "bytes", "off_bytes", "offset_pages", "offset_bytes"),
+    *("new_pages", "new_bytes", "n", "byte", "node", "uid"),
+}
+_NAMES = frozenset(("fd", "map", "path", "new", "target", "child", "mount", "shm", "proc", "hsize"))
+
+
+@dataclass(frozen=True)
+class Op:
+    """One step of a program: what it does, with which arguments, in which process.
+
+    ``args`` has the fields of the vocabulary; ``expect`` is what is known to come out, or None.
+    Raises ScenarioError for an unknown operation, a missing field or a value of the wrong type.
+    """
+
+    op: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    proc: str = "P"
+    expect: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.op not in VOCABULARY:
+            raise ScenarioError(f"there is no operation {self.op!r}; known: {', '.join(sorted(VOCABULARY))}")
+        for need in VOCABULARY[self.op]:
+            if not any(name in self.args for name in need.split("|")):
+                raise ScenarioError(f"{self.op} needs {' or '.join(need.split('|'))}")
+        for name, value in self.args.items():
+            if name in _INTEGERS and (not isinstance(value, int) or isinstance(value, bool)):
+                raise ScenarioError(f"{self.op}: {name} is a whole number, not {value!r}")
+            if name in _NAMES and not isinstance(value, str) and not (name == "fd" and value is None):
+                raise ScenarioError(f"{self.op}: {name} is a name in quotes, not {value!r}")
+        if self.args.get("count", 0) < 0:
+            raise ScenarioError(f"{self.op}: count is 0 or more, not {self.args['count']}")
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """An argument, or the default."""
+        return self.args.get(name, default)
+
+    def __str__(self) -> str:
+        shown = (f"{name}={_plain(value)}" for name, value in self.args.items())
+        who = "" if self.proc == "P" else f"[{self.proc}] "
+        return f"{who}{self.op} {' '.join(shown)}".rstrip()
+
+    def to_json(self) -> dict[str, Any]:
+        """The step as a JSON object of the vocabulary."""
+        out: dict[str, Any] = {"op": self.op, **self.args}
+        if self.proc != "P":
+            out["proc"] = self.proc
+        if self.expect is not None:
+            out["expect"] = dict(self.expect)
+        return out
+
+    @classmethod
+    def from_json(cls, step: Any) -> Op:
+        """The step in a JSON object. Raises ScenarioError."""
+        if not isinstance(step, dict) or not isinstance(step.get("op"), str):
+            raise ScenarioError(f"a step is an object with an op, not {_plain(step)}")
+        expect, proc = step.get("expect"), step.get("proc", "P")
+        if expect is not None and not isinstance(expect, dict):
+            raise ScenarioError(f"{step['op']}: expect is an object, not {_plain(expect)}")
+        if not isinstance(proc, str):
+            raise ScenarioError(f"{step['op']}: proc is a name in quotes, not {proc!r}")
+        args = {name: value for name, value in step.items() if name not in ("op", "proc", "expect")}
+        return cls(step["op"], args, proc, expect)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return "|".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A program and the pool it starts with.
+
+    ``nr`` and ``overcommit`` are pages of the default size; ``mounts`` maps the name of each hugetlbfs to its mount
+    options; ``extra`` keeps what a file says beside that (source, about, after_... counters).
+    The building methods return a longer Scenario and leave this one as it is.
+    """
+
+    name: str
+    nr: int = 10
+    overcommit: int = 0
+    mounts: Mapping[str, str] = field(default_factory=lambda: {"m": ""})
+    steps: tuple[Op, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in (("nr", self.nr), ("overcommit", self.overcommit)):
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ScenarioError(f"pool: {name} is a number of pages, 0 or more, not {value!r}")
+
+    @property
+    def kernel_quirk(self) -> bool:
+        """The recorded answers show a slip of the kernel, not its design."""
+        return bool(self.extra.get("kernel_quirk"))
+
+    @property
+    def also_1g(self) -> bool:
+        """The 1 GiB pool is watched too."""
+        return bool(self.extra.get("also_1G"))
+
+    # -- building ----------------------------------------------------------------------------------
+    def then(self, op: str, **args: Any) -> Scenario:
+        """One more step; ``proc=`` names the process, everything else is an argument of the operation."""
+        proc = args.pop("proc", "P")
+        return self._with((*self.steps, Op(op, args, proc)))
+
+    def _with(self, steps: Iterable[Op]) -> Scenario:
+        return Scenario(self.name, self.nr, self.overcommit, self.mounts, tuple(steps), self.extra)
+
+    def __getattr__(self, op: str) -> Any:
+        """``scenario.mmap(map="A", pages=5)`` is ``scenario.then("mmap", map="A", pages=5)``."""
+        if op not in VOCABULARY:
+            raise AttributeError(f"a Scenario has no {op!r}")
+        return lambda **args: self.then(op, **args)
+
+    # -- JSON --------------------------------------------------------------------------------------
+    def to_json(self) -> dict[str, Any]:
+        """The scenario as one case of a file."""
+        pool = {"nr": self.nr, "overcommit": self.overcommit}
+        steps = [op.to_json() for op in self.steps]
+        return {"name": self.name, **self.extra, "pool": pool, "mounts": dict(self.mounts), "steps": steps}
+
+    @classmethod
+    def from_json(cls, case: Any) -> Scenario:
+        """One case of a file. Raises ScenarioError that names the case and the step."""
+        if not isinstance(case, dict) or not isinstance(case.get("name"), str):
+            raise ScenarioError(f"a case is an object with a name, not {_plain(case)[:60]}")
+        name = case["name"]
+        pool, mounts, steps = case.get("pool", {}), case.get("mounts", {"m": ""}), case.get("steps")
+        if not isinstance(pool, dict) or not isinstance(mounts, dict):
+            raise ScenarioError(f"{name}: pool and mounts are objects")
+        if not isinstance(steps, list):
+            raise ScenarioError(f"{name}: steps is a list")
+        for mount, options in mounts.items():
+            if not isinstance(options, str):
+                raise ScenarioError(f"{name}: the options of mount {mount} are text, not {options!r}")
+        ops = []
+        for number, step in enumerate(steps, 1):
+            try:
+                ops.append(Op.from_json(step))
+            except ScenarioError as error:
+                raise ScenarioError(f"{name}, step {number}: {error}") from None
+        extra = {key: value for key, value in case.items() if key not in ("name", "pool", "mounts", "steps")}
+        try:
+            return cls(name, pool.get("nr", 0), pool.get("overcommit", 0), mounts, tuple(ops), extra)
+        except ScenarioError as error:
+            raise ScenarioError(f"{name}: {error}") from None
+
+
+def load(path: str | Path) -> list[Scenario]:
+    """The cases of a file in the format of ``scenarios.json`` (or one case alone).
+
+    Raises ScenarioError when it is not such a file, OSError when it cannot be read.
+    """
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ScenarioError(f"{path}: not JSON: {error}") from None
+    if isinstance(data, dict):
+        data = data.get("scenarios", [data])
+    if not isinstance(data, list):
+        raise ScenarioError(f"{path}: expected an object with scenarios, or one case")
+    try:
+        return [Scenario.from_json(case) for case in data]
+    except ScenarioError as error:
+        raise ScenarioError(f"{path}: {error}") from None
+
+
+# -- named programs ----------------------------------------------------------------------------------
+ANONYMOUS = ("MAP_ANONYMOUS", "MAP_HUGETLB")
+
+
+def lesson(
+    pages: int = 5, pool: int = 10, private: bool = False, touched: int | None = None, unlink: bool = True
+) -> Scenario:
+    """The lesson's program: open, mmap, one write to each page, munmap, close, and (not in its text) unlink.
+
+    ``touched`` pages of ``pages`` are written, all by default; ``private`` maps MAP_PRIVATE.
+    """
+    flags = ["MAP_PRIVATE" if private else "MAP_SHARED"]
+    scenario: Scenario = (
+        Scenario("lesson", nr=pool)
+        .open(fd="f", path="m/test_file", mode="0755")
+        .mmap(map="ptr", fd="f", pages=pages, flags=flags)
+        .touch(map="ptr", page=0, count=pages if touched is None else touched, mode="w", byte=ord("H"))
+        .munmap(map="ptr")
+        .close(fd="f")
+    )
+    return scenario.then("unlink", path="m/test_file") if unlink else scenario
+
+
+NAMED = {"lesson": lesson}

@@ -1,0 +1,280 @@
+"""The kernel's structs as records whose every change is journaled.
+
+A :class:`State` holds the records (hstate, inode, resv_map, vm_area_struct, mm_struct ...) that a source
+fills in, and a list of :class:`Row`: what happened, and what it changed. Because each change is kept with its
+inverse, the state can be taken to any event, forwards or back, and a system call that fails leaves no trace.
+
+One row stands for ``n`` equal events one after another (n page faults, n pages freed): it keeps the first one
+and how far each number moves from one to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeVar
+
+from .runs import Run, RunMap
+
+
+class Counters(NamedTuple):
+    """The pool of one page size, in pages, as sysfs shows it.
+
+    total: nr_hugepages (with surplus), free: free_hugepages, rsvd: resv_hugepages, surp: surplus_hugepages.
+    """
+
+    total: int
+    free: int
+    rsvd: int
+    surp: int
+
+    @property
+    def available(self) -> int:
+        """Pages that nobody holds and nobody was promised: free - rsvd."""
+        return self.free - self.rsvd
+
+    @property
+    def in_use(self) -> int:
+        """Pages taken out of the pool: total - free."""
+        return self.total - self.free
+
+    def __str__(self) -> str:
+        return f"{self.total}/{self.free}/{self.rsvd}/{self.surp}"
+
+
+class Record:
+    """A kernel struct. Plain attributes; setting one is journaled. ``key`` is its name in the state."""
+
+    key: str
+    _state: State
+    _made: int
+
+    def __init__(self, state: State, key: str, **attributes: Any):
+        state.made += 1
+        self.__dict__.update(_state=state, _made=state.made, key=key, **attributes)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        old = self.__dict__.get(name)
+        if old != value:
+            self.__dict__[name] = value
+            self._state.pending.append(_Set(self, name, old, value))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.key}>"
+
+
+class _Set:
+    """An attribute moved from old to new; a number of a row with n units moves by an n-th each unit."""
+
+    __slots__ = ("name", "new", "old", "record")
+
+    def __init__(self, record: Record, name: str, old: Any, new: Any):
+        self.record, self.name, self.old, self.new = record, name, old, new
+
+    def move(self, n: int, begin: int, end: int) -> None:
+        slots = self.record.__dict__
+        if type(self.old) is int and type(self.new) is int:
+            slots[self.name] += (self.new - self.old) * end // n - (self.new - self.old) * begin // n
+        elif begin == 0 or end == 0:
+            slots[self.name] = self.new if end else self.old
+
+    def shorten(self, n: int, units: int) -> None:
+        if type(self.old) is int and type(self.new) is int:
+            self.new = self.old + (self.new - self.old) * units // n
+
+
+class _Runs:
+    """A run was put into a map, or cut from it; each unit of the row did one n-th of the keys."""
+
+    __slots__ = ("backwards", "map", "put", "run")
+
+    def __init__(self, runs: RunMap, put: bool, run: Run, backwards: bool):
+        self.map, self.put, self.run, self.backwards = runs, put, run, backwards
+
+    def move(self, n: int, begin: int, end: int) -> None:
+        part = self._part(n, min(begin, end), max(begin, end))
+        if part.count > 0:
+            if self.put == (end > begin):
+                self.map.put_quietly(part)
+            else:
+                self.map.cut_quietly(part)
+
+    def _part(self, n: int, begin: int, end: int) -> Run:
+        """What the units [begin, end) of n did."""
+        run = self.run
+        low, high = run.count * begin // n, run.count * end // n
+        if self.backwards:
+            return run.clip(run.end - high, run.end - low)
+        return run.clip(run.start + low, run.start + high)
+
+    def shorten(self, n: int, units: int) -> None:
+        self.run = self._part(n, 0, units)
+
+
+class _Appear:
+    """A record entered the state, or left it."""
+
+    __slots__ = ("enters", "record")
+
+    def __init__(self, record: Record, enters: bool):
+        self.record, self.enters = record, enters
+
+    def move(self, n: int, begin: int, end: int) -> None:
+        if begin and end:
+            return
+        if self.enters == (end > begin):
+            self.record._state.records[self.record.key] = self.record
+        else:
+            del self.record._state.records[self.record.key]
+
+    def shorten(self, n: int, units: int) -> None:
+        """Appearing is not a matter of degree."""
+
+
+Change = _Set | _Runs | _Appear
+
+
+class Point(NamedTuple):
+    """One place in the kernel that a row passes: ``name`` is the function (its 3.10 name), ``moment`` which
+    of its lines (start, success ...), ``detail`` what that line shows beside address, page and pfn."""
+
+    name: str
+    moment: str
+    detail: dict[str, Any]
+
+
+class Row:
+    """``n`` equal passages through ``points``, and what each point changed."""
+
+    __slots__ = ("addr", "before", "changes", "frame", "frame_step", "n", "page", "points", "proc", "size")
+
+    def __init__(self, before: tuple[Counters, ...], proc: str, n: int, size: int):
+        self.before = before  # the pools when the row begins, one for each page size of the machine
+        self.proc = proc
+        self.n = n
+        self.size = size  # page size in bytes
+        self.addr: int | None = None  # virtual address of the first unit; the next is `size` higher
+        self.page: int | None = None  # page index in the file or mapping; the next is one higher
+        self.frame: int | None = None  # physical address / size; the next is `frame_step` on
+        self.frame_step = 0
+        self.points: list[Point] = []
+        self.changes: list[tuple[int, Change]] = []  # (index of the point that shows it, change)
+
+    @property
+    def events(self) -> int:
+        """The number of events: units times points."""
+        return self.n * len(self.points)
+
+
+R = TypeVar("R", bound=Record)
+
+
+class State:
+    """All records by key, and the rows that made them what they are."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Record] = {}
+        self.pending: list[Change] = []  # made since the last event
+        self.rows: list[Row] = []
+        self.pools: list[Any] = []  # the hstates, default size first
+        self.made = 0  # records so far, to keep their order
+        self._row = self._unit = self._points = 0  # where the state stands: rows, units, points that are done
+
+    # -- what is there ---------------------------------------------------------------------------
+    def of(self, kind: type[R]) -> list[R]:
+        """All records of a kind, in the order they came."""
+        found = [record for record in self.records.values() if isinstance(record, kind)]
+        return sorted(found, key=lambda record: record._made)
+
+    def counters(self) -> tuple[Counters, ...]:
+        """The pools now, default size first."""
+        return tuple(h.counters for h in self.pools)
+
+    # -- what a source calls ---------------------------------------------------------------------
+    def enter(self, record: R) -> R:
+        """A record comes into being."""
+        self.records[record.key] = record
+        self.pending.append(_Appear(record, True))
+        return record
+
+    def leave(self, record: Record) -> None:
+        """A record ceases to be."""
+        del self.records[record.key]
+        self.pending.append(_Appear(record, False))
+
+    def runs(self) -> RunMap:
+        """An empty RunMap whose changes are journaled here."""
+        runs = RunMap()
+        runs.on_change = lambda put, run, backwards: self.pending.append(_Runs(runs, put, run, backwards))
+        return runs
+
+    def row(self, proc: str, n: int = 1, size: int = 0) -> Row:
+        """Begin a row; changes made since the last point belong to that point."""
+        self._settle(-1)
+        row = Row(self.counters(), proc, n, size)
+        self.rows.append(row)
+        return row
+
+    def point(self, name: str, moment: str = "", **detail: Any) -> None:
+        """The current row passes a point; what changed since the last one belongs to it."""
+        row = self.rows[-1]
+        row.points.append(Point(name, moment, detail))
+        self._settle(len(row.points) - 1)
+
+    def _settle(self, point: int) -> None:
+        if self.pending:
+            point %= len(self.rows[-1].points)
+            self.rows[-1].changes.extend((point, change) for change in self.pending)
+            self.pending.clear()
+
+    def finish(self) -> None:
+        """What is still pending belongs to the last event."""
+        self._settle(-1)
+        self._row, self._unit, self._points = len(self.rows), 0, 0
+
+    def shorten(self, units: int) -> None:
+        """Make the last row ``units`` long: what it did beyond that is undone."""
+        self._settle(-1)
+        row = self.rows[-1]
+        for _, change in reversed(row.changes):
+            change.move(row.n, row.n, units)
+            change.shorten(row.n, units)
+        row.n = units
+
+    def rollback(self, rows: int) -> None:
+        """Undo everything since there were ``rows`` rows, and forget it (a call that failed)."""
+        for change in reversed(self.pending):
+            change.move(1, 1, 0)
+        self.pending.clear()
+        for row in reversed(self.rows[rows:]):
+            for _, change in reversed(row.changes):
+                change.move(row.n, row.n, 0)
+        del self.rows[rows:]
+
+    # -- going to and fro ------------------------------------------------------------------------
+    def goto(self, row: int, unit: int, points: int) -> None:
+        """Take the state to where ``unit`` units of a row are done, and ``points`` points of the next one."""
+        while self._row > row:
+            if self._unit or self._points:
+                self._move(self._row, 0, 0)
+            else:
+                self._row -= 1
+                self._unit = self.rows[self._row].n
+                self._move(self._row, 0, 0)
+        while self._row < row:
+            self._move(self._row, self.rows[self._row].n, 0)
+            self._row, self._unit, self._points = self._row + 1, 0, 0
+        if unit or points or self._unit or self._points:
+            self._move(row, unit, points)
+
+    def _move(self, row: int, unit: int, points: int) -> None:
+        """Inside one row: undo or redo what lies between here and there."""
+        n, changes = self.rows[row].n, self.rows[row].changes
+        back = (unit, points) < (self._unit, self._points)
+        for point, change in reversed(changes) if back else changes:
+            begin, end = self._unit + (point < self._points), unit + (point < points)
+            if begin != end:
+                change.move(n, begin, end)
+        self._unit, self._points = unit, points
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records.values())

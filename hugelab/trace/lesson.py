@@ -1,0 +1,532 @@
+"""Logs in the lesson's format: printk lines -> a Recording, and whether the model agrees with it.
+
+Such a log shows what the kernel did, not what the program asked for. :func:`infer` finds the program (the steps) that
+makes a kernel print these lines; :func:`check` runs it in the model and compares line by line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from .. import flow
+from ..model.kernel import run
+from ..model.machines import LESSON, SIZE_2M, X86_64, Machine
+from ..model.vma import VM_MAYSHARE, VM_NORESERVE, VM_READ, VM_WRITE
+from ..recording import Recording, Step
+from ..runs import Run
+from ..scenario import Op, Scenario, ScenarioError
+from ..state import State
+from ..structs import hstate, inode, mm_struct, resv_map, vm_area_struct
+
+_PATTERNS = [(line, flow.line_pattern(line)) for line in flow.LINES]
+_TIME = re.compile(r"\[\s*(\d+\.\d+)\]\s*")
+_HEX = ("page", "addr", "flags", "vm_flags", "mode", "start", "end")
+_TEXT = ("file", "fn")
+
+
+class LogLine(NamedTuple):
+    """One line of a log that has a known shape. ``number`` counts the lines of the file from 1."""
+
+    number: int
+    time: float | None  # seconds
+    name: str  # the function's 3.10 name
+    moment: str
+    text: str
+    fields: dict[str, Any]
+
+
+def read(text: str) -> list[LogLine]:
+    """The lines of known shape, in order; everything else (prose, markers) is passed over."""
+    return list(_lines(text))
+
+
+def _lines(text: str) -> Iterator[LogLine]:
+    for number, raw in enumerate(text.splitlines(), 1):
+        for line, pattern in _PATTERNS:
+            match = pattern.search(raw)
+            if match is None:
+                continue
+            time = _TIME.search(raw)
+            fields = {name: _value(name, value) for name, value in match.groupdict().items()}
+            yield LogLine(number, float(time[1]) if time else None, line.name, line.moment, match[0], fields)
+            break
+
+
+def _value(name: str, text: str) -> Any:
+    if name in _TEXT:
+        return text
+    return int(text, 16) if name in _HEX else int(text)
+
+
+# -- the program behind the lines --------------------------------------------------------------------
+@dataclass
+class Inferred:
+    """A step that explains some lines of the log. ``note`` says what the log itself does not show."""
+
+    op: Op
+    lines: list[LogLine] = field(default_factory=list)
+    note: str = ""
+
+
+@dataclass
+class Program:
+    """What a log's program did: machine, scenario, and which lines belong to which step."""
+
+    machine: Machine
+    steps: list[Inferred]
+    pool: int
+
+    @property
+    def scenario(self) -> Scenario:
+        return Scenario("log", nr=self.pool, steps=tuple(step.op for step in self.steps))
+
+
+def infer(lines: list[LogLine]) -> Program:
+    """The steps of a program that would make a kernel print these lines.
+
+    close and unlink print nothing: they are put where pages of a file come back. Faults that were cut from the log
+    are put where a count shows that they happened. Raises ScenarioError for a log with no line of known shape.
+    """
+    if not lines:
+        raise ScenarioError("no line in the lesson's format was found (such as HUGETLB_TRACE: hugetlb_fault() ...)")
+    pids = sorted({line.fields["pid"] for line in lines if "pid" in line.fields})
+    if len(pids) > 1:
+        shown = ", ".join(map(str, pids))
+        raise ScenarioError(f"the log has several processes (PID {shown}); the model runs one process so far")
+    return _Inference(lines).program()
+
+
+@dataclass
+class _Area:
+    """A mapping, as the log shows it."""
+
+    name: str
+    start: int
+    end: int
+    shared: bool
+    file: str
+    seen: set[int] = field(default_factory=set)  # pages touched
+    private: dict[int, int] = field(default_factory=dict)  # page -> pfn, where the page is the mapping's own
+
+
+class _Inference:
+    """Reads the lines once, front to back."""
+
+    def __init__(self, lines: list[LogLine]):
+        self.lines = lines
+        self.steps: list[Inferred] = []
+        self.areas: list[_Area] = []
+        self.cached: dict[str, dict[int, int]] = {}  # file -> index -> pfn, in the page cache
+        self.open: dict[str, str] = {}  # file -> descriptor
+        self.free: int | None = None
+        self.maps = 0
+        self.closed: _Area | None = None  # the mapping that was unmapped last
+
+    def program(self) -> Program:
+        i = 0
+        while i < len(self.lines):
+            i = self._step(i)
+        machine, pool = self._machine()
+        return Program(machine, self.steps, pool)
+
+    # Each handler takes the lines of one step from index i on and returns the index after them.
+    def _step(self, i: int) -> int:
+        name = self.lines[i].name
+        if name == "hugetlbfs_create":
+            return self._open(i)
+        if name in ("hugetlbfs_get_inode", "hugetlbfs_file_mmap", "hugetlb_reserve_pages"):
+            return self._mmap(i)
+        if name in ("hugetlb_fault", "alloc_huge_page", "dequeue_huge_page_vma", "vma_commit_reservation"):
+            return self._touch(i)
+        if name == "hugetlb_vm_op_close":
+            return self._munmap(i, i)
+        return self._freed(i)
+
+    def _take(self, i: int, names: tuple[str, ...], until: int | None = None) -> int:
+        while i < len(self.lines) and self.lines[i].name in names and i != until:
+            i += 1
+        return i
+
+    def _add(self, op: Op, i: int, end: int, note: str = "") -> None:
+        self.steps.append(Inferred(op, self.lines[i:end], note))
+
+    def _open(self, i: int) -> int:
+        end = self._take(i + 1, ("hugetlbfs_get_inode",))
+        name = self.lines[i].fields["file"]
+        self._descriptor(name, i, end)
+        return end
+
+    def _descriptor(self, name: str, i: int, end: int, note: str = "") -> str:
+        fd = self.open[name] = f"fd{len(self.open) + 1}"
+        mode = next((line.fields["mode"] for line in self.lines[i:end] if "mode" in line.fields), 0o755)
+        self._add(Op("open", {"fd": fd, "path": f"m/{name}", "mode": oct(mode & 0o7777)[2:]}), i, end, note)
+        return fd
+
+    def _mmap(self, i: int) -> int:
+        names = ("hugetlbfs_get_inode", "hugetlb_reserve_pages", "hugetlbfs_file_mmap", "hugetlb_acct_memory")
+        end = i
+        while end < len(self.lines) and self.lines[end].name in names:
+            end += 1
+            if self.lines[end - 1].moment in ("success", "failed") and self.lines[end - 1].name == names[2]:
+                break
+        failed = self.lines[end - 1].moment == "failed"
+        block = self.lines[i:end]
+        begun = next((line for line in block if (line.name, line.moment) == (names[2], "start")), None)
+        if begun is None:
+            raise ScenarioError(f"line {self.lines[i].number}: a mapping without its hugetlbfs_file_mmap() START line")
+        name, flags = begun.fields["file"], begun.fields["vm_flags"]
+        anonymous = name == "anon_hugepage"
+        if not anonymous and name not in self.open:
+            self._descriptor(name, i, i, "not in the log; something opened the file")
+        if failed and anonymous:  # the nameless file goes at once
+            end = self._take(end, ("hugetlbfs_evict_inode", "hugetlb_unreserve_pages", "hugetlb_acct_memory"))
+        self.maps += 1
+        label = f"map{self.maps}"
+        shared = bool(flags & VM_MAYSHARE)
+        wanted = ["MAP_SHARED" if shared else "MAP_PRIVATE"]
+        wanted += ["MAP_ANONYMOUS", "MAP_HUGETLB"] * anonymous + ["MAP_NORESERVE"] * bool(flags & VM_NORESERVE)
+        prot = ["PROT_READ"] * bool(flags & VM_READ) + ["PROT_WRITE"] * bool(flags & VM_WRITE)
+        args: dict[str, Any] = {"map": label, "bytes": begun.fields["vma_size"], "flags": wanted}
+        if not anonymous:
+            args["fd"] = self.open[name]
+        reserve = next((line for line in block if "needed" in line.fields and line.number > begun.number), None)
+        if reserve and reserve.fields["f"]:
+            args["offset_pages"] = reserve.fields["f"]
+        if prot != ["PROT_READ", "PROT_WRITE"]:
+            args["prot"] = prot or ["PROT_NONE"]
+        for line in block:
+            self.free = line.fields.get("free", self.free)
+        self._add(Op("mmap", args), i, end)
+        if not failed and "end" in block[-1].fields:
+            start, stop = block[-1].fields["start"], block[-1].fields["end"]
+            self.areas.append(_Area(label, start, stop, shared, name))
+        return end
+
+    def _touch(self, i: int) -> int:
+        names = ("alloc_huge_page", "dequeue_huge_page_vma", "vma_commit_reservation")
+        end = self._take(i + 1, names)
+        block = self.lines[i:end]
+        addr = next((line.fields["addr"] for line in block if "addr" in line.fields), None)
+        area = next((a for a in self.areas if addr is not None and a.start <= addr < a.end), None)
+        if area is None or addr is None:
+            raise ScenarioError(f"line {block[0].number}: a fault outside every mapping of the log")
+        page = (addr - area.start) // SIZE_2M
+        flags = next((line.fields["flags"] for line in block if "flags" in line.fields), 1)
+        pfn = next((line.fields["pfn"] for line in block if "pfn" in line.fields), None)
+        if pfn is not None:
+            holder = self.cached.setdefault(area.file, {}) if area.shared else area.private
+            holder[page] = pfn
+        area.seen.add(page)
+        for line in block:
+            self.free = line.fields.get("free", self.free)
+        if self.free is not None and any(line.name == "dequeue_huge_page_vma" for line in block):
+            self.free -= 1
+        self._add(Op("touch", {"map": area.name, "page": page, "mode": "w" if flags & 1 else "r"}), i, end)
+        return end
+
+    def _freed(self, i: int) -> int:
+        """Pages that come back: of a private mapping that is unmapped next, else of a file."""
+        names = ("free_huge_page",)
+        end = self._take(i, names)
+        if end < len(self.lines) and self.lines[end].name == "hugetlb_vm_op_close" and self._all_private(i, end):
+            return self._munmap(i, end)
+        end = self._take(end, ("hugetlbfs_evict_inode", "hugetlb_unreserve_pages", "hugetlb_acct_memory"))
+        end = self._take(end, ("free_huge_page",))
+        end = self._take(end, ("hugetlb_unreserve_pages",))
+        end = self._take(end, ("hugetlb_acct_memory",))
+        self._cut_faults(i, end)
+        name = self._owner(i, end)
+        fd = self.open.pop(name, None)
+        where = "; close and unlink print no line of their own, and munmap of a shared file frees nothing"
+        gap = self._gap(i)
+        if fd is not None:
+            self.steps.append(Inferred(Op("close", {"fd": fd}), note="not in the log"))
+        self._add(Op("unlink", {"path": f"m/{name}"}), i, end, f"the last holder let go{gap}{where}")
+        self.cached.pop(name, None)
+        return end
+
+    def _all_private(self, i: int, end: int) -> bool:
+        freed = {line.fields["pfn"] for line in self.lines[i:end] if "pfn" in line.fields}
+        return freed <= {pfn for area in self.areas for pfn in area.private.values()}
+
+    def _owner(self, i: int, end: int) -> str:
+        """The file whose pages come back in these lines."""
+        freed = {line.fields["pfn"] for line in self.lines[i:end] if "pfn" in line.fields}
+        for name, pages in self.cached.items():
+            if freed & set(pages.values()):
+                return name
+        if self.open:
+            return next(reversed(self.open))
+        raise ScenarioError(f"line {self.lines[i].number}: pages come back that the log never gave to anything")
+
+    def _gap(self, i: int) -> str:
+        before, now = self.lines[i - 1].time if i else None, self.lines[i].time
+        if before is None or now is None or now - before < 0.001:
+            return ""
+        return f" {1000 * (now - before):.1f} ms later"
+
+    def _cut_faults(self, i: int, end: int) -> None:
+        """The first free page count shows how many pages were taken; the log may have lost some faults."""
+        after = next((line for line in self.lines[i:end] if line.moment == "after"), None)
+        if after is None or self.free is None:
+            return
+        missing = self.free - (after.fields["free"] - 1)
+        area = self.areas[-1] if self.areas else self.closed
+        if missing <= 0 or area is None:
+            return
+        untouched = [p for p in range((area.end - area.start) // SIZE_2M) if p not in area.seen][:missing]
+        at = next((n for n, step in enumerate(self.steps) if step.op.op == "munmap"), len(self.steps))
+        note = f"{missing} faults are not in the log (line {after.number} counts them)"
+        cut = [Inferred(Op("touch", {"map": area.name, "page": page}), note=note) for page in untouched]
+        self.steps[at:at] = cut
+        self.free -= missing
+
+    def _munmap(self, i: int, close: int) -> int:
+        end = self._take(close, ("hugetlb_vm_op_close",), None)
+        end = min(end, close + 2)
+        where = next((line for line in self.lines[close:end] if "start" in line.fields), None)
+        if where is None:
+            raise ScenarioError(f"line {self.lines[close].number}: no vma_close() line says what was unmapped")
+        start, stop = where.fields["start"], where.fields["end"]
+        area = next((a for a in self.areas if a.start <= start and stop <= a.end), None)
+        if area is None:
+            raise ScenarioError(f"line {where.number}: a mapping is closed that the log never made")
+        end = self._take(end, ("hugetlb_acct_memory",))
+        if area.file == "anon_hugepage":
+            end = self._take(end, ("hugetlbfs_evict_inode",))
+            end = self._take(end, ("free_huge_page",))
+            end = self._take(end, ("hugetlb_unreserve_pages",))
+            end = self._take(end, ("hugetlb_acct_memory",))
+        for line in self.lines[i:end]:
+            self.free = line.fields.get("free", self.free)
+        args: dict[str, Any] = {"map": area.name}
+        if (start, stop) != (area.start, area.end):
+            args |= {"page": (start - area.start) // SIZE_2M, "pages": (stop - start) // SIZE_2M}
+        self._add(Op("munmap", args), i, end)
+        self.closed = area
+        if stop - start == area.end - area.start:
+            self.areas.remove(area)
+        return end
+
+    def _machine(self) -> tuple[Machine, int]:
+        """The machine that fits the numbers in the log."""
+        values: dict[str, Any] = {}
+        order: list[int] = []
+        for line in self.lines:
+            for name, value in line.fields.items():
+                values.setdefault(name if name not in ("end", "free") else f"{line.name}.{name}", value)
+            if line.name == "alloc_huge_page" and line.moment == "success" and line.fields["pfn"] not in order:
+                order.append(line.fields["pfn"])
+        old = values.get("fn") is None or all(
+            line.fields.get("fn", line.name) == line.name for line in self.lines if line.name != "hugetlb_vm_op_close"
+        )
+        machine = LESSON if old else X86_64
+        pools = ("hugetlb_reserve_pages.free", "alloc_huge_page.free")
+        pool = next((values[name] for name in pools if name in values), max(len(order), 10))
+        per = SIZE_2M // 4096
+        taken = {pfn // per for pfn in order}
+        spare = [frame for frame in range(8, 8 + pool + len(order)) if frame not in taken][: max(pool - len(order), 0)]
+        given = [*spare, *(pfn // per for pfn in reversed(order))]  # the stack: what is given last is used first
+        frames = tuple(Run(0, 1, frame) for frame in (given if old else reversed(given)))
+        changes: dict[str, Any] = {"frames": frames}
+        if "page" in values and "pfn" in values:
+            first = next(line for line in self.lines if "page" in line.fields and "pfn" in line.fields)
+            changes["mem_map"] = first.fields["page"] - machine.struct_page * first.fields["pfn"]
+        if "flags" in values:
+            changes["fault_flags"] = values["flags"] & ~1
+        for name, key in (("pid", "pid"), ("first_ino", "ino"), ("top", "hugetlbfs_file_mmap.end")):
+            if key in values:
+                changes[name] = values[key]
+        return replace(machine, **changes), pool
+
+
+# -- does the model agree ----------------------------------------------------------------------------
+class Verdict(NamedTuple):
+    """One step of a log against the model: ``line`` is the number of the first line that differs, or None."""
+
+    op: Op
+    lines: int  # how many lines of the log it explains
+    line: int | None
+    ours: str | None
+    theirs: str | None
+    note: str
+
+    @property
+    def agrees(self) -> bool:
+        return self.line is None
+
+
+def check(text: str) -> list[Verdict]:
+    """Run the program behind a log in the model; a verdict for each step, up to the first that differs.
+
+    Raises ScenarioError when no program can be found that would print such lines.
+    """
+    lines = read(text)
+    program = infer(lines)
+    recording = run(program.scenario, program.machine)
+    extra = any(line.name in ("hugetlbfs_evict_inode", "hugetlb_unreserve_pages") for line in lines)
+    verdicts = []
+    for step, inferred in zip(recording.steps, program.steps, strict=False):
+        ours = [t for _, t in flow.log_line_events(recording, step.first, step.last, extra)]
+        found = _first_difference(ours, inferred, inferred is program.steps[-1], lines[-1].number)
+        verdicts.append(Verdict(inferred.op, len(inferred.lines), *found, inferred.note))
+        if found[0] is not None:
+            break
+    return verdicts
+
+
+def _first_difference(
+    ours: list[str], inferred: Inferred, is_last: bool, end: int
+) -> tuple[int | None, str | None, str | None]:
+    if not inferred.lines:  # the log shows nothing of this step
+        return None, None, None
+    for mine, line in zip(ours, inferred.lines, strict=False):
+        if mine != line.text:
+            return line.number, mine, line.text
+    if len(inferred.lines) > len(ours):
+        return inferred.lines[len(ours)].number, None, inferred.lines[len(ours)].text
+    if len(ours) > len(inferred.lines) and not is_last:  # a log may stop anywhere, but not skip a line
+        return inferred.lines[-1].number + 1, ours[len(inferred.lines)], None
+    return None, None, None
+
+
+# -- the log as a Recording --------------------------------------------------------------------------
+def recording(text: str) -> Recording:
+    """The log itself as a Recording: events, counters and state as the lines say, not as the model computes them.
+
+    Total and surplus are not in such a log: total is the first free count, surplus 0.
+    """
+    lines = read(text)
+    program = infer(lines)
+    return _Recorder(program).record()
+
+
+class _Recorder:
+    """Writes the lines of a log into a State."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.state = State()
+        self.h = hstate(self.state, SIZE_2M)
+        self.mm: mm_struct | None = None
+        self.nodes: dict[str, inode] = {}
+        self.last: dict[str, Any] = {}
+
+    def record(self) -> Recording:
+        state, h = self.state, self.h
+        state.pools = [h, *(hstate(state, size) for size in self.program.machine.sizes[1:])]
+        state.row("")
+        state.enter(h)
+        h.nr_huge_pages = h.free_huge_pages = self.program.pool
+        self.mm = state.enter(mm_struct(state, "P", self.program.machine.pid, self.program.machine.sizes))
+        state.point("boot")
+        steps: list[Step] = []
+        events = 1
+        for index, inferred in enumerate(self.program.steps):
+            first = events
+            for line in inferred.lines:
+                self._line(line, inferred.op)
+                events += 1
+            failed = any(line.moment == "failed" for line in inferred.lines)
+            outcome = "ENOMEM" if failed else "ok"
+            if inferred.lines:
+                steps.append(Step(index, inferred.op, outcome, None, {"2M": h.counters}, first, events - 1))
+        state.finish()
+        return Recording(self.program.scenario, self.program.machine, state, "log", steps)
+
+    def _line(self, line: LogLine, op: Op) -> None:
+        row = self.state.row("P", 1, SIZE_2M)
+        fields = line.fields
+        row.addr = fields.get("addr", self.last.get("addr") if line.name == "dequeue_huge_page_vma" else None)
+        if "pfn" in fields:
+            row.frame = fields["pfn"] // (SIZE_2M // 4096)
+        elif line.name == "dequeue_huge_page_vma":
+            machine = self.program.machine
+            row.frame = machine.pfn_of(fields["page"]) // (SIZE_2M // 4096)
+        self.last |= {key: fields[key] for key in ("addr", "pfn", "ino", "file") if key in fields}
+        effect = getattr(self, f"_{line.name}_{line.moment}".rstrip("_"), None)
+        if effect:
+            effect(line, op)
+        if "free" in fields:
+            self.h.free_huge_pages = fields["free"]
+        if "resv" in fields:
+            self.h.resv_huge_pages = fields["resv"]
+        self.state.point(line.name, line.moment, **fields, line=line.number)
+
+    def _hugetlbfs_get_inode_success(self, line: LogLine, op: Op) -> None:
+        name = self.last.get("file", "anon_hugepage") if op.op == "open" else "anon_hugepage"
+        mode = 0o100755 if op.op == "open" else 0o100777
+        node = inode(
+            self.state, line.fields["ino"], name, self.h, sb=None, i_mode=mode, i_uid=0, i_gid=0, resv_map=None
+        )
+        self.nodes[name] = self.state.enter(node)
+        node.resv_map = self.state.enter(resv_map(self.state, line.fields["ino"], shared=True))
+
+    def _hugetlb_acct_memory(self, line: LogLine, op: Op) -> None:
+        self.h.resv_huge_pages += line.fields["delta"]
+
+    def _hugetlbfs_file_mmap_start(self, line: LogLine, op: Op) -> None:
+        self.last |= {"vm_flags": line.fields["vm_flags"]}
+
+    def _hugetlbfs_file_mmap_failed(self, line: LogLine, op: Op) -> None:
+        promised = op.args["bytes"] // SIZE_2M
+        self.h.resv_huge_pages -= min(promised, self.h.resv_huge_pages)  # acct printed its delta, then refused
+
+    def _hugetlbfs_file_mmap_success(self, line: LogLine, op: Op) -> None:
+        node = self.nodes.get(self.last.get("file", ""))
+        if node is None:
+            return
+        start, end = line.fields["start"], line.fields["end"]
+        fields = {"vm_start": start, "vm_end": end, "vm_pgoff": op.get("offset_pages", 0), "resv_map": None}
+        flags = self.last["vm_flags"]
+        vma = vm_area_struct(
+            self.state,
+            start,
+            mm=self.mm,
+            vm_flags=flags | 0x440000,
+            inode=node,
+            h=self.h,
+            name=op.args["map"],
+            **fields,
+        )
+        self.state.enter(vma)
+        if flags & VM_MAYSHARE:
+            for begin, stop in node.resv_map.regions.gaps(vma.vm_pgoff, vma.vm_pgoff + vma.pages):
+                node.resv_map.regions.put(Run(begin, stop - begin))
+
+    def _dequeue_huge_page_vma(self, line: LogLine, op: Op) -> None:
+        self.h.free_huge_pages -= 1
+        self.h.resv_huge_pages -= min(self.h.resv_huge_pages, 1)
+
+    def _vma_commit_reservation(self, line: LogLine, op: Op) -> None:
+        addr, pfn = line.fields["addr"], self.last.get("pfn")
+        vma = self._vma(addr)
+        if vma is None or pfn is None:
+            return
+        frame, shared = pfn // (SIZE_2M // 4096), bool(vma.vm_flags & VM_MAYSHARE)
+        if vma.table.find(addr // SIZE_2M) is None:
+            vma.table.put(Run(addr // SIZE_2M, 1, frame, 0, (True, not shared)))
+        if shared and vma.inode.i_pages.find(vma.index(addr)) is None:
+            vma.inode.i_pages.put(Run(vma.index(addr), 1, frame))
+
+    def _free_huge_page_start(self, line: LogLine, op: Op) -> None:
+        frame = line.fields["pfn"] // (SIZE_2M // 4096)
+        assert self.mm is not None
+        for runs in (self.mm.tables[SIZE_2M], *(node.i_pages for node in self.nodes.values())):
+            for held in list(runs):
+                for key in range(held.start, held.end):
+                    if held.at(key) == frame:
+                        runs.cut(key, key + 1)
+
+    def _hugetlb_vm_op_close_vma(self, line: LogLine, op: Op) -> None:
+        vma = self._vma(line.fields["start"])
+        if vma is not None:
+            vma.table.cut(vma.vm_start // SIZE_2M, vma.vm_end // SIZE_2M)
+            self.state.leave(vma)
+
+    def _vma(self, addr: int) -> vm_area_struct | None:
+        areas = self.state.of(vm_area_struct)
+        return next((vma for vma in areas if vma.vm_start <= addr < vma.vm_end), None)
