@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..decode import VM_MAYSHARE, VM_READ, VM_SHARED, VM_WRITE
 from ..runs import Run
 from ..structs import vm_area_struct
 from .hugetlbfs import hugetlb_add_to_page_cache, subpool_inode
@@ -15,7 +16,6 @@ from .memory import copy_huge_page
 from .pool import alloc_surplus_huge_page, dequeue_huge_page_node, surplus_room
 from .reserve import vma_commit_reservation, vma_needs_reservation
 from .subpool import hugepage_subpool_get_pages, hugepage_subpool_put_pages
-from .vma import VM_MAYSHARE, VM_READ, VM_SHARED, VM_WRITE
 
 if TYPE_CHECKING:
     from .kernel import Kernel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..decode import VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ..scenario import Op
 from ..structs import hstate, inode, mm_struct, vm_area_struct
 from . import fault
@@ -13,13 +14,6 @@ from .files import descriptor
 from .hugetlbfs import hugetlbfs_get_inode, iput
 from .vma import (
     MMAP_MIN_ADDR,
-    VM_MAYEXEC,
-    VM_MAYREAD,
-    VM_MAYSHARE,
-    VM_MAYWRITE,
-    VM_NORESERVE,
-    VM_SHARED,
-    VM_WRITE,
     do_munmap,
     huge_align,
     hugetlb_reserve_pages,

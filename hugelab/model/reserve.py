@@ -6,6 +6,7 @@ Private map (one for each mapping): an entry means "its reservation has been use
 
 from __future__ import annotations
 
+from ..decode import VM_MAYSHARE
 from ..runs import Run
 from ..structs import resv_map, vm_area_struct
 
@@ -34,8 +35,11 @@ def region_count(resv: resv_map, f: int, t: int) -> int:
 
 
 def vma_resv_map(vma: vm_area_struct) -> resv_map | None:
-    """The map that decides for a mapping: the inode's if shared, its own if private, None if it has none."""
-    return vma.inode.resv_map if vma.vm_flags & 0x80 else vma.resv_map  # VM_MAYSHARE decides, not VM_SHARED
+    """The map that decides for a mapping: the inode's if shared, its own if private, None if it has none.
+
+    VM_MAYSHARE decides what is shared, not VM_SHARED: a shared mapping of a read-only descriptor lacks the latter.
+    """
+    return vma.inode.resv_map if vma.vm_flags & VM_MAYSHARE else vma.resv_map
 
 
 def vma_needs_reservation(vma: vm_area_struct, index: int, limit: int) -> tuple[bool, int]:

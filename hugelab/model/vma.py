@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_WRITE
 from ..structs import hstate, inode, mm_struct, resv_map, vm_area_struct
 from ..units import BASE_PAGE_SIZE
 from .errors import SystemCallError
@@ -15,34 +16,7 @@ from .subpool import hugepage_subpool_get_pages, hugepage_subpool_put_pages
 if TYPE_CHECKING:
     from .kernel import Kernel
 
-# include/linux/mm.h; the values are the same in 3.10 and 6.18.
-VM_FLAGS = {
-    "VM_READ": 0x1,
-    "VM_WRITE": 0x2,
-    "VM_EXEC": 0x4,
-    "VM_SHARED": 0x8,
-    "VM_MAYREAD": 0x10,
-    "VM_MAYWRITE": 0x20,
-    "VM_MAYEXEC": 0x40,
-    "VM_MAYSHARE": 0x80,
-    "VM_LOCKED": 0x2000,
-    "VM_DONTEXPAND": 0x40000,
-    "VM_NORESERVE": 0x200000,
-    "VM_HUGETLB": 0x400000,
-}
-VM_READ, VM_WRITE, VM_EXEC, VM_SHARED = (VM_FLAGS[n] for n in ("VM_READ", "VM_WRITE", "VM_EXEC", "VM_SHARED"))
-VM_MAYREAD, VM_MAYWRITE, VM_MAYEXEC = (VM_FLAGS[n] for n in ("VM_MAYREAD", "VM_MAYWRITE", "VM_MAYEXEC"))
-VM_MAYSHARE, VM_DONTEXPAND = VM_FLAGS["VM_MAYSHARE"], VM_FLAGS["VM_DONTEXPAND"]
-VM_NORESERVE, VM_HUGETLB = VM_FLAGS["VM_NORESERVE"], VM_FLAGS["VM_HUGETLB"]
-
 MMAP_MIN_ADDR = 0x10000
-
-
-def decode_vm_flags(flags: int) -> list[str]:
-    """The names of the bits, lowest first; a bit without a name is given in hex."""
-    names = [name for name, bit in VM_FLAGS.items() if flags & bit]
-    rest = flags & ~sum(VM_FLAGS.values())
-    return names + ([f"0x{rest:x}"] if rest else [])
 
 
 def areas(mm: mm_struct) -> list[vm_area_struct]:

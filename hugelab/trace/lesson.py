@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from .. import flow
+from ..decode import VM_MAYSHARE, VM_NORESERVE, VM_READ, VM_WRITE
 from ..model.kernel import run
 from ..model.machines import LESSON, SIZE_2M, X86_64, Machine
-from ..model.vma import VM_MAYSHARE, VM_NORESERVE, VM_READ, VM_WRITE
 from ..recording import Recording, Step
 from ..runs import Run
 from ..scenario import Op, Scenario, ScenarioError

@@ -1,0 +1,95 @@
+"""Small SVG building: a Picture is a body with a size, a title for screen readers, and no colours of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from .theme import LIGHT, stylesheet
+
+FONTS = [str(path) for path in sorted((Path(__file__).parent / "fonts").glob("*.ttf"))]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """SVG elements in a box of width x height pixels; ``title`` says in words what is to be seen."""
+
+    body: str
+    width: float
+    height: float
+    title: str
+
+    def svg(self) -> str:
+        """For a page that has the stylesheet (the player)."""
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}"'
+            f' width="{self.width:g}" height="{self.height:g}" role="img" aria-label="{escape(self.title)}">'
+            f"{self.body}</svg>"
+        )
+
+    def standalone(self, colours: dict[str, str] = LIGHT) -> str:
+        """For a file: with its own colours and background."""
+        style = f"<style>{stylesheet(colours)}</style>"
+        paper = f'<rect width="100%" height="100%" fill="{colours["paper"]}"/>'
+        return self.svg().replace(">", f">{style}{paper}", 1)
+
+    def png(self, colours: dict[str, str] = LIGHT) -> bytes:
+        """The picture as PNG, equal on every machine (fonts come with the package)."""
+        from resvg_py import svg_to_bytes
+
+        return bytes(
+            svg_to_bytes(
+                svg_string=self.standalone(colours),
+                skip_system_fonts=True,
+                font_files=FONTS,
+                font_family="DejaVu Sans",
+                sans_serif_family="DejaVu Sans",
+                monospace_family="DejaVu Sans Mono",
+            )
+        )
+
+
+def text(x: float, y: float, content: str, style: str = "hl-t", more: str = "") -> str:
+    """A line of text; y is its baseline."""
+    return f'<text x="{x:g}" y="{y:g}" class="{style}"{more}>{escape(content)}</text>'
+
+
+def box(x: float, y: float, width: float, height: float, style: str, hint: str = "") -> str:
+    """A rectangle; ``hint`` is shown on hover and read to those who do not see it."""
+    size = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="2" class="{style}"'
+    return f"<rect {size}><title>{escape(hint)}</title></rect>" if hint else f"<rect {size}/>"
+
+
+def line(x1: float, y1: float, x2: float, y2: float) -> str:
+    """A thin line."""
+    return f'<path d="M{x1:g} {y1:g}L{x2:g} {y2:g}" class="hl-line"/>'
+
+
+def below(pictures: Iterable[Picture], gap: float = 14) -> Picture:
+    """Pictures one under the other."""
+    parts, y, width, titles = [], 0.0, 0.0, []
+    for picture in pictures:
+        parts.append(f'<g transform="translate(0 {y:g})">{picture.body}</g>')
+        y += picture.height + gap
+        width = max(width, picture.width)
+        titles.append(picture.title)
+    return Picture("".join(parts), width, max(y - gap, 0), ". ".join(filter(None, titles)))
+
+
+def beside(pictures: Iterable[Picture], gap: float = 24) -> Picture:
+    """Pictures next to each other."""
+    parts, x, height, titles = [], 0.0, 0.0, []
+    for picture in pictures:
+        parts.append(f'<g transform="translate({x:g} 0)">{picture.body}</g>')
+        x += picture.width + gap
+        height = max(height, picture.height)
+        titles.append(picture.title)
+    return Picture("".join(parts), max(x - gap, 0), height, ". ".join(filter(None, titles)))
+
+
+def framed(picture: Picture, margin: float = 12) -> Picture:
+    """With space around it."""
+    body = f'<g transform="translate({margin:g} {margin:g})">{picture.body}</g>'
+    return Picture(body, picture.width + 2 * margin, picture.height + 2 * margin, picture.title)

@@ -1,0 +1,31 @@
+"""Lab of notebook 03: one page fault after another."""
+
+from ..scenario import Scenario
+from .lab import Lab, choice, slider
+from .promise import KINDS
+
+ACCESS = {"write": ["w"], "read": ["r"], "read, then write": ["r", "w"]}
+
+
+def _program(pages: int, pool: int, touched: int, kind: str, access: str) -> Scenario:
+    scenario = Scenario("fault", nr=pool).then("open", fd="f", path="m/test_file", mode="0755")
+    scenario = scenario.then("mmap", map="ptr", fd="f", pages=pages, flags=KINDS[kind])
+    for mode in ACCESS[access]:
+        scenario = scenario.then("touch", map="ptr", page=0, count=touched, mode=mode)
+    return scenario
+
+
+def fault(pages: int = 5, pool: int = 10, touched: int = 5, kind: str = "shared file", access: str = "write") -> Lab:
+    """Map ``pages`` and touch the first ``touched`` of them, one after another (more than are mapped, too)."""
+    return Lab(
+        "page fault: the promise is paid",
+        {
+            "pages": slider("pages", pages),
+            "pool": slider("pool", pool),
+            "touched": slider("touched", touched),
+            "kind": choice("mapping:", tuple(KINDS), kind),
+            "access": choice("access:", tuple(ACCESS), access),
+        },
+        _program,
+        focus="touch",
+    )

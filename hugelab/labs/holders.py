@@ -1,0 +1,50 @@
+"""Lab of notebook 04: who still holds the page, and when it comes back."""
+
+from typing import Any
+
+from ..scenario import Scenario
+from .lab import Lab, choice, slider
+from .promise import KINDS
+
+ENDS = {
+    "munmap, close, unlink": ("munmap", "close", "unlink"),
+    "unlink, close, munmap": ("unlink", "close", "munmap"),
+    "unlink, munmap, close": ("unlink", "munmap", "close"),
+    "munmap, close (the lesson's program)": ("munmap", "close"),
+    "exit, then unlink": ("exit", "unlink"),
+    "ftruncate to 2 pages, munmap, close": ("ftruncate", "munmap", "close"),
+}
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "munmap": {"map": "ptr"},
+    "close": {"fd": "f"},
+    "unlink": {"path": "m/test_file"},
+    "exit": {},
+    "ftruncate": {"fd": "f", "pages": 2},
+}
+
+
+def _program(pages: int, pool: int, touched: int, kind: str, end: str) -> Scenario:
+    scenario = Scenario("holders", nr=pool).then("open", fd="f", path="m/test_file", mode="0755")
+    scenario = scenario.then("mmap", map="ptr", fd="f", pages=pages, flags=KINDS[kind])
+    scenario = scenario.then("touch", map="ptr", page=0, count=touched, mode="w")
+    for op in ENDS[end]:
+        scenario = scenario.then(op, **ARGUMENTS[op])
+    return scenario
+
+
+def holders(
+    pages: int = 5, pool: int = 10, touched: int = 5, kind: str = "shared file", end: str = "munmap, close, unlink"
+) -> Lab:
+    """Map, touch, and let go in the order ``end``."""
+    return Lab(
+        "Who still holds the page?",
+        {
+            "pages": slider("pages", pages),
+            "pool": slider("pool", pool),
+            "touched": slider("touched", touched),
+            "kind": choice("mapping:", tuple(KINDS), kind),
+            "end": choice("the end:", tuple(ENDS), end),
+        },
+        _program,
+        focus=ENDS[end][0],
+    )

@@ -1,0 +1,157 @@
+"""What every lab is: controls -> Scenario -> Recording -> player and plot.
+
+The model and the pictures know no widget; this module only connects them.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+import plotly.graph_objects as go
+from IPython.display import display
+
+from ..draw import figures, tables
+from ..draw.film import film, poster, poster_png
+from ..model.kernel import run
+from ..model.machines import LESSON, Machine
+from ..recording import Recording
+from ..scenario import Scenario, ScenarioError
+from .player import Player
+
+RUN_ME = "Run this cell (Shift+Enter) for the live lab."
+MOST_PAGES = 16  # what the sliders allow: more than the pool of ten, and still one picture
+
+
+def slider(label: str, value: int, least: int = 0, most: int = MOST_PAGES) -> widgets.IntSlider:
+    """A slider for a number of pages. Arrow keys move it."""
+    return widgets.IntSlider(
+        value=value,
+        min=least,
+        max=most,
+        description=label,
+        tooltip=f"{label}: {least} to {most}",
+        style={"description_width": "initial"},
+        layout={"width": "300px"},
+    )
+
+
+def choice(label: str, options: list[str] | tuple[str, ...], value: str) -> widgets.Dropdown:
+    """A choice between named kinds."""
+    return widgets.Dropdown(
+        options=list(options),
+        value=value,
+        description=label,
+        tooltip=label,
+        style={"description_width": "initial"},
+        layout={"width": "300px"},
+    )
+
+
+class Lab:
+    """A lab of the course. Showing it needs JupyterLab; its ``recording`` can be used in any Python.
+
+    ``program(**values)`` makes a Scenario of the controls' values (it may raise ScenarioError); ``machine(**values)``
+    chooses where it runs. The timeline starts at the end of the first step whose operation is ``focus``.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        controls: dict[str, widgets.Widget],
+        program: Callable[..., Scenario],
+        focus: str,
+        machine: Callable[..., Machine] = lambda **values: LESSON,
+    ):
+        self.title, self.controls, self.focus = title, controls, focus
+        self._program, self._machine = program, machine
+        self.recording: Recording = self._run()
+        self.status = widgets.HTML()
+        self.player = Player()
+        self.figure: Any = None
+        self.box: Any = None
+
+    # -- model -----------------------------------------------------------------------------------
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of the controls."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def _run(self) -> Recording:
+        return run(self._program(**self.values), self._machine(**self.values))
+
+    @property
+    def event(self) -> int:
+        """The number of the event that the timeline shows."""
+        frames = self.player.film.get("frames")
+        return int(frames[min(self.player.position, len(frames) - 1)][0]) if frames else self._start()
+
+    def _start(self) -> int:
+        chosen = [step for step in self.recording.steps if step.op.op == self.focus]
+        return (chosen or self.recording.steps)[0].last
+
+    # -- showing it ------------------------------------------------------------------------------
+    def __repr__(self) -> str:
+        return f"{self.title}: {poster(self.recording, self._start(), self.title).title}"
+
+    def _ipython_display_(self) -> None:
+        """The still picture first, so that it is there without a kernel; then the live lab, which hides it."""
+        png = base64.b64encode(poster_png(self.recording, self._start(), self.title)).decode("ascii")
+        display({"image/png": png, "text/plain": repr(self)}, raw=True)
+        self._build()
+        bundle = self.box._repr_mimebundle_()
+        bundle["text/plain"] = RUN_ME
+        display(bundle, raw=True)
+
+    def _build(self) -> None:
+        """Make the widgets; again and again shows the same ones."""
+        if self.box is not None:
+            return
+        self.figure = go.FigureWidget(figures.pool(self.recording, self._start()))
+        self._show()
+        for control in self.controls.values():
+            control.observe(self._changed, "value")
+        self.player.observe(self._moved, ["position", "dark"])
+        knobs = widgets.HBox(list(self.controls.values()), layout={"flex_flow": "row wrap"})
+        self.box = widgets.VBox([knobs, self.status, self.figure, self.player])
+
+    def _changed(self, change: Any) -> None:
+        """A control moved: run the program anew. Input the model refuses is one line; the picture stays."""
+        try:
+            self.recording = self._run()
+        except ScenarioError as error:
+            self.status.value = f"<b>{escape(str(error))}</b>"
+            return
+        except Exception as error:
+            self.status.value = f"<b>This lab has a fault: {escape(f'{type(error).__name__}: {error}')}</b>"
+            raise
+        self._show()
+
+    def _show(self) -> None:
+        """Give the whole recording to the views, at the event where the lab starts."""
+        reel = film(self.recording)
+        start = self._start()
+        position = next(i for i, frame in enumerate(reel["frames"]) if frame[0] >= start)
+        with self.player.hold_trait_notifications(), self.player.hold_sync():
+            self.player.film = reel
+            self.player.position = position
+        data = figures.pool(self.recording, start, self.player.dark)
+        with self.figure.batch_update():
+            for trace, new in zip(self.figure.data, data["data"], strict=True):
+                trace.x, trace.y = new["x"], new["y"]
+            self.figure.layout.update(data["layout"])
+        self.status.value = tables.steps(self.recording)._repr_html_()
+
+    def _moved(self, change: Any) -> None:
+        """The timeline moved, or the theme changed: the plot's marker and colours follow."""
+        with self.figure.batch_update():
+            if change["name"] == "dark":
+                data = figures.pool(self.recording, self.event, self.player.dark)
+                for trace, new in zip(self.figure.data, data["data"], strict=True):
+                    trace.update({key: new[key] for key in ("line", "fillpattern") if key in new})
+                self.figure.layout.update(data["layout"])
+            else:
+                self.figure.layout.update(figures.marker(self.recording, self.event, self.player.dark))

@@ -1,0 +1,28 @@
+"""Lab of notebook 05: virtual address, struct page, pfn, physical address, on two machines."""
+
+from ..model.machines import MACHINES, Machine
+from ..scenario import Scenario, lesson
+from .lab import Lab, choice, slider
+
+
+def _program(pages: int, pool: int, machine: str) -> Scenario:
+    return lesson(pages, pool)
+
+
+def _machine(pages: int, pool: int, machine: str) -> Machine:
+    return MACHINES[machine]
+
+
+def layout(pages: int = 5, pool: int = 10, machine: str = "lesson") -> Lab:
+    """The lesson's program; ``machine`` decides the addresses and the order of the frames."""
+    return Lab(
+        "Structures and layout",
+        {
+            "pages": slider("pages", pages),
+            "pool": slider("pool", pool),
+            "machine": choice("machine:", tuple(MACHINES), machine),
+        },
+        _program,
+        focus="touch",
+        machine=_machine,
+    )

@@ -1,0 +1,149 @@
+// Flips through the frames of a film: pictures (SVG texts), a log, and words. See draw/film.py for what a film holds.
+
+const BUTTONS = [
+  ["first", "⏮", "First event"],
+  ["back", "◀", "One event back"],
+  ["play", "⏵", "Play"],
+  ["step", "▶", "One event on"],
+  ["last", "⏭", "Last event"],
+];
+
+function make(tag, parent, attributes = {}) {
+  const node = parent.appendChild(document.createElement(tag));
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}
+
+// The still picture that the cell shows until it is run has done its work.
+function hideStill(el, tries = 40) {
+  const area = el.closest(".jp-OutputArea");
+  if (!area) {
+    if (tries) setTimeout(() => hideStill(el, tries - 1), 100);
+    return;
+  }
+  for (const child of area.children) {
+    if (!child.contains(el) && child.querySelector("img")) child.classList.add("hugelab-hidden");
+  }
+}
+
+function watchTheme(model) {
+  const read = () => {
+    const dark = document.body.dataset.jpThemeLight === "false";
+    if (model.get("dark") !== dark) {
+      model.set("dark", dark);
+      model.save_changes();
+    }
+  };
+  read();
+  const observer = new MutationObserver(read);
+  observer.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  return observer;
+}
+
+function render({ model, el }) {
+  el.classList.add("hugelab");
+  const bar = make("div", el, { class: "hl-bar", role: "group", "aria-label": "Timeline" });
+  const buttons = {};
+  for (const [name, sign, label] of BUTTONS) {
+    buttons[name] = make("button", bar, { type: "button", title: label, "aria-label": label });
+    buttons[name].textContent = sign;
+  }
+  const slider = make("input", bar, {
+    type: "range", min: 0, step: 1, "aria-label": "Event", "data-lm-suppress-shortcuts": "true",
+  });
+  const caption = make("div", el, { class: "hl-caption" });
+  const views = make("div", el, { class: "hl-views" });
+  const flow = make("div", views, { class: "hl-flow" });
+  const right = make("div", views, { class: "hl-right" });
+  const owners = make("div", right, { class: "hl-owners" });
+  const layout = make("div", right, { class: "hl-layout" });
+  const log = make("ol", el, {
+    class: "hl-log", tabindex: 0, "aria-label": "Kernel log", "data-lm-suppress-shortcuts": "true",
+  });
+  const shown = new Map();
+
+  const last = () => Math.max((model.get("film").frames || []).length - 1, 0);
+
+  function put(node, picture) {
+    if (shown.get(node) === picture) return;
+    shown.set(node, picture);
+    node.innerHTML = picture;
+  }
+
+  function draw() {
+    const film = model.get("film");
+    const frame = (film.frames || [])[Math.min(model.get("position"), last())];
+    if (!frame) return;
+    const [, flowAt, ownersAt, layoutAt, line, words] = frame;
+    put(flow, film.pictures[flowAt]);
+    put(owners, film.pictures[ownersAt]);
+    put(layout, film.pictures[layoutAt]);
+    slider.value = model.get("position");
+    slider.setAttribute("aria-valuetext", words);
+    caption.textContent = words;
+    [...log.children].forEach((item, i) => {
+      item.setAttribute("aria-current", i === line);
+      item.classList.toggle("hl-later", i > line);
+    });
+    const current = log.children[Math.max(line, 0)];
+    if (current) log.scrollTop = current.offsetTop - log.offsetTop - 70; // the page itself never scrolls
+  }
+
+  function load() {
+    const film = model.get("film");
+    shown.clear();
+    slider.max = last();
+    for (const [node, kind] of [[flow, "flow"], [owners, "owners"], [layout, "layout"]]) {
+      node.style.minHeight = `${(film.heights || {})[kind] || 0}px`; // nothing jumps while a slider moves
+    }
+    log.replaceChildren();
+    (film.log || []).forEach((text, i) => {
+      const item = make("li", log);
+      item.textContent = text;
+      item.onclick = () => go(film.frames.findIndex((frame) => frame[4] === i));
+    });
+    draw();
+  }
+
+  function go(position) {
+    model.set("position", Math.min(Math.max(position, 0), last()));
+    model.save_changes();
+  }
+
+  let timer = null;
+  function stop() {
+    clearInterval(timer);
+    timer = null;
+    buttons.play.textContent = "⏵";
+    buttons.play.setAttribute("aria-label", "Play");
+    buttons.play.title = "Play";
+  }
+  function play() {
+    if (timer) return stop();
+    if (model.get("position") >= last()) go(0);
+    buttons.play.textContent = "⏸";
+    buttons.play.setAttribute("aria-label", "Pause");
+    buttons.play.title = "Pause";
+    timer = setInterval(() => (model.get("position") >= last() ? stop() : go(model.get("position") + 1)), 350);
+  }
+
+  buttons.first.onclick = () => go(0);
+  buttons.back.onclick = () => go(model.get("position") - 1);
+  buttons.play.onclick = play;
+  buttons.step.onclick = () => go(model.get("position") + 1);
+  buttons.last.onclick = () => go(last());
+  slider.oninput = () => go(Number(slider.value));
+  model.on("change:film", load);
+  model.on("change:position", draw);
+  load();
+  hideStill(el);
+  const observer = watchTheme(model);
+  return () => {
+    stop();
+    observer.disconnect();
+    model.off("change:film", load);
+    model.off("change:position", draw);
+  };
+}
+
+export default { render };

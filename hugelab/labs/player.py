@@ -1,0 +1,30 @@
+"""The timeline: a small anywidget that flips through the pictures of a recording in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ..draw.theme import DARK, LIGHT, stylesheet
+
+_HERE = Path(__file__).parent
+
+
+class Player(anywidget.AnyWidget):  # type: ignore[misc]
+    """Shows ``film`` (see draw.film) at frame number ``position``.
+
+    Both sides may move ``position``; ``dark`` is set by the browser to the theme of the page.
+    """
+
+    _esm = _HERE / "player.js"
+    _css = (
+        (_HERE / "player.css").read_text(encoding="utf-8")
+        + stylesheet(LIGHT, ".hugelab ")
+        + stylesheet(DARK, "[data-jp-theme-light='false'] .hugelab ")
+    )
+    film: Any = traitlets.Dict().tag(sync=True)
+    position: Any = traitlets.Int(0).tag(sync=True)
+    dark: Any = traitlets.Bool(False).tag(sync=True)

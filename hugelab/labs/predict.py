@@ -1,0 +1,50 @@
+"""Predict before you run: a question with choices, answered by the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+from IPython.display import display
+
+
+class Prediction:
+    """A question; choosing an option shows whether the model agrees, and why.
+
+    ``answer`` is computed by the caller from a Recording. Raises ValueError if it is not among the options: then
+    the question is out of date.
+    """
+
+    def __init__(self, question: str, options: Sequence[Any], answer: Any, why: str):
+        if answer not in options:
+            raise ValueError(f"the model's answer {answer!r} is not among {list(options)}: {question}")
+        self.question, self.options, self.answer, self.why = question, list(options), answer, why
+        self.choice = widgets.RadioButtons(
+            options=[str(option) for option in options], value=None, description="", layout={"width": "max-content"}
+        )
+        self.feedback = widgets.HTML()
+        self.choice.observe(self._chosen, "value")
+
+    def _chosen(self, change: Any) -> None:
+        if self.choice.value is None:
+            self.feedback.value = ""
+            return
+        right = self.choice.value == str(self.answer)
+        verdict = "Yes" if right else f"No: the model gives {self.answer}"
+        self.feedback.value = f"<b>{escape(verdict)}.</b> {escape(self.why)}"
+
+    def __repr__(self) -> str:
+        return f"{self.question}\n" + "\n".join(f"( ) {option}" for option in self.options)
+
+    def _ipython_display_(self) -> None:
+        question = widgets.HTML(f"<b>{escape(self.question)}</b>")
+        bundle = widgets.VBox([question, self.choice, self.feedback])._repr_mimebundle_()
+        bundle["text/plain"] = repr(self)
+        display(bundle, raw=True)
+
+
+def predict(question: str, options: Sequence[Any], answer: Any, why: str) -> Prediction:
+    """A prediction to show at the end of a cell."""
+    return Prediction(question, options, answer, why)

@@ -1,0 +1,36 @@
+"""Lab of notebook 02: what a reservation promises, and to whom."""
+
+from ..scenario import ANONYMOUS, Scenario
+from .lab import Lab, choice, slider
+
+KINDS = {
+    "shared file": ["MAP_SHARED"],
+    "private file": ["MAP_PRIVATE"],
+    "shared file, MAP_NORESERVE": ["MAP_SHARED", "MAP_NORESERVE"],
+    "anonymous, private": ["MAP_PRIVATE", *ANONYMOUS],
+}
+
+
+def _program(pages: int, pool: int, kind: str, second: int, offset: int) -> Scenario:
+    scenario = Scenario("promise", nr=pool).then("open", fd="f", path="m/test_file", mode="0755")
+    scenario = scenario.then("mmap", map="A", fd="f", pages=pages, flags=KINDS[kind])
+    if second:
+        where = {} if "MAP_ANONYMOUS" in KINDS[kind] else {"offset_pages": offset}
+        scenario = scenario.then("mmap", map="B", fd="f", pages=second, flags=KINDS[kind], **where)
+    return scenario
+
+
+def promise(pages: int = 5, pool: int = 10, kind: str = "shared file", second: int = 0, offset: int = 0) -> Lab:
+    """Map ``pages``, then (if ``second`` is not 0) ``second`` pages of the same file from page ``offset`` on."""
+    return Lab(
+        "mmap: a promise",
+        {
+            "pages": slider("pages", pages),
+            "pool": slider("pool", pool),
+            "kind": choice("mapping:", tuple(KINDS), kind),
+            "second": slider("second mapping", second),
+            "offset": slider("its first page", offset, most=8),
+        },
+        _program,
+        focus="mmap",
+    )
