@@ -7,7 +7,7 @@ import nbformat  # noqa: F401  plotly imports it late and slowly from deep in a 
 
 from .doctor import doctor
 from .fault import fault
-from .holders import holders
+from .holders import ENDS, holders
 from .lab import Lab
 from .layout import layout
 from .open_file import open_file
@@ -25,4 +25,4 @@ ALL = {
     "layout": layout,
 }
 
-__all__ = ["ALL", "Lab", "Prediction", "doctor", "predict", *ALL]
+__all__ = ["ALL", "ENDS", "Lab", "Prediction", "doctor", "predict", *ALL]

@@ -90,8 +90,10 @@ class Lab:
         return int(frames[min(self.player.position, len(frames) - 1)][0]) if frames else self._start()
 
     def _start(self) -> int:
+        """The last event inside the kernel of the step in focus (the one after it is the return)."""
         chosen = [step for step in self.recording.steps if step.op.op == self.focus]
-        return (chosen or self.recording.steps)[0].last
+        step = (chosen or self.recording.steps)[0]
+        return step.last - 1 if step.last - step.first > 1 else step.last
 
     # -- showing it ------------------------------------------------------------------------------
     def __repr__(self) -> str:
