@@ -40,8 +40,7 @@ def build(path: Path) -> None:
     """Execute one notebook in its own folder and write it back. Raises when a cell fails."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=300, record_timing=False, resources={"metadata": {"path": str(HERE)}})
-    client.create_kernel_manager().transport = "ipc"
-    client.execute()
+    client.execute(extra_arguments=["--log-level=40"])  # errors alone
     nbformat.write(clean(notebook), path)
 
 
