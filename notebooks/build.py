@@ -39,8 +39,14 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def build(path: Path) -> None:
     """Execute one notebook in its own folder and write it back. Raises when a cell fails."""
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=300, record_timing=False, resources={"metadata": {"path": str(HERE)}})
-    client.execute(extra_arguments=["--log-level=40"])  # errors alone
+    client = NotebookClient(
+        notebook,
+        timeout=300,
+        record_timing=False,
+        extra_arguments=["--log-level=40"],  # errors alone
+        resources={"metadata": {"path": str(HERE)}},
+    )
+    client.execute()
     nbformat.write(clean(notebook), path)
 
 
