@@ -9,7 +9,6 @@ from __future__ import annotations
 import string
 from collections.abc import Callable
 from html import escape
-from itertools import pairwise
 
 from .. import flow as flows
 from ..decode import VM_MAYSHARE, VM_SHARED
@@ -23,7 +22,7 @@ from .theme import PAGE_COLOURS
 
 CELL, GAP, LABEL = 24, 3, 18  # pixels
 MOST_CELLS = 24  # more pages than this in a row are drawn as runs
-WIDTH = 560
+WIDTH, FLOW_WIDTH = 500, 390
 
 
 # -- call flow ---------------------------------------------------------------------------------------
@@ -33,7 +32,9 @@ def flow(recording: Recording, index: int) -> Picture:
     phase = flows.phase_of(recording, event)
     if phase is None:
         step = recording.steps[event.step].op.op if event.step >= 0 else "boot"
-        return Picture(text(0, 14, f"{step}: no huge page code runs here", "hl-s"), 430, 24, f"{step}: no call flow")
+        return Picture(
+            text(0, 14, f"{step}: no huge page code runs here", "hl-s"), FLOW_WIDTH, 24, f"{step}: no call flow"
+        )
     lit = flows.box_of(event)
     parts = [text(0, 14, flows.PHASE_TITLES[phase], "hl-h")]
     y = 26.0
@@ -41,14 +42,14 @@ def flow(recording: Recording, index: int) -> Picture:
         here = call.name == lit
         x = 14.0 * call.depth
         name = flows.function_name(call.name, version)
-        parts.append(box(x, y, 430 - x, 30, "hl-lit" if here else "hl-box", call.what))
+        parts.append(box(x, y, FLOW_WIDTH - 2 - x, 30, "hl-lit" if here else "hl-box", call.what))
         if here:
             parts.append(text(x + 5, y + 19, "▶", "hl-t"))
         parts.append(text(x + 20, y + 13, name, f"hl-t{' hl-b' if here else ''}"))
         parts.append(text(x + 20, y + 25, f"{call.layer}: {call.what}", "hl-s"))
         y += 34
     where = flows.function_name(event.name, version)
-    return Picture("".join(parts), 432, y, f"{flows.PHASE_TITLES[phase]}; now in {where}")
+    return Picture("".join(parts), FLOW_WIDTH, y, f"{flows.PHASE_TITLES[phase]}; now in {where}")
 
 
 # -- who holds each page -----------------------------------------------------------------------------
@@ -187,7 +188,7 @@ def owners(recording: Recording, index: int, name: Callable[[int], tuple[str, in
 
 
 # -- memory layout -----------------------------------------------------------------------------------
-COLUMNS = (("page", 0), ("virtual address", 44), ("struct page", 190), ("pfn", 340), ("physical address", 430))
+COLUMNS = (("page", 0), ("virtual address", 36), ("struct page", 160), ("pfn", 290), ("physical address", 375))
 MOST_ROWS = 10
 
 
@@ -204,15 +205,15 @@ def layout(recording: Recording, index: int, name: Callable[[int], tuple[str, in
     parts = [text(0, 14, "memory layout", "hl-h")]
     for title, x in COLUMNS:
         parts.append(text(x, 32, title, "hl-s"))
-    for (_, a), (_, b) in pairwise(COLUMNS[1:]):
-        parts.append(text((a + b) / 2 + 24, 32, "→", "hl-s"))
+    for _, x in COLUMNS[2:]:
+        parts.append(text(x - 18, 32, "→", "hl-s"))
     y = 38.0
     for vma, key, frame in rows[:MOST_ROWS]:
         addr, pfn = key * vma.h.size, vma.h.pfn(frame)
         label, colour = name(frame)
         here = event.addr is not None and addr <= event.addr < addr + vma.h.size
         if here:
-            parts.append(box(38, y, WIDTH - 46, 20, "hl-lit"))
+            parts.append(box(30, y, WIDTH - 34, 20, "hl-lit"))
         parts.append(box(0, y + 1, 20, 18, f"hl-p{colour}", f"page {label}"))
         parts.append(text(10, y + 14, label, "hl-c"))
         values = (address(addr), f"{machine.struct_page_of(pfn):08x}", str(pfn), address(pfn * 4096))

@@ -104,6 +104,7 @@ def _layout(recording: Recording, colours: dict[str, str]) -> dict[str, Any]:
     axis = {"color": colours["soft"], "gridcolor": colours["line"], "zeroline": False, "showgrid": False}
     return {
         "height": 260,
+        "autosize": True,
         "margin": {"l": 50, "r": 10, "t": 36, "b": 40},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

@@ -117,8 +117,9 @@ class Lab:
         for control in self.controls.values():
             control.observe(self._changed, "value")
         self.player.observe(self._moved, ["position", "dark"])
-        knobs = widgets.HBox(list(self.controls.values()), layout={"flex_flow": "row wrap"})
-        self.box = widgets.VBox([knobs, self.status, self.figure, self.player])
+        knobs = widgets.VBox(list(self.controls.values()))
+        top = widgets.HBox([knobs, self.status], layout={"flex_flow": "row wrap", "grid_gap": "12px"})
+        self.box = widgets.VBox([top, self.figure, self.player])
 
     def _changed(self, change: Any) -> None:
         """A control moved: run the program anew. Input the model refuses is one line; the picture stays."""
@@ -145,7 +146,7 @@ class Lab:
             for trace, new in zip(self.figure.data, data["data"], strict=True):
                 trace.x, trace.y = new["x"], new["y"]
             self.figure.layout.update(data["layout"])
-        self.status.value = tables.steps(self.recording)._repr_html_()
+        self.status.value = f'<div style="line-height:1.5">{tables.steps(self.recording)._repr_html_()}</div>'
 
     def _moved(self, change: Any) -> None:
         """The timeline moved, or the theme changed: the plot's marker and colours follow."""

@@ -1,12 +1,27 @@
 // Flips through the frames of a film: pictures (SVG texts), a log, and words. See draw/film.py for what a film holds.
 
+// Drawn, not typed: not every font has the signs.
+const SIGNS = {
+  first: "M3 3v10h2V3zM13 3v10L6 8z",
+  back: "M12 3v10L4 8z",
+  play: "M2 3v10l6-5zM8 3v10l6-5z",
+  pause: "M4 3v10h3V3zM9 3v10h3V3z",
+  step: "M4 3v10l8-5z",
+  last: "M11 3v10h2V3zM3 3v10l7-5z",
+};
 const BUTTONS = [
-  ["first", "⏮", "First event"],
-  ["back", "◀", "One event back"],
-  ["play", "⏵", "Play"],
-  ["step", "▶", "One event on"],
-  ["last", "⏭", "Last event"],
+  ["first", "First event"],
+  ["back", "One event back"],
+  ["play", "Play"],
+  ["step", "One event on"],
+  ["last", "Last event"],
 ];
+
+function face(button, sign, label) {
+  button.title = label;
+  button.setAttribute("aria-label", label);
+  button.innerHTML = `<svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"><path d="${SIGNS[sign]}"/></svg>`;
+}
 
 function make(tag, parent, attributes = {}) {
   const node = parent.appendChild(document.createElement(tag));
@@ -44,9 +59,9 @@ function render({ model, el }) {
   el.classList.add("hugelab");
   const bar = make("div", el, { class: "hl-bar", role: "group", "aria-label": "Timeline" });
   const buttons = {};
-  for (const [name, sign, label] of BUTTONS) {
-    buttons[name] = make("button", bar, { type: "button", title: label, "aria-label": label });
-    buttons[name].textContent = sign;
+  for (const [name, label] of BUTTONS) {
+    buttons[name] = make("button", bar, { type: "button" });
+    face(buttons[name], name, label);
   }
   const slider = make("input", bar, {
     type: "range", min: 0, step: 1, "aria-label": "Event", "data-lm-suppress-shortcuts": "true",
@@ -85,7 +100,11 @@ function render({ model, el }) {
       item.setAttribute("aria-current", i === line);
       item.classList.toggle("hl-later", i > line);
     });
-    const current = log.children[Math.max(line, 0)];
+    follow();
+  }
+
+  function follow() {
+    const current = log.querySelector('[aria-current="true"]') || log.firstChild;
     if (current) log.scrollTop = current.offsetTop - log.offsetTop - 70; // the page itself never scrolls
   }
 
@@ -114,16 +133,12 @@ function render({ model, el }) {
   function stop() {
     clearInterval(timer);
     timer = null;
-    buttons.play.textContent = "⏵";
-    buttons.play.setAttribute("aria-label", "Play");
-    buttons.play.title = "Play";
+    face(buttons.play, "play", "Play");
   }
   function play() {
     if (timer) return stop();
     if (model.get("position") >= last()) go(0);
-    buttons.play.textContent = "⏸";
-    buttons.play.setAttribute("aria-label", "Pause");
-    buttons.play.title = "Pause";
+    face(buttons.play, "pause", "Pause");
     timer = setInterval(() => (model.get("position") >= last() ? stop() : go(model.get("position") + 1)), 350);
   }
 
@@ -136,6 +151,7 @@ function render({ model, el }) {
   model.on("change:film", load);
   model.on("change:position", draw);
   load();
+  new ResizeObserver(follow).observe(log); // once it is on the page
   hideStill(el);
   const observer = watchTheme(model);
   return () => {

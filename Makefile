@@ -1,0 +1,38 @@
+# The commands of the project; `make` alone lists them. Everything runs in .venv, made on first use.
+
+PY = .venv/bin/python
+.DEFAULT_GOAL = help
+.PHONY: help install lab lesson test lint bench notebooks lock clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+.venv/installed: pyproject.toml requirements/uv.lock requirements/all.lock tools/install.sh
+	@tools/install.sh
+
+install: .venv/installed ## make .venv and install everything into it
+	@:
+
+lab: install ## open JupyterLab on notebook 00
+	@tools/lab.sh $(ARGS)
+
+lesson: ## print the lesson, with its kernel log, in the terminal
+	@python=$$(tools/python.sh) && "$$python" -m hugelab run lesson --log
+
+test: install ## run everything: unit tests, notebooks, browser
+	@$(PY) -m pytest --nbval tests notebooks -n 2 --dist loadfile $(ARGS)
+
+lint: install ## style, format and types
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+
+bench: install ## measure every ratio beside its bound; exit 1 if one is missed
+	@$(PY) benchmarks/run.py
+
+notebooks: install ## run the notebooks and write them back
+	@$(PY) notebooks/build.py
+
+lock: install ## make the lock files anew from pyproject.toml
+	@tools/lock.sh
+
+clean: ## remove .venv and what tests leave behind
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/artefacts

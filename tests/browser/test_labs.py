@@ -1,0 +1,134 @@
+"""The labs in a real JupyterLab: run a notebook, move a slider by keyboard, read the numbers off the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from hugelab import LESSON, labs, run, scenario
+from hugelab.draw import figures
+from hugelab.labs.promise import _program
+
+from .conftest import ROOT, Server, Watched
+
+pytestmark = pytest.mark.browser
+
+NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+ARTEFACTS = ROOT / "tests" / "artefacts"
+
+
+def open_and_run(watched: Watched, server: Server, name: str) -> Any:
+    """Open a notebook, run all its cells, wait until the kernel is idle."""
+    page = watched.page
+    page.goto(f"{server.url}/lab/tree/{name}?token={server.token}&reset")
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'",
+        timeout=60_000,
+    )
+    # Every cell stays in the page, so that what is not in view can be looked at, too.
+    page.evaluate(
+        "() => { window.jupyterapp.shell.currentWidget.content.notebookConfig = "
+        "{...window.jupyterapp.shell.currentWidget.content.notebookConfig, windowingMode: 'none'} }"
+    )
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status === 'idle'",
+        timeout=120_000,
+    )
+    return page
+
+
+def cell_errors(page: Any) -> list[str]:
+    """What the cells of the open notebook say went wrong."""
+    return page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.content.widgets
+            .flatMap((cell) => cell.model.outputs ? cell.model.outputs.toJSON() : [])
+            .filter((output) => output.output_type === 'error').map((output) => output.ename + ': ' + output.evalue)"""
+    )
+
+
+def plot_title(page: Any) -> str:
+    """The numbers above the pool plot."""
+    return page.locator(".js-plotly-plot .gtitle").first.text_content()
+
+
+def test_arrow_key_moves_plot_to_the_models_numbers(watched: Watched, server: Server) -> None:
+    """Notebook 02, Run All, ArrowRight on the page slider: the numbers in the plot are the model's."""
+    page = open_and_run(watched, server, "02_mmap.ipynb")
+    page.wait_for_selector(".js-plotly-plot .gtitle", timeout=60_000)
+    page.wait_for_selector(".hugelab .hl-owners svg", timeout=60_000)
+
+    def expected(pages: int, event: int | None = None) -> str:
+        recording = run(_program(pages=pages, pool=10, kind="shared file", second=0, offset=0), LESSON)
+        return figures.caption(recording, labs.promise(pages=pages)._start() if event is None else event)
+
+    assert plot_title(page) == expected(5)
+    slider = page.locator(".widget-slider .noUi-handle, .jupyter-widgets .noUi-handle").first
+    slider.scroll_into_view_if_needed()
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "(text) => document.querySelector('.js-plotly-plot .gtitle')?.textContent === text",
+        arg=expected(6),
+        timeout=10_000,
+    )
+    assert "reserved 6" in plot_title(page)
+
+    # The timeline by keyboard: the caption and the plot name the same event, with the model's numbers.
+    timeline = page.locator(".hugelab input[type=range]").first
+    timeline.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "(text) => document.querySelector('.js-plotly-plot .gtitle')?.textContent === text",
+        arg=expected(6, 1),
+        timeout=10_000,
+    )
+    caption = page.locator(".hugelab .hl-caption").first.text_content()
+    assert expected(6, 1).capitalize() in caption
+
+    assert cell_errors(page) == []
+    assert watched.outside == []
+    assert watched.errors == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_run_all(watched: Watched, server: Server, name: str) -> None:
+    """Every notebook runs without an error, its labs come alive and hide their still picture, light and dark."""
+    page = open_and_run(watched, server, name)
+    page.wait_for_selector(".hugelab .hl-owners svg", timeout=60_000)
+    page.wait_for_selector(".js-plotly-plot .gtitle", timeout=60_000)
+    page.wait_for_selector(".hugelab-hidden", state="attached", timeout=10_000)
+    assert cell_errors(page) == []
+    ARTEFACTS.mkdir(exist_ok=True)
+    lab = page.locator(".jp-Cell:has(.hugelab)").first
+    lab.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    lab.screenshot(path=str(ARTEFACTS / f"{name.removesuffix('.ipynb')}-light.png"))
+    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    page.wait_for_timeout(700)
+    fill = page.evaluate("() => getComputedStyle(document.querySelector('.hugelab .hl-h')).fill")
+    assert fill == "rgb(236, 236, 236)", "the pictures follow the dark theme"
+    lab.screenshot(path=str(ARTEFACTS / f"{name.removesuffix('.ipynb')}-dark.png"))
+    assert watched.outside == []
+    assert watched.errors == []
+
+
+def test_still_picture_before_running(watched: Watched, server: Server) -> None:
+    """A fresh clone, not run: each lab shows its picture, and the sentence that says how to bring it alive."""
+    page = watched.page
+    page.goto(f"{server.url}/lab/tree/04_who_holds.ipynb?token={server.token}&reset")
+    page.wait_for_selector(".jp-RenderedImage img", timeout=60_000)
+    notebook = json.loads((ROOT / "notebooks" / "04_who_holds.ipynb").read_text())
+    saved = json.dumps(notebook)
+    assert "application/vnd.jupyter.widget-view+json" not in saved
+    width = page.evaluate("() => document.querySelector('.jp-RenderedImage img').naturalWidth")
+    assert width > 600
+    text = page.locator(".jp-Notebook").first.inner_text()
+    assert re.search(r"Run this cell \(Shift\+Enter\) for the live lab", text)
+    assert scenario.lesson().name == "lesson"

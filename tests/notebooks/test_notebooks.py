@@ -1,0 +1,123 @@
+"""The notebooks as files: complete, executed, comparable, linked; and nbval really compares them."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NAMES = [path.name for path in NOTEBOOKS]
+HEADINGS = ["Predict", "Run", "Compare", "Explain", "Break it"]
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=NAMES)
+def path(request: pytest.FixtureRequest) -> Path:
+    return Path(request.param)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def nbval(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """pytest --nbval in a process of its own."""
+    command = [sys.executable, "-m", "pytest", "--nbval", "-p", "no:cacheprovider", "-q", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
+def test_course_so_far() -> None:
+    """Notebooks 00 to 05 are there."""
+    assert [name[:2] for name in NAMES] == ["00", "01", "02", "03", "04", "05"]
+
+
+def test_form(path: Path) -> None:
+    """Objectives, a time of at most 45 minutes, the five sections in order, a link to the next notebook."""
+    texts = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
+    whole = "\n\n".join(texts)
+    assert whole.startswith("# ")
+    assert "**After this notebook you can**" in texts[0]
+    minutes = re.search(r"Time: (\d+) minutes", texts[0])
+    assert minutes and int(minutes[1]) <= 45
+    assert [heading for heading in re.findall(r"^## (.+)$", whole, re.M) if heading in HEADINGS] == HEADINGS
+    following = NAMES[(NAMES.index(path.name) + 1) % len(NAMES)]
+    assert f"({following})" in texts[-1]
+
+
+def test_links_lead_somewhere(path: Path) -> None:
+    """Every relative link is a file."""
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            for target in re.findall(r"\]\(([^)#:]+)\)", cell.source):
+                assert (path.parent / target).exists(), target
+
+
+def test_every_code_cell_was_run_and_is_compared(path: Path) -> None:
+    """nbval skips a cell without an execution count; and no cell ended in an error."""
+    cells = [cell for cell in read(path).cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        assert not any(output.output_type == "error" for output in cell.outputs)
+        assert len(cell.source.splitlines()) <= 15
+    assert any(output for cell in cells for output in cell.outputs)
+
+
+def test_saved_outputs_hold_nothing_of_this_machine(path: Path) -> None:
+    """No widget state, no path, no time, no object address; small enough for a page."""
+    text = path.read_text()
+    assert "widget-view" not in text
+    assert "application/vnd.jupyter.widget-state" not in text
+    for forbidden in ("/home/", "/root/", "/tmp/", "iopub", "execution_start"):
+        assert forbidden not in text
+    assert not re.search(r"object at 0x|<\w+ at 0x", text)
+    assert len(text) < 300_000
+
+
+def test_every_lab_has_a_still_picture(path: Path) -> None:
+    """A PNG with words in place of each lab, then the sentence that says how to bring it alive."""
+    for cell in read(path).cells:
+        if cell.cell_type == "code" and re.search(r"^labs\.(?!predict|doctor)\w+\(.*\)$", cell.source, re.M):
+            if ".recording" in cell.source:
+                continue
+            picture, sentence = cell.outputs
+            assert len(picture.data["image/png"]) > 10_000
+            assert len(picture.data["text/plain"]) > 40
+            assert "Shift+Enter" in sentence.data["text/plain"]
+
+
+def test_nbval_collects_every_code_cell() -> None:
+    """As many test items as code cells: none is left out."""
+    listed = nbval(ROOT / "notebooks", "--collect-only").stdout
+    cells = sum(cell.cell_type == "code" for path in NOTEBOOKS for cell in read(path).cells)
+    assert len(re.findall(r"\.ipynb::", listed)) == cells
+
+
+def test_nbval_sees_a_changed_number(tmp_path: Path) -> None:
+    """One digit of a saved table changed: nbval fails, so it does compare."""
+    source = ROOT / "notebooks" / "01_open.ipynb"
+    changed = source.read_text().replace("inode 16079: 0 pages in the page cache", "inode 16079: 1 pages in the page cache")
+    assert changed != source.read_text()
+    (tmp_path / "changed.ipynb").write_text(changed)
+    result = nbval(tmp_path)
+    assert result.returncode == 1, result.stdout
+    assert "1 failed" in result.stdout
+
+
+def test_rewriting_changes_no_byte(tmp_path: Path) -> None:
+    """`make notebooks` twice gives the same file, pictures included."""
+    spec = importlib.util.spec_from_file_location("build", ROOT / "notebooks" / "build.py")
+    assert spec and spec.loader
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    source = ROOT / "notebooks" / "02_mmap.ipynb"
+    copy = tmp_path / source.name
+    shutil.copy(source, copy)
+    build.build(copy)
+    assert copy.read_bytes() == source.read_bytes()

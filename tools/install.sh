@@ -1,0 +1,21 @@
+#!/bin/sh
+# make install: .venv with exactly what requirements/*.lock say, and this checkout in it. Safe to run again.
+set -eu
+cd "$(dirname "$0")/.."
+base=$(tools/python.sh)
+if ! "$base" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+  echo "$base has no venv module; install it (apt-get install python3-venv) and run make again" >&2
+  exit 1
+fi
+python=.venv/bin/python
+if ! "$python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+  "$base" -m venv --clear .venv
+fi
+echo "hugelab: installing into .venv (about ten seconds near a registry, once)"
+"$python" -m pip install -q --disable-pip-version-check --no-input --require-hashes -r requirements/uv.lock
+"$python" -m uv pip install -q --python "$python" --require-hashes -r requirements/all.lock
+"$python" -m uv pip install -q --python "$python" --no-deps --no-build-isolation -e .
+settings=.venv/share/jupyter/lab/settings
+mkdir -p "$settings"
+echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' > "$settings/overrides.json"
+touch .venv/installed
