@@ -89,7 +89,7 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(HUGE, "hugetlb_no_page", 4, "page cache, else a new page"),
         Call(HUGE, "alloc_huge_page", 5, "takes a page"),
         Call(HUGE, "dequeue_huge_page_vma", 6, "off the free list: free - 1, resv - 1"),
-        Call(HUGE, "vma_commit_reservation", 6, "the map's entry is there already, or is added"),
+        Call(HUGE, "vma_commit_reservation", 6, "adds the map's entry, if it is missing"),
         Call(MM, "clear_huge_page", 5, "2 MB of zeros: most of the time"),
         Call(FS, "huge_add_to_page_cache", 5, "shared: the page is the file's now"),
     ),

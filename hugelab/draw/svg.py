@@ -24,15 +24,15 @@ class Picture:
     def svg(self) -> str:
         """For a page that has the stylesheet (the player)."""
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}"'
-            f' width="{self.width:g}" height="{self.height:g}" role="img" aria-label="{escape(self.title)}">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 {self.width + 2:g} {self.height + 2:g}"'
+            f' width="{self.width + 2:g}" height="{self.height + 2:g}" role="img" aria-label="{escape(self.title)}">'
             f"{self.body}</svg>"
         )
 
     def standalone(self, colours: dict[str, str] = LIGHT) -> str:
         """For a file: with its own colours and background."""
         style = f"<style>{stylesheet(colours)}</style>"
-        paper = f'<rect width="100%" height="100%" fill="{colours["paper"]}"/>'
+        paper = f'<rect x="-1" y="-1" width="100%" height="100%" fill="{colours["paper"]}"/>'
         return self.svg().replace(">", f">{style}{paper}", 1)
 
     def png(self, colours: dict[str, str] = LIGHT) -> bytes:

@@ -116,7 +116,7 @@ class Lab:
         self._show()
         for control in self.controls.values():
             control.observe(self._changed, "value")
-        self.player.observe(self._moved, ["position", "dark"])
+        self.player.observe(self._moved, ["position", "dark", "width"])
         knobs = widgets.VBox(list(self.controls.values()))
         top = widgets.HBox([knobs, self.status], layout={"flex_flow": "row wrap", "grid_gap": "12px"})
         self.box = widgets.VBox([top, self.figure, self.player])
@@ -149,9 +149,11 @@ class Lab:
         self.status.value = f'<div style="line-height:1.5">{tables.steps(self.recording)._repr_html_()}</div>'
 
     def _moved(self, change: Any) -> None:
-        """The timeline moved, or the theme changed: the plot's marker and colours follow."""
+        """The timeline moved, or the page's theme or width changed: the plot follows."""
         with self.figure.batch_update():
-            if change["name"] == "dark":
+            if change["name"] == "width":
+                self.figure.layout.width = self.player.width
+            elif change["name"] == "dark":
                 data = figures.pool(self.recording, self.event, self.player.dark)
                 for trace, new in zip(self.figure.data, data["data"], strict=True):
                     trace.update({key: new[key] for key in ("line", "fillpattern") if key in new})

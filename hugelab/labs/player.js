@@ -151,7 +151,14 @@ function render({ model, el }) {
   model.on("change:film", load);
   model.on("change:position", draw);
   load();
-  new ResizeObserver(follow).observe(log); // once it is on the page
+  new ResizeObserver(() => {
+    follow(); // once it is on the page
+    const width = Math.min(el.clientWidth, 1100);
+    if (width > 200 && Math.abs(width - model.get("width")) > 8) {
+      model.set("width", width);
+      model.save_changes();
+    }
+  }).observe(log);
   hideStill(el);
   const observer = watchTheme(model);
   return () => {

@@ -16,7 +16,8 @@ _HERE = Path(__file__).parent
 class Player(anywidget.AnyWidget):  # type: ignore[misc]
     """Shows ``film`` (see draw.film) at frame number ``position``.
 
-    Both sides may move ``position``; ``dark`` is set by the browser to the theme of the page.
+    Both sides may move ``position``; the browser sets ``dark`` to the theme of the page and ``width`` to the pixels
+    there are.
     """
 
     _esm = _HERE / "player.js"
@@ -28,3 +29,4 @@ class Player(anywidget.AnyWidget):  # type: ignore[misc]
     film: Any = traitlets.Dict().tag(sync=True)
     position: Any = traitlets.Int(0).tag(sync=True)
     dark: Any = traitlets.Bool(False).tag(sync=True)
+    width: Any = traitlets.Int(700).tag(sync=True)
