@@ -13,8 +13,12 @@ if ! "$python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/
 fi
 echo "hugelab: installing into .venv (about ten seconds near a registry, once)"
 "$python" -m pip install -q --disable-pip-version-check --no-input --require-hashes -r requirements/uv.lock
-"$python" -m uv pip install -q --python "$python" --require-hashes -r requirements/all.lock
-"$python" -m uv pip install -q --python "$python" --no-deps --no-build-isolation -e .
+export UV_SYSTEM_CERTS=1 # the certificates that pip uses, too
+if ! "$python" -m uv pip install -q --python "$python" --require-hashes -r requirements/all.lock; then
+  echo "hugelab: uv did not get through (it reads no pip.conf); once more with pip, which takes longer" >&2
+  "$python" -m pip install -q --disable-pip-version-check --no-input --require-hashes -r requirements/all.lock
+fi
+"$python" -m uv pip install -q --python "$python" --no-deps --no-build-isolation --offline -e .
 settings=.venv/share/jupyter/lab/settings
 mkdir -p "$settings"
 echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' > "$settings/overrides.json"
