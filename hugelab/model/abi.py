@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..decode import VM_EXEC, VM_READ, VM_WRITE
 from ..scenario import Op, ScenarioError
 from ..units import parse_size
-from .errors import SystemCallError, Unsupported
+from .errors import Unsupported
 
 # uapi/linux/mman.h, asm-generic/mman.h; a scenario gives the names.
 MAP_TYPE = {"MAP_SHARED": 1, "MAP_PRIVATE": 2, "MAP_SHARED_VALIDATE": 3}
@@ -23,7 +23,7 @@ OPEN_FLAGS = {
     *("O_RDONLY", "O_WRONLY", "O_RDWR", "O_CREAT", "O_EXCL", "O_TRUNC", "O_TMPFILE"),
     *("O_CLOEXEC", "O_LARGEFILE", "O_NOFOLLOW"),
 }
-BUS_ADRERR, SEGV_MAPERR, SEGV_ACCERR = 2, 1, 2  # si_code
+BUS_ADRERR, SEGV_MAPERR, SEGV_ACCERR, SI_KERNEL = 2, 1, 2, 128  # si_code
 
 
 class Mapping(NamedTuple):
@@ -44,10 +44,10 @@ class Fault(NamedTuple):
     value: dict[str, Any]
 
 
-def map_flags(op: Op) -> tuple[set[str], str, int]:
-    """The flags of an mmap, its type (MAP_SHARED ...), and the protection as VM_ bits.
+def map_flags(op: Op) -> tuple[set[str], str | None, int]:
+    """The flags of an mmap, its type (MAP_SHARED ...; None if there is no such type), the protection as VM_ bits.
 
-    Raises SystemCallError EINVAL for a type the kernel does not have, Unsupported for a flag the model does not.
+    Raises Unsupported for a flag that the model does not know.
     """
     flags, prot = op.get("flags", ["MAP_SHARED"]), op.get("prot", ["PROT_READ", "PROT_WRITE"])
     if not _texts(flags) or not _texts(prot):
@@ -63,8 +63,6 @@ def map_flags(op: Op) -> tuple[set[str], str, int]:
     for name in prot:
         bits |= PROT[name]
     kind = next((name for name, value in MAP_TYPE.items() if value == number), None)
-    if kind is None:
-        raise SystemCallError("EINVAL")
     return names - MAP_TYPE.keys(), kind, bits
 
 
@@ -91,7 +89,7 @@ def octal(text: Any) -> int:
 
 
 def page_size(op: Op, default: int) -> int:
-    """``hsize`` of an operation in bytes, or the default."""
+    """``hsize`` of an operation in bytes; the default page size of the machine if it is not given."""
     try:
         return parse_size(op.args["hsize"]) if "hsize" in op.args else default
     except ValueError as error:

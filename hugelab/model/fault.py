@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..decode import VM_MAYSHARE, VM_READ, VM_SHARED, VM_WRITE
+from ..decode import VM_EXEC, VM_MAYSHARE, VM_READ, VM_SHARED, VM_WRITE
 from ..runs import Run
 from ..structs import vm_area_struct
 from .hugetlbfs import hugetlb_add_to_page_cache, subpool_inode
@@ -34,7 +34,7 @@ class Stretch(NamedTuple):
 
 def access(k: Kernel, vma: vm_area_struct, index: int, limit: int, write: bool) -> Stretch:
     """The program reads or writes the pages [index, limit) of a mapping: the first stretch of them."""
-    if not vma.vm_flags & (VM_WRITE if write else VM_READ):
+    if not vma.vm_flags & (VM_WRITE if write else VM_READ | VM_WRITE | VM_EXEC):  # access_error
         return Stretch(0, "SIGSEGV")
     key = vma.addr(index) // vma.h.size
     entry, end = vma.table.stretch(key, key + limit - index)
@@ -119,7 +119,7 @@ def hugetlb_cow(k: Kernel, vma: vm_area_struct, index: int, old: Run, from_cache
         return Stretch(0, "SIGBUS")
     if not from_cache:
         table.cut(key, key + frames.count)
-    copy_huge_page(h, old, frames)
+    copy_huge_page(h, old.clip(old.start, old.start + frames.count), frames)
     _map(vma, index, frames, WRITABLE, ANONYMOUS)
     k.state.point("hugetlb_cow", "copy")
     return Stretch(plan.n)
@@ -178,7 +178,8 @@ def alloc_huge_page(k: Kernel, vma: vm_area_struct, index: int, plan: _Plan) -> 
     else:
         fresh = alloc_surplus_huge_page(k, h)
         if fresh is None:
-            if not plan.reserved:
+            leaks = k.rules.slip("failed_allocation_leaks_quota") and not promised
+            if not plan.reserved and not leaks:
                 hugepage_subpool_put_pages(spool, plan.n)
             k.state.point("alloc_huge_page", "failed", why="the pool is empty, and no surplus page is allowed")
             return nothing

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 def lookup(k: Kernel, path: str) -> tuple[super_block, str, inode | None]:
     """The mount, the name and (if it exists) the file of a path MOUNT/NAME."""
-    mount, slash, name = path.partition("/")
+    mount, _, name = path.partition("/")
     sb = k.state.records.get(f"mount/{mount}")
-    if not slash or not isinstance(sb, super_block):
+    if not isinstance(sb, super_block):
         names = ", ".join(s.name for s in k.state.of(super_block))
         raise ScenarioError(f"path {path!r} is not MOUNT/NAME with one of the mounts {names}")
     if "/" in name:
@@ -48,9 +48,11 @@ def sys_open(k: Kernel, mm: mm_struct, op: Op) -> None:
     if "O_TMPFILE" in flags:
         if not writable:
             raise SystemCallError("EINVAL")
+        if name:  # it takes a directory
+            raise SystemCallError("ENOENT" if node is None else "ENOTDIR")
         if sb.free_inodes == 0:
             raise SystemCallError("ENOSPC")
-        node = hugetlbfs_get_inode(k, sb, sb.h, name or "#tmpfile", mode)
+        node = hugetlbfs_get_inode(k, sb, sb.h, "#tmpfile", mode)
         node.i_nlink = 0
         sb.free_inodes -= sb.free_inodes > 0
     elif not name:
@@ -67,7 +69,7 @@ def sys_open(k: Kernel, mm: mm_struct, op: Op) -> None:
     mm.fds = {**mm.fds, op.args["fd"]: opened}
     if old is not None:  # the program forgot the number of the older one; it stays open
         mm.fds = {**mm.fds, f"{op.args['fd']}#{old.key}": old}
-    if "O_TRUNC" in flags and node.i_size:
+    if "O_TRUNC" in flags:
         do_truncate(k, mm.proc, node, 0)
 
 
@@ -101,10 +103,12 @@ def sys_unlink(k: Kernel, mm: mm_struct | None, op: Op) -> None:
 
 def sys_ftruncate(k: Kernel, mm: mm_struct, op: Op) -> None:
     """ftruncate(2): whole huge pages only."""
+    length = length_of(op, k.machine.sizes[0])
+    if length < 0:
+        raise SystemCallError("EINVAL")
     opened = descriptor(mm, op.args["fd"])
     node = opened.f_inode
-    length = length_of(op, node.h.size if node.h else k.machine.sizes[0])
-    if not opened.writable or length < 0:
+    if not opened.writable:
         raise SystemCallError("EINVAL")
     if node.h is not None and length % node.h.size:
         raise SystemCallError("EINVAL")
@@ -112,9 +116,12 @@ def sys_ftruncate(k: Kernel, mm: mm_struct, op: Op) -> None:
 
 
 def do_truncate(k: Kernel, proc: str, node: inode, length: int) -> None:
-    """hugetlb_vmtruncate: smaller frees pages and promises past the end, larger only moves the end."""
-    shrinks, node.i_size = length < node.i_size, length
-    if shrinks and node.h is not None:
+    """hugetlbfs_setattr: the end moves, and what lies past it goes, pages and promises.
+
+    Also where the file does not get smaller: a read-only mapping may have reserved past the end.
+    """
+    node.i_size = length
+    if node.h is not None:
         start = length // node.h.size
         hugetlb_vmtruncate(k, proc, node, start)
         truncate_hugepages(k, proc, node, start)

@@ -50,6 +50,8 @@ def hugetlbfs_fill_super(k: Kernel, name: str, options: str) -> super_block:
                 raise SystemCallError("ENOMEM")
             spool.rsv_hpages = least
         k.state.enter(spool)
+    if inodes == 0:  # not even the root directory
+        raise SystemCallError("ENOMEM")
     root = inodes - 1 if inodes != -1 else -1
     sb = super_block(k.state, name, h, subpool=spool, max_inodes=inodes, free_inodes=root, mode=mode, **numbers)
     return k.state.enter(sb)

@@ -16,7 +16,8 @@ SIZE_1G = GIB
 class Machine:
     """What of a machine decides a number in a log line or in an answer.
 
-    Addresses and sizes in bytes; ``memory`` is RAM in bytes; ``top`` is where the highest mapping ends.
+    Addresses and sizes in bytes; ``memory`` is RAM in bytes; ``top`` is where the hole ends that mappings fill from
+    above (mm->mmap_base less what the program itself mapped)
     """
 
     name: str
@@ -25,7 +26,7 @@ class Machine:
     sizes: tuple[int, ...]  # huge page sizes, default first
     word: int  # bits of an address
     task_size: int  # the first address a program cannot have
-    top: int  # end of the topmost mapping: mm->mmap_base, after what the program itself mapped
+    top: int  # end of the hole below mm->mmap_base
     struct_page: int  # bytes of one struct page
     mem_map: int  # address of the struct page of pfn 0
     memory: int
@@ -88,7 +89,7 @@ LESSON = Machine(
     sizes=(SIZE_2M,),
     word=32,
     task_size=0xC0000000,
-    top=0xB7400000,
+    top=0xB75FF000,
     struct_page=32,
     mem_map=0xF6BFD000,
     memory=2 * GIB,
@@ -103,7 +104,7 @@ X86_64 = Machine(
     sizes=(SIZE_2M, SIZE_1G),
     word=64,
     task_size=(1 << 47) - BASE_PAGE_SIZE,
-    top=0x7FFFF7A00000,
+    top=0x7FFFF7BFF000,
     struct_page=64,
     mem_map=0xFFFFEA0000000000,
     memory=4 << 40,

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..decode import VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ..scenario import Op
-from ..structs import hstate, inode, mm_struct, vm_area_struct
+from ..structs import file, hstate, inode, mm_struct, vm_area_struct
+from ..units import BASE_PAGE_SIZE
 from . import fault
-from .abi import FAILED, MAP_HUGE_SIZES, Mapping, length_of, map_flags
+from .abi import FAILED, MAP_HUGE_SIZES, Mapping, length_of, map_flags, page_size
 from .errors import SystemCallError, Unsupported
 from .files import descriptor
 from .hugetlbfs import hugetlbfs_get_inode, iput
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
 
 
 def sys_mmap(k: Kernel, mm: mm_struct, op: Op) -> dict[str, Any] | None:
-    """mmap(2): the checks of ksys_mmap_pgoff, do_mmap, mmap_region and hugetlbfs_file_mmap, in that order."""
+    """mmap(2): finds file, length and address, checks the rights, then maps."""
     k.maps.setdefault((mm.proc, op.args["map"]), FAILED)
     flags, kind, prot = map_flags(op)
+    size, word = k.machine.sizes[0], 1 << k.machine.word
+    offset = length_of(op, size, "offset_pages", "offset_bytes") % (1 << 64)
+    if offset % BASE_PAGE_SIZE:
+        raise SystemCallError("EINVAL")
     anonymous = "MAP_ANONYMOUS" in flags
     if anonymous and "MAP_HUGETLB" not in flags:
         raise Unsupported("anonymous memory of small pages")
@@ -41,23 +46,25 @@ def sys_mmap(k: Kernel, mm: mm_struct, op: Op) -> dict[str, Any] | None:
         if "MAP_HUGETLB" in flags:
             raise SystemCallError("EINVAL")  # an ordinary file, or a page size this machine does not have
         raise Unsupported("mappings of ordinary files")
-    length, offset = length_of(op, h.size), length_of(op, h.size, "offset_pages", "offset_bytes")
-    word = 1 << k.machine.word
-    length, offset = length % word, offset % (1 << 64)
-    if offset % 4096:
-        raise SystemCallError("EINVAL")
+    length = length_of(op, size) % word
+    length = huge_align(h, length) % word
     if length == 0:
         raise SystemCallError("EINVAL")
-    length = huge_align(h, length)
     if length > k.machine.task_size:
         raise SystemCallError("ENOMEM")
     start = get_unmapped_area(k, mm, op, flags, h, length)
-    end = start + length
-    if kind == "MAP_SHARED_VALIDATE":
-        if not k.rules.shared_validate:
-            raise SystemCallError("EINVAL")
-        if "MAP_SYNC" in flags:
-            raise SystemCallError("ENOTSUP")
+    vm_flags = calc_vm_flags(k, flags, kind, prot, opened, offset + length)
+    return mmap_region(k, mm, op, flags, opened, h, start, length, offset, vm_flags)
+
+
+def calc_vm_flags(k: Kernel, flags: set[str], kind: str | None, prot: int, opened: file | None, end: int) -> int:
+    """The vm_flags of a new mapping, after the checks of do_mmap: type, rights of the descriptor, growing down."""
+    if opened and end >= 1 << 63:
+        raise SystemCallError("EOVERFLOW")
+    if kind is None or (kind == "MAP_SHARED_VALIDATE" and not k.rules.shared_validate):
+        raise SystemCallError("EINVAL")
+    if kind == "MAP_SHARED_VALIDATE" and flags & {"MAP_SYNC", "MAP_FIXED_NOREPLACE"}:  # not in LEGACY_MAP_MASK
+        raise SystemCallError("ENOTSUP")
     if opened:
         shared_write = kind != "MAP_PRIVATE" and prot & VM_WRITE
         if (shared_write and not opened.writable) or not opened.readable:
@@ -69,40 +76,81 @@ def sys_mmap(k: Kernel, mm: mm_struct, op: Op) -> dict[str, Any] | None:
         vm_flags |= VM_SHARED | VM_MAYSHARE
         if opened and not opened.writable:
             vm_flags &= ~(VM_MAYWRITE | VM_SHARED)
-    if "MAP_NORESERVE" in flags:
-        vm_flags |= VM_NORESERVE
-    late = "EINVAL" if offset % h.size or offset + length >= 1 << 63 else None
-    pgoff = offset // h.size
+    return vm_flags | (VM_NORESERVE if "MAP_NORESERVE" in flags else 0)
+
+
+def mmap_region(
+    k: Kernel,
+    mm: mm_struct,
+    op: Op,
+    flags: set[str],
+    opened: file | None,
+    h: hstate,
+    start: int,
+    length: int,
+    offset: int,
+    vm_flags: int,
+) -> dict[str, Any] | None:
+    """Make the mapping; with MAP_FIXED what is there goes first.
+
+    A failure leaves what was there as it was, unless the slip failed_map_fixed_leaves_a_hole is switched on.
+    """
+    end = start + length
     replaces = bool(overlapping(mm, start, end))
     hole = k.rules.slip("failed_map_fixed_leaves_a_hole")
-    if late and not (replaces and hole):
-        raise SystemCallError(late)
+    misaligned = offset % h.size != 0  # hugetlbfs_file_mmap refuses it, late
+    if misaligned and not (replaces and hole):
+        raise SystemCallError("EINVAL")
     mark = len(k.state.rows)
+    dropped = do_munmap(k, mm, start, end) if replaces else []
+    if not k.rules.map_fixed_evicts_last:
+        dropped = put_all(k, mm, dropped)
     if replaces:
-        do_munmap(k, mm, start, end)
         k.state.row(mm.proc, 1, h.size)
-    if late:
-        raise SystemCallError(late)
-    k.state.point("do_mmap_pgoff")
-    if node is None:
-        node = hugetlb_file_setup(k, h, length)
-    vma = new_vma(k, mm, op, h, node, start, end, pgoff, vm_flags)
-    extends = opened is None or opened.writable or k.rules.slip("private_map_of_readonly_fd_extends_file")
     try:
-        hugetlbfs_file_mmap(k, vma, extends)
+        if misaligned:
+            raise SystemCallError("EINVAL")
+        k.state.point("do_mmap_pgoff")
+        vma = new_mapping(k, mm, op, opened, h, start, end, offset // h.size, vm_flags)
     except SystemCallError:
         if replaces and not hole:
             k.state.rollback(mark)
             k.state.row(mm.proc, 1, h.size)
         else:
-            k.state.leave(vma)
-            node.refs -= 1
-            iput(k, mm.proc, node)
+            put_all(k, mm, dropped)
         raise
+    put_all(k, mm, dropped)
     k.maps[mm.proc, op.args["map"]] = Mapping(start, length, h.size)
     if flags & {"MAP_POPULATE", "MAP_LOCKED"} and not ("MAP_NONBLOCK" in flags and "MAP_LOCKED" not in flags):
         populate(k, vma)
     return {"aligned": start % h.size == 0} if op.get("want_align") else None
+
+
+def put_all(k: Kernel, mm: mm_struct, nodes: list[inode]) -> list[inode]:
+    """iput for each; returns what is left to do: nothing."""
+    for node in nodes:
+        iput(k, mm.proc, node)
+    return []
+
+
+def new_mapping(
+    k: Kernel, mm: mm_struct, op: Op, opened: file | None, h: hstate, start: int, end: int, pgoff: int, vm_flags: int
+) -> vm_area_struct:
+    """A VMA for a free range, promised its pages. Raises SystemCallError ENOMEM with nothing left behind."""
+    node = opened.f_inode if opened else hugetlb_file_setup(k, h, end - start)
+    node.refs += 1
+    fields = {"mm": mm, "vm_start": start, "vm_end": end, "vm_pgoff": pgoff, "vm_flags": vm_flags}
+    number = k.number("vma")
+    vma = k.state.enter(vm_area_struct(k.state, number, inode=node, h=h, resv_map=None, name=op.args["map"], **fields))
+    extends = opened is None or opened.writable or k.rules.slip("private_map_of_readonly_fd_extends_file")
+    try:
+        hugetlbfs_file_mmap(k, vma, extends)
+    except SystemCallError:
+        k.state.leave(vma)
+        node.refs -= 1
+        iput(k, mm.proc, node)
+        raise
+    return vma
 
 
 def hstate_sizelog(k: Kernel, flags: set[str]) -> hstate | None:
@@ -119,22 +167,20 @@ def get_unmapped_area(k: Kernel, mm: mm_struct, op: Op, flags: set[str], h: hsta
     hint: int | None = None
     if at := op.get("at"):
         base = k.mapping(mm, at.get("map", ""))
-        hint = base.addr + at.get("page", 0) * (base.size or h.size) + at.get("bytes", 0)
+        hint = base.addr + at.get("page", 0) * page_size(op, k.machine.sizes[0]) + at.get("bytes", 0)
     fixed = flags & {"MAP_FIXED", "MAP_FIXED_NOREPLACE"}
     if fixed and hint is None:
         hint = 0
     if fixed and hint is not None:
-        if hint % h.size or hint < 0:
+        if hint % h.size:
             raise SystemCallError("EINVAL")
-        if hint + length > k.machine.task_size:
+        if hint < 0 or hint + length > k.machine.task_size:
             raise SystemCallError("ENOMEM")
-        if hint < MMAP_MIN_ADDR:
-            raise SystemCallError("EPERM")
         if "MAP_FIXED_NOREPLACE" in flags and overlapping(mm, hint, hint + length):
             raise SystemCallError("EEXIST")
         return hint
     if hint:
-        hint = huge_align(h, hint)
+        hint = huge_align(h, hint // BASE_PAGE_SIZE * BASE_PAGE_SIZE)
         fits = MMAP_MIN_ADDR <= hint <= k.machine.task_size - length
         if fits and not overlapping(mm, hint, hint + length):
             return hint
@@ -147,15 +193,6 @@ def hugetlb_file_setup(k: Kernel, h: hstate, length: int) -> inode:
     node.i_nlink, node.i_size = 0, length
     hugetlb_reserve_pages(k, node, 0, length // h.size, None)
     return node
-
-
-def new_vma(
-    k: Kernel, mm: mm_struct, op: Op, h: hstate, node: inode, start: int, end: int, pgoff: int, vm_flags: int
-) -> vm_area_struct:
-    node.refs += 1
-    fields = {"mm": mm, "vm_start": start, "vm_end": end, "vm_pgoff": pgoff, "vm_flags": vm_flags}
-    number = k.number("vma")
-    return k.state.enter(vm_area_struct(k.state, number, inode=node, h=h, resv_map=None, name=op.args["map"], **fields))
 
 
 def populate(k: Kernel, vma: vm_area_struct) -> None:
@@ -174,10 +211,11 @@ def sys_munmap(k: Kernel, mm: mm_struct, op: Op) -> None:
     whole = k.mapping(mm, op.args["map"])
     if whole is FAILED:
         raise SystemCallError("EINVAL")  # MAP_FAILED is no page address
-    offset = length_of(op, whole.size, "page", "off_bytes")
+    size = k.machine.sizes[0]
+    offset = length_of(op, size, "page", "off_bytes")
     sized = "pages" in op.args or "bytes" in op.args
-    length = page_align(length_of(op, whole.size)) if sized else whole.length - offset
+    length = page_align(length_of(op, size)) if sized else whole.length - offset
     start = whole.addr + offset
-    if start % 4096 or length <= 0 or start + length > k.machine.task_size:
+    if start % BASE_PAGE_SIZE or length <= 0 or start + length > k.machine.task_size:
         raise SystemCallError("EINVAL")
-    do_munmap(k, mm, start, start + length)
+    put_all(k, mm, do_munmap(k, mm, start, start + length))

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from ..scenario import Op, ScenarioError
 from ..structs import mm_struct, vm_area_struct
 from . import fault, memory
-from .abi import BUS_ADRERR, FAILED, SEGV_ACCERR, SEGV_MAPERR, Fault
+from .abi import BUS_ADRERR, FAILED, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, Fault, page_size
 from .errors import Unsupported
 from .files import fput
+from .hugetlbfs import iput
+from .machines import Machine
 from .vma import areas, remove_vma, unmap_hugepage_range
 
 if TYPE_CHECKING:
@@ -28,29 +30,34 @@ def touch(k: Kernel, mm: mm_struct, op: Op) -> Any:
     offset = op.get("off_bytes", 0)
     if area is FAILED:
         return killed_by("SIGSEGV", SEGV_MAPERR, 0, []) if count else {"done": 0}
-    size = area.size
-    page, offset = page + offset // size, offset % size
+    unit = page_size(op, k.machine.sizes[0])
     done, signal, si_code = 0, None, 0
     read: list[int] = []
     mine = areas(mm)
     while done < count and not signal:
-        addr = area.addr + (page + done) * size
+        addr = area.addr + (page + done) * unit + offset
         vma = next((vma for vma in mine if vma.vm_start <= addr < vma.vm_end), None)
         if vma is None:
-            signal, si_code = "SIGSEGV", SEGV_MAPERR
+            signal, si_code = "SIGSEGV", SEGV_MAPERR if is_canonical(k.machine, addr) else SI_KERNEL
             break
-        index = vma.index(addr)
-        limit = min(index + count - done, vma.vm_pgoff + vma.pages)
+        index, size = vma.index(addr), vma.h.size
+        limit = min(index + count - done, vma.vm_pgoff + vma.pages) if unit == size else index + 1
         n, signal = fault.access(k, vma, index, limit, mode == "w")
         si_code = BUS_ADRERR if signal == "SIGBUS" else SEGV_ACCERR
         if n:
-            read += use(vma, addr, n, offset, op.get("byte", ord("H")) if mode == "w" else None)
+            read += use(vma, addr, n, (addr - vma.vm_start) % size, op.get("byte", ord("H")) if mode == "w" else None)
         done += n
     if signal:
         if op.get("catch", True) is False:
             raise Unsupported("a signal that kills the process")
         return killed_by(signal, si_code, done, read)
     return {"done": done, "bytes": read} if mode == "r" else {"done": done}
+
+
+def is_canonical(machine: Machine, addr: int) -> bool:
+    """Can a program name this address at all? (x86-64: 47 bits, sign-extended; else a general protection fault.)"""
+    addr %= 1 << machine.word
+    return machine.word == 32 or not 1 << 47 <= addr < (1 << 64) - (1 << 47)
 
 
 def killed_by(signal: str, si_code: int, done: int, read: list[int]) -> Fault:
@@ -83,7 +90,7 @@ def do_exit(k: Kernel, mm: mm_struct) -> None:
     for vma in parts:
         unmap_hugepage_range(k, vma, vma.vm_start, vma.vm_end, final=True)
     for vma in parts:
-        remove_vma(k, vma)
+        iput(k, mm.proc, remove_vma(k, vma))
     held, mm.fds = mm.fds, {}
     for opened in held.values():
         fput(k, mm.proc, opened)

@@ -31,6 +31,10 @@ class Rules:
     min_size: bool
     """hugetlbfs knows the mount option min_size= (4.1)."""
 
+    map_fixed_evicts_last: bool
+    """A file whose last mapping MAP_FIXED replaces is evicted after the new mapping has its reservation
+    (vms_complete_munmap_vmas, 6.12); before, the old mapping was gone first."""
+
     shared_validate: bool
     """mmap knows MAP_SHARED_VALIDATE and so refuses MAP_SYNC (4.15)."""
 
@@ -51,6 +55,8 @@ SLIPS = {
     " map_fixed_enomem_over_mapping",
     "private_map_of_readonly_fd_extends_file": "MAP_PRIVATE with PROT_WRITE on a descriptor opened O_RDONLY sets"
     " i_size. scenarios.json: quirk_private_map_of_readonly_fd_extends_file",
+    "failed_allocation_leaks_quota": "a page that size= granted and the pool then refused stays counted as used until"
+    " umount (alloc_hugetlb_folio, out_subpool_put). scenarios.json: mount_size_pool_short_noreserve_then_statfs",
 }
 
 V3_10 = Rules(
@@ -60,6 +66,7 @@ V3_10 = Rules(
     pool_in_order=False,
     shrink_spares_surplus=False,
     min_size=False,
+    map_fixed_evicts_last=False,
     shared_validate=False,
 )
 V6_18 = Rules(
@@ -69,5 +76,6 @@ V6_18 = Rules(
     pool_in_order=True,
     shrink_spares_surplus=True,
     min_size=True,
+    map_fixed_evicts_last=True,
     shared_validate=True,
 )

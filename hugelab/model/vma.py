@@ -8,7 +8,7 @@ from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_WR
 from ..structs import hstate, inode, mm_struct, resv_map, vm_area_struct
 from ..units import BASE_PAGE_SIZE
 from .errors import SystemCallError
-from .hugetlbfs import iput, subpool_inode
+from .hugetlbfs import subpool_inode
 from .pool import free_huge_page, hugetlb_acct_memory
 from .reserve import region_add, region_chg, region_count, region_del
 from .subpool import hugepage_subpool_get_pages, hugepage_subpool_put_pages
@@ -31,12 +31,14 @@ def overlapping(mm: mm_struct, start: int, end: int) -> list[vm_area_struct]:
 
 
 def unmapped_area(k: Kernel, mm: mm_struct, length: int, align: int) -> int:
-    """Top down: the highest hole that fits (hugetlb_get_unmapped_area). Raises ENOMEM."""
+    """Top down: the highest hole that fits with its alignment (vm_unmapped_area). Raises ENOMEM.
+
+    The kernel asks for length + align - 4096 bytes, so a hole of exactly the length is passed over.
+    """
     end = k.machine.top
     for vma in reversed(areas(mm)):
-        start = (end - length) // align * align
-        if start >= vma.vm_end:
-            return start
+        if end - vma.vm_end >= length + align - BASE_PAGE_SIZE:
+            return (end - length) // align * align
         end = min(end, vma.vm_start)
     start = (end - length) // align * align
     if start < MMAP_MIN_ADDR:
@@ -83,7 +85,9 @@ def hugetlb_reserve_pages(k: Kernel, node: inode, f: int, t: int, vma: vm_area_s
     if promise is None:
         return False
     if not hugetlb_acct_memory(k, h, promise):
-        hugepage_subpool_put_pages(spool, chg)
+        hugepage_subpool_put_pages(spool, chg - promise)
+        if spool is not None and spool.max_hpages != -1:
+            spool.used_hpages -= promise
         return False
     if shared:
         region_add(node.resv_map, f, t)
@@ -95,8 +99,8 @@ def hugetlb_reserve_pages(k: Kernel, node: inode, f: int, t: int, vma: vm_area_s
 
 
 # -- munmap ------------------------------------------------------------------------------------------
-def do_munmap(k: Kernel, mm: mm_struct, start: int, end: int) -> None:
-    """Unmap [start, end): split what sticks out, zap, close, drop the file.
+def do_munmap(k: Kernel, mm: mm_struct, start: int, end: int) -> list[inode]:
+    """Unmap [start, end): split what sticks out, zap, close. The caller calls iput for the files it returns.
 
     Raises SystemCallError EINVAL, before anything is changed, when an edge cuts a huge page.
     """
@@ -113,8 +117,7 @@ def do_munmap(k: Kernel, mm: mm_struct, start: int, end: int) -> None:
         parts.append(vma)
     for vma in parts:
         unmap_hugepage_range(k, vma, vma.vm_start, vma.vm_end, final=True)
-    for vma in parts:
-        remove_vma(k, vma)
+    return [remove_vma(k, vma) for vma in parts]
 
 
 def split_vma(k: Kernel, vma: vm_area_struct, addr: int) -> vm_area_struct:
@@ -165,13 +168,13 @@ def unmap_hugepage_range(k: Kernel, vma: vm_area_struct, start: int, end: int, f
         )
 
 
-def remove_vma(k: Kernel, vma: vm_area_struct) -> None:
-    """The VMA itself goes, with its hold on the file."""
+def remove_vma(k: Kernel, vma: vm_area_struct) -> inode:
+    """The VMA itself goes, with its hold on the file, which is returned: the caller calls iput for it."""
     k.state.row(vma.mm.proc, 1, vma.h.size)
     hugetlb_vm_op_close(k, vma)
     k.state.leave(vma)
     vma.inode.refs -= 1
-    iput(k, vma.mm.proc, vma.inode)
+    return vma.inode
 
 
 def hugetlb_vm_op_close(k: Kernel, vma: vm_area_struct) -> None:

@@ -20,6 +20,7 @@ from ..runs import Run
 from ..scenario import Op, Scenario, ScenarioError
 from ..state import State
 from ..structs import hstate, inode, mm_struct, resv_map, vm_area_struct
+from ..units import BASE_PAGE_SIZE
 
 _PATTERNS = [(line, flow.line_pattern(line)) for line in flow.LINES]
 _TIME = re.compile(r"\[\s*(\d+\.\d+)\]\s*")
@@ -337,9 +338,11 @@ class _Inference:
             changes["mem_map"] = first.fields["page"] - machine.struct_page * first.fields["pfn"]
         if "flags" in values:
             changes["fault_flags"] = values["flags"] & ~1
-        for name, key in (("pid", "pid"), ("first_ino", "ino"), ("top", "hugetlbfs_file_mmap.end")):
+        for name, key in (("pid", "pid"), ("first_ino", "ino")):
             if key in values:
                 changes[name] = values[key]
+        if "hugetlbfs_file_mmap.end" in values:
+            changes["top"] = values["hugetlbfs_file_mmap.end"] + SIZE_2M - BASE_PAGE_SIZE
         return replace(machine, **changes), pool
 
 
