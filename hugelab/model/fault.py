@@ -15,7 +15,7 @@ from .hugetlbfs import hugetlb_add_to_page_cache, subpool_inode
 from .memory import copy_huge_page
 from .pool import alloc_surplus_huge_page, dequeue_huge_page_node, surplus_room
 from .reserve import vma_commit_reservation, vma_needs_reservation
-from .subpool import hugepage_subpool_get_pages, hugepage_subpool_put_pages
+from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -147,6 +147,8 @@ def _plan(k: Kernel, vma: vm_area_struct, index: int, n: int) -> _Plan:
     if unreserved and subpool_inode(vma.inode) is not None:
         n = 1  # each page may find the mount's budget changed
     available = h.free_huge_pages if not unreserved else h.free_huge_pages - h.resv_huge_pages
+    if available < 0 < h.free_huge_pages and k.rules.slip("available_is_unsigned"):
+        return _Plan(1, not unreserved, "pool")
     if available > 0:
         return _Plan(h.freelist.stretch_down(min(n, available)), not unreserved, "pool")
     return _Plan(1, not unreserved, "surplus" if surplus_room(k, h) else "none")
@@ -178,9 +180,10 @@ def alloc_huge_page(k: Kernel, vma: vm_area_struct, index: int, plan: _Plan) -> 
     else:
         fresh = alloc_surplus_huge_page(k, h)
         if fresh is None:
-            leaks = k.rules.slip("failed_allocation_leaks_quota") and not promised
-            if not plan.reserved and not leaks:
-                hugepage_subpool_put_pages(spool, plan.n)
+            if not plan.reserved and promised:
+                h.resv_huge_pages -= hugepage_subpool_put_pages(spool, plan.n)
+            elif not plan.reserved and not k.rules.slip("failed_allocation_leaks_quota"):
+                hugepage_subpool_forget(spool, plan.n)
             k.state.point("alloc_huge_page", "failed", why="the pool is empty, and no surplus page is allowed")
             return nothing
         frames = fresh

@@ -26,6 +26,10 @@ def lookup(k: Kernel, path: str) -> tuple[super_block, str, inode | None]:
     if not isinstance(sb, super_block):
         names = ", ".join(s.name for s in k.state.of(super_block))
         raise ScenarioError(f"path {path!r} is not MOUNT/NAME with one of the mounts {names}")
+    if name in (".", ".."):  # the root directory is its own parent here
+        name = ""
+    if len(name) > 255:
+        raise SystemCallError("ENAMETOOLONG")
     if "/" in name:
         raise Unsupported("directories are not in the model yet")
     return sb, name, sb.dentries.get(name)
@@ -44,9 +48,9 @@ def sys_open(k: Kernel, mm: mm_struct, op: Op) -> None:
     flags = open_flags(op)
     mode = octal(op.get("mode", "0755")) & ~0o022
     sb, name, node = lookup(k, op.args["path"])
-    writable = bool(flags & {"O_WRONLY", "O_RDWR"})
+    writable = len(flags & {"O_WRONLY", "O_RDWR"}) == 1  # both: access mode 3, good for neither
     if "O_TMPFILE" in flags:
-        if not writable:
+        if not writable or "O_CREAT" in flags:
             raise SystemCallError("EINVAL")
         if name:  # it takes a directory
             raise SystemCallError("ENOENT" if node is None else "ENOTDIR")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ..runs import Run
 from ..structs import hstate, hugepage_subpool, inode, resv_map, super_block
-from ..units import parse_size
 from .errors import SystemCallError
 from .pool import free_huge_page, hugetlb_acct_memory
 from .reserve import region_del
@@ -32,11 +31,11 @@ def hugetlbfs_fill_super(k: Kernel, name: str, options: str) -> super_block:
     if unknown or ("min_size" in given and not k.rules.min_size):
         raise SystemCallError("EINVAL")
     try:
-        h = k.size_to_hstate(parse_size(given["pagesize"])) if "pagesize" in given else k.state.pools[0]
+        h = k.size_to_hstate(memparse(given["pagesize"])[0]) if "pagesize" in given else k.state.pools[0]
         sizes = {option: _pages(h, given[option]) for option in ("size", "min_size") if option in given}
-        numbers = {option: int(given[option]) for option in ("uid", "gid") if option in given}
+        numbers = {option: _id(given[option]) for option in ("uid", "gid") if option in given}
         mode = int(given.get("mode", "755"), 8) & 0o1777
-        inodes = parse_size(given["nr_inodes"]) if "nr_inodes" in given else -1
+        inodes = memparse(given["nr_inodes"])[0] if "nr_inodes" in given else -1
     except (ValueError, KeyError):
         raise SystemCallError("EINVAL") from None
     most, least = sizes.get("size", -1), sizes.get("min_size", -1)
@@ -59,9 +58,38 @@ def hugetlbfs_fill_super(k: Kernel, name: str, options: str) -> super_block:
 
 def _pages(h: hstate, text: str) -> int:
     """A size option in pages, rounded down; ``50%`` is of the configured pool at this moment."""
-    if match := re.fullmatch(r"(\d+)%", text.strip()):
-        return int(match[1]) * h.persistent_huge_pages // 100
-    return parse_size(text) // h.size
+    value, rest = memparse(text)
+    if rest.startswith("%"):
+        return value * h.persistent_huge_pages // 100
+    return value // h.size
+
+
+def memparse(text: str) -> tuple[int, str]:
+    """A number as the kernel reads it (lib/cmdline.c): 0x and 0 prefixes, one of k m g t p e; what follows is left.
+
+    Raises ValueError when there is no digit first.
+    """
+    match = re.match(r"(0[xX][0-9a-fA-F]+|\d+)([kmgtpe]?)(.*)", text, re.DOTALL | re.IGNORECASE)
+    if not match:
+        raise ValueError(text)
+    number, suffix, rest = match.groups()
+    power = "kmgtpe".find(suffix.lower()) + 1 if suffix else 0
+    return _c_number(number) << 10 * power, rest
+
+
+def _c_number(digits: str) -> int:
+    """A number in C: 0x is hexadecimal, a leading 0 octal."""
+    if digits.lower().startswith("0x"):
+        return int(digits, 16)
+    return int(digits, 8 if digits.startswith("0") else 10)
+
+
+def _id(text: str) -> int:
+    """A user or group; -1 is nobody."""
+    value = _c_number(text)
+    if not 0 <= value < 0xFFFFFFFF:
+        raise ValueError(text)
+    return value
 
 
 def hugetlbfs_put_super(k: Kernel, sb: super_block) -> None:

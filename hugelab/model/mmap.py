@@ -155,9 +155,11 @@ def new_mapping(
 
 def hstate_sizelog(k: Kernel, flags: set[str]) -> hstate | None:
     """The pool that an anonymous mapping asks for with MAP_HUGE_...; the default one without."""
-    asked = [MAP_HUGE_SIZES[flag] for flag in flags if flag in MAP_HUGE_SIZES]
+    shift = 0  # the MAP_HUGE_ values are numbers in one field: two of them are or-ed into a third
+    for flag in flags & MAP_HUGE_SIZES.keys():
+        shift |= MAP_HUGE_SIZES[flag].bit_length() - 1
     try:
-        return k.size_to_hstate(asked[0] if asked else k.machine.sizes[0])
+        return k.size_to_hstate(1 << shift if shift else k.machine.sizes[0])
     except KeyError:
         return None
 

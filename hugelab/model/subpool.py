@@ -23,6 +23,12 @@ def hugepage_subpool_get_pages(spool: hugepage_subpool | None, delta: int) -> in
     return delta
 
 
+def hugepage_subpool_forget(spool: hugepage_subpool | None, delta: int) -> None:
+    """Pages that the mount granted and the pool then refused were never used (out_put_pages)."""
+    if spool is not None and spool.max_hpages != -1:
+        spool.used_hpages -= delta
+
+
 def hugepage_subpool_put_pages(spool: hugepage_subpool | None, delta: int) -> int:
     """Give ``delta`` pages back; returns how many reservations the pool may drop.
 

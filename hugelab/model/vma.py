@@ -11,7 +11,7 @@ from .errors import SystemCallError
 from .hugetlbfs import subpool_inode
 from .pool import free_huge_page, hugetlb_acct_memory
 from .reserve import region_add, region_chg, region_count, region_del
-from .subpool import hugepage_subpool_get_pages, hugepage_subpool_put_pages
+from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -86,8 +86,7 @@ def hugetlb_reserve_pages(k: Kernel, node: inode, f: int, t: int, vma: vm_area_s
         return False
     if not hugetlb_acct_memory(k, h, promise):
         hugepage_subpool_put_pages(spool, chg - promise)
-        if spool is not None and spool.max_hpages != -1:
-            spool.used_hpages -= promise
+        hugepage_subpool_forget(spool, promise)
         return False
     if shared:
         region_add(node.resv_map, f, t)
