@@ -6,19 +6,17 @@ that a million faults in a row are one row of the log. The page after the stretc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..decode import VM_EXEC, VM_MAYSHARE, VM_READ, VM_SHARED, VM_WRITE
 from ..runs import Run
 from ..structs import vm_area_struct
+from .core import Core
 from .hugetlbfs import hugetlb_add_to_page_cache, subpool_inode
 from .memory import copy_huge_page
 from .pool import alloc_surplus_huge_page, dequeue_huge_page_node, surplus_room
 from .reserve import vma_commit_reservation, vma_needs_reservation
 from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages
-
-if TYPE_CHECKING:
-    from .kernel import Kernel
 
 FAULT_FLAG_WRITE = 0x01
 WRITABLE, READ_ONLY = True, False
@@ -32,7 +30,7 @@ class Stretch(NamedTuple):
     signal: str | None = None
 
 
-def access(k: Kernel, vma: vm_area_struct, index: int, limit: int, write: bool) -> Stretch:
+def access(k: Core, vma: vm_area_struct, index: int, limit: int, write: bool) -> Stretch:
     """The program reads or writes the pages [index, limit) of a mapping: the first stretch of them."""
     if not vma.vm_flags & (VM_WRITE if write else VM_READ | VM_WRITE | VM_EXEC):  # access_error
         return Stretch(0, "SIGSEGV")
@@ -47,19 +45,19 @@ def access(k: Kernel, vma: vm_area_struct, index: int, limit: int, write: bool) 
     return Stretch(n)
 
 
-def _begin(k: Kernel, vma: vm_area_struct, index: int, n: int, write: bool) -> None:
+def _begin(k: Core, vma: vm_area_struct, index: int, n: int, write: bool) -> None:
     """The row of n faults, and its first point."""
     row = k.state.row(vma.mm.proc, n, vma.h.size)
     row.addr, row.page = vma.addr(index), index
     k.state.point("hugetlb_fault", "start", flags=k.machine.fault_flags | (FAULT_FLAG_WRITE if write else 0))
 
 
-def _frames(k: Kernel, frames: Run) -> None:
+def _frames(k: Core, frames: Run) -> None:
     row = k.state.rows[-1]
     row.frame, row.frame_step = frames.value, frames.step
 
 
-def hugetlb_no_page(k: Kernel, vma: vm_area_struct, index: int, n: int, write: bool) -> Stretch:
+def hugetlb_no_page(k: Core, vma: vm_area_struct, index: int, n: int, write: bool) -> Stretch:
     """Nothing is mapped there: map the page cache's page, else allocate one if the file reaches that far."""
     node, h = vma.inode, vma.h
     cached, end = node.i_pages.stretch(index, index + n)
@@ -96,7 +94,7 @@ def hugetlb_no_page(k: Kernel, vma: vm_area_struct, index: int, n: int, write: b
     return Stretch(plan.n)
 
 
-def hugetlb_cow(k: Kernel, vma: vm_area_struct, index: int, old: Run, from_cache: bool = False) -> Stretch:
+def hugetlb_cow(k: Core, vma: vm_area_struct, index: int, old: Run, from_cache: bool = False) -> Stretch:
     """A write to a page that is mapped read-only (or about to be, ``from_cache``).
 
     A private page that nobody else maps is reused; a page of the page cache is copied.
@@ -139,7 +137,7 @@ class _Plan(NamedTuple):
     source: str  # "pool", "surplus" or "none"
 
 
-def _plan(k: Kernel, vma: vm_area_struct, index: int, n: int) -> _Plan:
+def _plan(k: Core, vma: vm_area_struct, index: int, n: int) -> _Plan:
     """How many of the next n pages can be allocated the same way, and how."""
     h = vma.h
     unreserved, end = vma_needs_reservation(vma, index, index + n)
@@ -154,7 +152,7 @@ def _plan(k: Kernel, vma: vm_area_struct, index: int, n: int) -> _Plan:
     return _Plan(1, not unreserved, "surplus" if surplus_room(k, h) else "none")
 
 
-def alloc_huge_page(k: Kernel, vma: vm_area_struct, index: int, plan: _Plan) -> Run:
+def alloc_huge_page(k: Core, vma: vm_area_struct, index: int, plan: _Plan) -> Run:
     """Allocate the planned pages (alloc_hugetlb_folio since 6.3); the run is empty when there are none.
 
     A page with a reservation uses it up; one without must leave enough free pages for all promises

@@ -6,20 +6,18 @@ Each checks what the kernel checks, in its order, and raises SystemCallError wit
 from __future__ import annotations
 
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..scenario import Op, ScenarioError
 from ..structs import file, inode, mm_struct, super_block
 from .abi import length_of, octal, open_flags
+from .core import Core
 from .errors import SystemCallError, Unsupported
 from .hugetlbfs import hugetlbfs_create, hugetlbfs_get_inode, iput, truncate_hugepages
 from .vma import hugetlb_vmtruncate
 
-if TYPE_CHECKING:
-    from .kernel import Kernel
 
-
-def lookup(k: Kernel, path: str) -> tuple[super_block, str, inode | None]:
+def lookup(k: Core, path: str) -> tuple[super_block, str, inode | None]:
     """The mount, the name and (if it exists) the file of a path MOUNT/NAME."""
     mount, _, name = path.partition("/")
     sb = k.state.records.get(f"mount/{mount}")
@@ -43,7 +41,7 @@ def descriptor(mm: mm_struct, fd: str) -> file:
     return found
 
 
-def sys_open(k: Kernel, mm: mm_struct, op: Op) -> None:
+def sys_open(k: Core, mm: mm_struct, op: Op) -> None:
     """open(2): ``flags`` default O_CREAT|O_RDWR, ``mode`` an octal string, default 0755."""
     flags = open_flags(op)
     mode = octal(op.get("mode", "0755")) & ~0o022
@@ -77,14 +75,14 @@ def sys_open(k: Kernel, mm: mm_struct, op: Op) -> None:
         do_truncate(k, mm.proc, node, 0)
 
 
-def sys_close(k: Kernel, mm: mm_struct, op: Op) -> None:
+def sys_close(k: Core, mm: mm_struct, op: Op) -> None:
     """close(2)."""
     opened = descriptor(mm, op.args["fd"])
     mm.fds = {name: held for name, held in mm.fds.items() if name != op.args["fd"]}
     fput(k, mm.proc, opened)
 
 
-def fput(k: Kernel, proc: str, opened: file) -> None:
+def fput(k: Core, proc: str, opened: file) -> None:
     """One holder of an open file let go."""
     opened.count -= 1
     if opened.count == 0:
@@ -93,7 +91,7 @@ def fput(k: Kernel, proc: str, opened: file) -> None:
         iput(k, proc, opened.f_inode)
 
 
-def sys_unlink(k: Kernel, mm: mm_struct | None, op: Op) -> None:
+def sys_unlink(k: Core, mm: mm_struct | None, op: Op) -> None:
     """unlink(2): the name goes; the file when nobody else holds it."""
     sb, name, node = lookup(k, op.args["path"])
     if not name:
@@ -105,7 +103,7 @@ def sys_unlink(k: Kernel, mm: mm_struct | None, op: Op) -> None:
     iput(k, op.proc, node)
 
 
-def sys_ftruncate(k: Kernel, mm: mm_struct, op: Op) -> None:
+def sys_ftruncate(k: Core, mm: mm_struct, op: Op) -> None:
     """ftruncate(2): whole huge pages only."""
     length = length_of(op, k.machine.sizes[0])
     if length < 0:
@@ -119,7 +117,7 @@ def sys_ftruncate(k: Kernel, mm: mm_struct, op: Op) -> None:
     do_truncate(k, mm.proc, node, length)
 
 
-def do_truncate(k: Kernel, proc: str, node: inode, length: int) -> None:
+def do_truncate(k: Core, proc: str, node: inode, length: int) -> None:
     """hugetlbfs_setattr: the end moves, and what lies past it goes, pages and promises.
 
     Also where the file does not get smaller: a read-only mapping may have reserved past the end.
@@ -131,7 +129,7 @@ def do_truncate(k: Kernel, proc: str, node: inode, length: int) -> None:
         truncate_hugepages(k, proc, node, start)
 
 
-def sys_stat(k: Kernel, mm: mm_struct | None, op: Op) -> dict[str, Any]:
+def sys_stat(k: Core, mm: mm_struct | None, op: Op) -> dict[str, Any]:
     """stat(2): size in bytes, blocks of 512 bytes, nlink, mode, uid, gid."""
     sb, name, node = lookup(k, op.args["path"])
     if not name:
@@ -143,7 +141,7 @@ def sys_stat(k: Kernel, mm: mm_struct | None, op: Op) -> dict[str, Any]:
     return {**shown, "mode": oct(node.i_mode), "uid": node.i_uid, "gid": node.i_gid}
 
 
-def sys_fstat(k: Kernel, mm: mm_struct, op: Op) -> dict[str, Any]:
+def sys_fstat(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     """fstat(2): size in bytes, blocks of 512 bytes, nlink, blksize = the page size."""
     node = descriptor(mm, op.args["fd"]).f_inode
     blksize = node.h.size if node.h else 4096

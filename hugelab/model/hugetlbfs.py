@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 import stat
-from typing import TYPE_CHECKING
 
 from ..runs import Run
 from ..structs import hstate, hugepage_subpool, inode, resv_map, super_block
+from .core import Core
 from .errors import SystemCallError
 from .pool import free_huge_page, hugetlb_acct_memory
 from .reserve import region_del
 from .subpool import hugepage_subpool_put_pages
 
-if TYPE_CHECKING:
-    from .kernel import Kernel
-
 SECTOR = 512  # bytes; the unit of i_blocks
 
 
 # -- mount -------------------------------------------------------------------------------------------
-def hugetlbfs_fill_super(k: Kernel, name: str, options: str) -> super_block:
+def hugetlbfs_fill_super(k: Core, name: str, options: str) -> super_block:
     """Mount with ``size=, min_size=, nr_inodes=, mode=, uid=, gid=, pagesize=``.
 
     Raises SystemCallError: EINVAL for an option it does not know or cannot read, ENOMEM when the pool
@@ -92,7 +89,7 @@ def _id(text: str) -> int:
     return value
 
 
-def hugetlbfs_put_super(k: Kernel, sb: super_block) -> None:
+def hugetlbfs_put_super(k: Core, sb: super_block) -> None:
     """Unmount: files that were never unlinked go now, and what min_size= kept reserved."""
     for node in sb.dentries.values():
         node.i_nlink = 0
@@ -106,7 +103,7 @@ def hugetlbfs_put_super(k: Kernel, sb: super_block) -> None:
 
 
 # -- inodes ------------------------------------------------------------------------------------------
-def hugetlbfs_get_inode(k: Kernel, sb: super_block | None, h: hstate | None, name: str, mode: int) -> inode:
+def hugetlbfs_get_inode(k: Core, sb: super_block | None, h: hstate | None, name: str, mode: int) -> inode:
     """A new inode with an empty page cache and an empty shared reservation map."""
     k.state.point("hugetlbfs_get_inode", "start", mode=stat.S_IFREG | mode)
     node = inode(k.state, k.take_ino(), name, h, sb=sb, i_mode=stat.S_IFREG | mode, i_uid=0, i_gid=0, resv_map=None)
@@ -117,7 +114,7 @@ def hugetlbfs_get_inode(k: Kernel, sb: super_block | None, h: hstate | None, nam
     return node
 
 
-def hugetlbfs_create(k: Kernel, sb: super_block, name: str, mode: int) -> inode:
+def hugetlbfs_create(k: Core, sb: super_block, name: str, mode: int) -> inode:
     """A new name in the root directory. Raises SystemCallError ENOSPC when nr_inodes= is used up."""
     if sb.free_inodes == 0:
         raise SystemCallError("ENOSPC")
@@ -130,13 +127,13 @@ def hugetlbfs_create(k: Kernel, sb: super_block, name: str, mode: int) -> inode:
     return node
 
 
-def iput(k: Kernel, proc: str, node: inode) -> None:
+def iput(k: Core, proc: str, node: inode) -> None:
     """A holder let go: without names, descriptors and mappings the inode is evicted."""
     if node.i_nlink == 0 and node.refs == 0 and node.key in k.state.records:
         hugetlbfs_evict_inode(k, proc, node)
 
 
-def hugetlbfs_evict_inode(k: Kernel, proc: str, node: inode) -> None:
+def hugetlbfs_evict_inode(k: Core, proc: str, node: inode) -> None:
     """The end of an inode: its pages go back to the pool, then what it still had reserved."""
     if node.h is not None:
         k.state.row(proc, 1, node.h.size)
@@ -160,7 +157,7 @@ def hugetlb_add_to_page_cache(node: inode, index: int, frames: Run) -> None:
     node.i_blocks += frames.count * (_hstate(node).size // SECTOR)
 
 
-def truncate_hugepages(k: Kernel, proc: str, node: inode, start: int) -> None:
+def truncate_hugepages(k: Core, proc: str, node: inode, start: int) -> None:
     """Free the cached pages from index ``start`` on, then unreserve (remove_inode_hugepages since 4.3)."""
     h, freed = _hstate(node), 0
     for run in node.i_pages.within(start, node.i_pages.end):
@@ -169,7 +166,7 @@ def truncate_hugepages(k: Kernel, proc: str, node: inode, start: int) -> None:
     hugetlb_unreserve_pages(k, proc, node, start, freed)
 
 
-def hugetlb_unreserve_pages(k: Kernel, proc: str, node: inode, start: int, freed: int) -> None:
+def hugetlb_unreserve_pages(k: Core, proc: str, node: inode, start: int, freed: int) -> None:
     """Delete the map's regions from ``start`` on; those without a page were promises, now dropped."""
     h = _hstate(node)
     k.state.row(proc, 1, h.size)

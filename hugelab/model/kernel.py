@@ -10,11 +10,11 @@ from typing import Any
 
 from ..recording import Recording, Step
 from ..scenario import Op, Scenario, ScenarioError
-from ..state import State
-from ..structs import hstate, mm_struct, super_block
+from ..structs import mm_struct, super_block
 from ..units import format_size, size_name
 from . import files, mmap, pool, process
-from .abi import Fault, Mapping, page_size
+from .abi import Fault, page_size
+from .core import Core
 from .errors import SystemCallError, Unsupported
 from .hugetlbfs import hugetlbfs_fill_super, hugetlbfs_put_super
 from .machines import LESSON, X86_64, Machine
@@ -22,19 +22,14 @@ from .machines import LESSON, X86_64, Machine
 ORDINARY = "@"  # the mount name of the ordinary file system beside the hugetlbfs ones
 
 
-class Kernel:
+class Kernel(Core):
     """A simulated machine that has booted with a pool.
 
     ``nr`` and ``overcommit`` are pages of the default size. Raises ScenarioError when memory cannot hold the pool.
     """
 
     def __init__(self, machine: Machine = LESSON, nr: int = 10, overcommit: int = 0):
-        self.machine, self.rules = machine, machine.rules
-        self.state = State()
-        self.maps: dict[tuple[str, str], Mapping] = {}  # (process, name) -> what mmap returned
-        self._numbers: dict[str, int] = {}
-        self._inos = machine.first_ino
-        self.state.pools = [hstate(self.state, size) for size in machine.sizes]
+        super().__init__(machine)
         self.state.row("")
         for h in self.state.pools:
             self.state.enter(h)
@@ -48,42 +43,6 @@ class Kernel:
             )
         self.state.enter(super_block(self.state, ORDINARY, None))
         self.state.point("boot")
-
-    # -- what every module needs ---------------------------------------------------------------------
-    def number(self, kind: str) -> int:
-        """The next number for a record of a kind."""
-        self._numbers[kind] = self._numbers.get(kind, 0) + 1
-        return self._numbers[kind]
-
-    def take_ino(self) -> int:
-        """get_next_ino()."""
-        self._inos += 1
-        return self._inos - 1
-
-    def size_to_hstate(self, size: int) -> hstate:
-        """The pool of a page size in bytes. Raises KeyError."""
-        for h in self.state.of(hstate):
-            if h.size == size:
-                return h
-        raise KeyError(size)
-
-    def mm(self, proc: str) -> mm_struct:
-        """The process of a name; the first one starts when it is first used."""
-        found = self.state.records.get(f"mm/{proc}")
-        if isinstance(found, mm_struct):
-            if not found.alive:
-                raise ScenarioError(f"process {proc} has exited")
-            return found
-        if self.state.of(mm_struct):
-            raise ScenarioError(f"there is no process {proc}")
-        return self.state.enter(mm_struct(self.state, proc, self.machine.pid, self.machine.sizes))
-
-    def mapping(self, mm: mm_struct, name: str) -> Mapping:
-        """What mmap returned under a name (FAILED if it failed). Raises ScenarioError for a name never used."""
-        try:
-            return self.maps[mm.proc, name]
-        except KeyError:
-            raise ScenarioError(f"no mapping is called {name!r} in process {mm.proc}") from None
 
     def mount(self, name: str, options: str = "") -> super_block:
         """Mount a hugetlbfs under a name. Raises SystemCallError."""
@@ -136,7 +95,7 @@ class Kernel:
             hugetlbfs_put_super(self, sb)
 
 
-def set_nr(k: Kernel, mm: None, op: Op) -> None:
+def set_nr(k: Core, mm: None, op: Op) -> None:
     """Write ``n`` to nr_hugepages of ``hsize`` (nr_hugepages_store)."""
     try:
         h = k.size_to_hstate(page_size(op, k.machine.sizes[0]))

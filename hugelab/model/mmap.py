@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..decode import VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ..scenario import Op
@@ -10,6 +10,7 @@ from ..structs import file, hstate, inode, mm_struct, vm_area_struct
 from ..units import BASE_PAGE_SIZE
 from . import fault
 from .abi import FAILED, MAP_HUGE_SIZES, Mapping, length_of, map_flags, page_size
+from .core import Core
 from .errors import SystemCallError, Unsupported
 from .files import descriptor
 from .hugetlbfs import hugetlbfs_get_inode, iput
@@ -24,11 +25,8 @@ from .vma import (
     unmapped_area,
 )
 
-if TYPE_CHECKING:
-    from .kernel import Kernel
 
-
-def sys_mmap(k: Kernel, mm: mm_struct, op: Op) -> dict[str, Any] | None:
+def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
     """mmap(2): finds file, length and address, checks the rights, then maps."""
     k.maps.setdefault((mm.proc, op.args["map"]), FAILED)
     flags, kind, prot = map_flags(op)
@@ -57,9 +55,9 @@ def sys_mmap(k: Kernel, mm: mm_struct, op: Op) -> dict[str, Any] | None:
     return mmap_region(k, mm, op, flags, opened, h, start, length, offset, vm_flags)
 
 
-def calc_vm_flags(k: Kernel, flags: set[str], kind: str | None, prot: int, opened: file | None, end: int) -> int:
+def calc_vm_flags(k: Core, flags: set[str], kind: str | None, prot: int, opened: file | None, end: int) -> int:
     """The vm_flags of a new mapping, after the checks of do_mmap: type, rights of the descriptor, growing down."""
-    if opened and end >= 1 << 63:
+    if end >= 1 << 63:  # file_mmap_ok; an anonymous mapping has a file, too
         raise SystemCallError("EOVERFLOW")
     if kind is None or (kind == "MAP_SHARED_VALIDATE" and not k.rules.shared_validate):
         raise SystemCallError("EINVAL")
@@ -80,7 +78,7 @@ def calc_vm_flags(k: Kernel, flags: set[str], kind: str | None, prot: int, opene
 
 
 def mmap_region(
-    k: Kernel,
+    k: Core,
     mm: mm_struct,
     op: Op,
     flags: set[str],
@@ -126,7 +124,7 @@ def mmap_region(
     return {"aligned": start % h.size == 0} if op.get("want_align") else None
 
 
-def put_all(k: Kernel, mm: mm_struct, nodes: list[inode]) -> list[inode]:
+def put_all(k: Core, mm: mm_struct, nodes: list[inode]) -> list[inode]:
     """iput for each; returns what is left to do: nothing."""
     for node in nodes:
         iput(k, mm.proc, node)
@@ -134,7 +132,7 @@ def put_all(k: Kernel, mm: mm_struct, nodes: list[inode]) -> list[inode]:
 
 
 def new_mapping(
-    k: Kernel, mm: mm_struct, op: Op, opened: file | None, h: hstate, start: int, end: int, pgoff: int, vm_flags: int
+    k: Core, mm: mm_struct, op: Op, opened: file | None, h: hstate, start: int, end: int, pgoff: int, vm_flags: int
 ) -> vm_area_struct:
     """A VMA for a free range, promised its pages. Raises SystemCallError ENOMEM with nothing left behind."""
     node = opened.f_inode if opened else hugetlb_file_setup(k, h, end - start)
@@ -153,7 +151,7 @@ def new_mapping(
     return vma
 
 
-def hstate_sizelog(k: Kernel, flags: set[str]) -> hstate | None:
+def hstate_sizelog(k: Core, flags: set[str]) -> hstate | None:
     """The pool that an anonymous mapping asks for with MAP_HUGE_...; the default one without."""
     shift = 0  # the MAP_HUGE_ values are numbers in one field: two of them are or-ed into a third
     for flag in flags & MAP_HUGE_SIZES.keys():
@@ -164,7 +162,7 @@ def hstate_sizelog(k: Kernel, flags: set[str]) -> hstate | None:
         return None
 
 
-def get_unmapped_area(k: Kernel, mm: mm_struct, op: Op, flags: set[str], h: hstate, length: int) -> int:
+def get_unmapped_area(k: Core, mm: mm_struct, op: Op, flags: set[str], h: hstate, length: int) -> int:
     """Where the mapping goes: MAP_FIXED exactly there, else the hint if it fits, else top down."""
     hint: int | None = None
     if at := op.get("at"):
@@ -189,7 +187,7 @@ def get_unmapped_area(k: Kernel, mm: mm_struct, op: Op, flags: set[str], h: hsta
     return unmapped_area(k, mm, length, h.size)
 
 
-def hugetlb_file_setup(k: Kernel, h: hstate, length: int) -> inode:
+def hugetlb_file_setup(k: Core, h: hstate, length: int) -> inode:
     """The nameless file behind an anonymous mapping, on the kernel's internal mount."""
     node = hugetlbfs_get_inode(k, None, h, "anon_hugepage", 0o777)
     node.i_nlink, node.i_size = 0, length
@@ -197,7 +195,7 @@ def hugetlb_file_setup(k: Kernel, h: hstate, length: int) -> inode:
     return node
 
 
-def populate(k: Kernel, vma: vm_area_struct) -> None:
+def populate(k: Core, vma: vm_area_struct) -> None:
     """MAP_POPULATE: fault in what is possible; a shortage is silent."""
     write = vma.vm_flags & (VM_WRITE | VM_SHARED) == VM_WRITE  # breaks COW at once
     index, end = vma.vm_pgoff, vma.vm_pgoff + vma.pages
@@ -208,7 +206,7 @@ def populate(k: Kernel, vma: vm_area_struct) -> None:
             break
 
 
-def sys_munmap(k: Kernel, mm: mm_struct, op: Op) -> None:
+def sys_munmap(k: Core, mm: mm_struct, op: Op) -> None:
     """munmap(2): the default is the whole map. Lengths are only rounded to 4 KiB."""
     whole = k.mapping(mm, op.args["map"])
     if whole is FAILED:

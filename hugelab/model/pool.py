@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..runs import Run
 from ..structs import hstate, hugepage_subpool
+from .core import Core
 from .memory import clear
 from .subpool import hugepage_subpool_put_pages
-
-if TYPE_CHECKING:
-    from .kernel import Kernel
 
 
 # -- the free list -----------------------------------------------------------------------------------
@@ -29,7 +26,7 @@ def dequeue_huge_page_node(h: hstate, n: int) -> Run:
 
 
 # -- the buddy allocator -----------------------------------------------------------------------------
-def alloc_fresh_huge_page(k: Kernel, h: hstate, n: int) -> Run | None:
+def alloc_fresh_huge_page(k: Core, h: hstate, n: int) -> Run | None:
     """Up to n frames in one run from the buddy allocator (alloc_fresh_hugetlb_folio); None when memory is out."""
     if h.buddy:
         return h.buddy.pop(n)
@@ -56,7 +53,7 @@ def remove_pool_huge_page(h: hstate, n: int) -> None:
 
 
 # -- reservations ------------------------------------------------------------------------------------
-def hugetlb_acct_memory(k: Kernel, h: hstate, delta: int) -> bool:
+def hugetlb_acct_memory(k: Core, h: hstate, delta: int) -> bool:
     """Promise ``delta`` more pages, or (negative) take promises back. False = ENOMEM, and nothing changed.
 
     All or nothing: what the free pages do not cover must come as surplus pages.
@@ -70,7 +67,7 @@ def hugetlb_acct_memory(k: Kernel, h: hstate, delta: int) -> bool:
     return promised
 
 
-def gather_surplus_pages(k: Kernel, h: hstate, delta: int) -> bool:
+def gather_surplus_pages(k: Core, h: hstate, delta: int) -> bool:
     """Reserve ``delta`` pages; if free pages are short, allocate the missing ones beyond the configured number.
 
     Each surplus page needs surplus < nr_overcommit_hugepages; a gigantic size never gets one.
@@ -96,14 +93,14 @@ def gather_surplus_pages(k: Kernel, h: hstate, delta: int) -> bool:
     return True
 
 
-def surplus_room(k: Kernel, h: hstate) -> int:
+def surplus_room(k: Core, h: hstate) -> int:
     """How many surplus pages may still be allocated (hstate_is_gigantic: none)."""
     if h.size > k.machine.sizes[0]:
         return 0
     return max(h.nr_overcommit_huge_pages - h.surplus_huge_pages, 0)
 
 
-def alloc_surplus_huge_page(k: Kernel, h: hstate) -> Run | None:
+def alloc_surplus_huge_page(k: Core, h: hstate) -> Run | None:
     """One page beyond the configured number, straight to the caller (alloc_buddy_huge_page in 3.10)."""
     if not surplus_room(k, h):
         return None
@@ -124,7 +121,7 @@ def return_unused_surplus_pages(h: hstate, unused: int) -> None:
 
 # -- a page comes back -------------------------------------------------------------------------------
 def free_huge_page(
-    k: Kernel,
+    k: Core,
     h: hstate,
     spool: hugepage_subpool | None,
     proc: str,
@@ -165,7 +162,7 @@ def free_huge_page(
 
 
 # -- the size of the pool ----------------------------------------------------------------------------
-def set_max_huge_pages(k: Kernel, h: hstate, count: int) -> None:
+def set_max_huge_pages(k: Core, h: hstate, count: int) -> None:
     """Write ``count`` to nr_hugepages. A shortage of memory is no error: the pool is just smaller.
 
     Growing turns surplus pages into persistent ones first. Shrinking never takes a page that is used or

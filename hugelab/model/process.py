@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..scenario import Op, ScenarioError
 from ..structs import mm_struct, vm_area_struct
 from . import fault, memory
 from .abi import BUS_ADRERR, FAILED, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, Fault, page_size
+from .core import Core
 from .errors import Unsupported
 from .files import fput
 from .hugetlbfs import iput
 from .machines import Machine
 from .vma import areas, remove_vma, unmap_hugepage_range
 
-if TYPE_CHECKING:
-    from .kernel import Kernel
 
-
-def touch(k: Kernel, mm: mm_struct, op: Op) -> Any:
+def touch(k: Core, mm: mm_struct, op: Op) -> Any:
     """Write or read one byte in each of ``count`` pages, one page after another, until one faults.
 
     value: ``done`` pages, ``bytes`` read, ``si_code`` of the signal.
@@ -78,13 +76,13 @@ def use(vma: vm_area_struct, addr: int, n: int, offset: int, byte: int | None) -
     return read
 
 
-def sys_exit(k: Kernel, mm: mm_struct, op: Op) -> dict[str, str]:
+def sys_exit(k: Core, mm: mm_struct, op: Op) -> dict[str, str]:
     """_exit(0): first all mappings go (exit_mmap), then the descriptors (exit_files)."""
     do_exit(k, mm)
     return {"status": "exit 0"}
 
 
-def do_exit(k: Kernel, mm: mm_struct) -> None:
+def do_exit(k: Core, mm: mm_struct) -> None:
     """A process ends."""
     parts = areas(mm)
     for vma in parts:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_WRITE
 from ..structs import hstate, inode, mm_struct, resv_map, vm_area_struct
 from ..units import BASE_PAGE_SIZE
+from .core import Core
 from .errors import SystemCallError
 from .hugetlbfs import subpool_inode
 from .pool import free_huge_page, hugetlb_acct_memory
 from .reserve import region_add, region_chg, region_count, region_del
 from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages
-
-if TYPE_CHECKING:
-    from .kernel import Kernel
 
 MMAP_MIN_ADDR = 0x10000
 
@@ -30,7 +26,7 @@ def overlapping(mm: mm_struct, start: int, end: int) -> list[vm_area_struct]:
     return [vma for vma in areas(mm) if vma.vm_start < end and vma.vm_end > start]
 
 
-def unmapped_area(k: Kernel, mm: mm_struct, length: int, align: int) -> int:
+def unmapped_area(k: Core, mm: mm_struct, length: int, align: int) -> int:
     """Top down: the highest hole that fits with its alignment (vm_unmapped_area). Raises ENOMEM.
 
     The kernel asks for length + align - 4096 bytes, so a hole of exactly the length is passed over.
@@ -47,7 +43,7 @@ def unmapped_area(k: Kernel, mm: mm_struct, length: int, align: int) -> int:
 
 
 # -- mmap --------------------------------------------------------------------------------------------
-def hugetlbfs_file_mmap(k: Kernel, vma: vm_area_struct, extends_file: bool) -> None:
+def hugetlbfs_file_mmap(k: Core, vma: vm_area_struct, extends_file: bool) -> None:
     """Give a new VMA to hugetlbfs: check the offset, reserve, grow the file.
 
     Raises SystemCallError ENOMEM when the pages cannot be promised; nothing is changed then.
@@ -65,7 +61,7 @@ def hugetlbfs_file_mmap(k: Kernel, vma: vm_area_struct, extends_file: bool) -> N
     k.state.point("hugetlbfs_file_mmap", "success", start=vma.vm_start, end=vma.vm_end)
 
 
-def hugetlb_reserve_pages(k: Kernel, node: inode, f: int, t: int, vma: vm_area_struct | None) -> bool:
+def hugetlb_reserve_pages(k: Core, node: inode, f: int, t: int, vma: vm_area_struct | None) -> bool:
     """Promise the pages [f, t) of a file to a mapping (``vma`` None: when the file is set up, NORESERVE).
 
     Shared: only what the inode's map does not hold yet. Private: the whole length, in a map of its own.
@@ -98,7 +94,7 @@ def hugetlb_reserve_pages(k: Kernel, node: inode, f: int, t: int, vma: vm_area_s
 
 
 # -- munmap ------------------------------------------------------------------------------------------
-def do_munmap(k: Kernel, mm: mm_struct, start: int, end: int) -> list[inode]:
+def do_munmap(k: Core, mm: mm_struct, start: int, end: int) -> list[inode]:
     """Unmap [start, end): split what sticks out, zap, close. The caller calls iput for the files it returns.
 
     Raises SystemCallError EINVAL, before anything is changed, when an edge cuts a huge page.
@@ -119,7 +115,7 @@ def do_munmap(k: Kernel, mm: mm_struct, start: int, end: int) -> list[inode]:
     return [remove_vma(k, vma) for vma in parts]
 
 
-def split_vma(k: Kernel, vma: vm_area_struct, addr: int) -> vm_area_struct:
+def split_vma(k: Core, vma: vm_area_struct, addr: int) -> vm_area_struct:
     """Cut a VMA in two at an address; returns the upper part. Both share a private reservation map."""
     copied = ("mm", "vm_flags", "inode", "h", "resv_map", "name")
     upper = vm_area_struct(
@@ -138,7 +134,7 @@ def split_vma(k: Kernel, vma: vm_area_struct, addr: int) -> vm_area_struct:
     return upper
 
 
-def unmap_hugepage_range(k: Kernel, vma: vm_area_struct, start: int, end: int, final: bool = False) -> None:
+def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, final: bool = False) -> None:
     """Remove the page table entries in [start, end) (__unmap_hugepage_range).
 
     Pages of the page cache stay there. Private pages are freed; while their VMA lives and no surplus exists,
@@ -167,7 +163,7 @@ def unmap_hugepage_range(k: Kernel, vma: vm_area_struct, start: int, end: int, f
         )
 
 
-def remove_vma(k: Kernel, vma: vm_area_struct) -> inode:
+def remove_vma(k: Core, vma: vm_area_struct) -> inode:
     """The VMA itself goes, with its hold on the file, which is returned: the caller calls iput for it."""
     k.state.row(vma.mm.proc, 1, vma.h.size)
     hugetlb_vm_op_close(k, vma)
@@ -176,7 +172,7 @@ def remove_vma(k: Kernel, vma: vm_area_struct) -> inode:
     return vma.inode
 
 
-def hugetlb_vm_op_close(k: Kernel, vma: vm_area_struct) -> None:
+def hugetlb_vm_op_close(k: Core, vma: vm_area_struct) -> None:
     """A mapping ends. Shared: nothing at all. Private: the reservations it did not use are dropped."""
     k.state.point("hugetlb_vm_op_close", "pid", pid=vma.mm.pid)
     k.state.point("hugetlb_vm_op_close", "vma", start=vma.vm_start, end=vma.vm_end, vm_flags=vma.vm_flags)
@@ -192,7 +188,7 @@ def hugetlb_vm_op_close(k: Kernel, vma: vm_area_struct) -> None:
         hugetlb_acct_memory(k, vma.h, -hugepage_subpool_put_pages(subpool_inode(vma.inode), unused))
 
 
-def hugetlb_vmtruncate(k: Kernel, proc: str, node: inode, start: int) -> None:
+def hugetlb_vmtruncate(k: Core, proc: str, node: inode, start: int) -> None:
     """Unmap a file's pages from index ``start`` on in every mapping, private copies too."""
     for vma in k.state.of(vm_area_struct):
         if vma.inode is node and vma.vm_pgoff + vma.pages > start:

@@ -1,0 +1,56 @@
+"""What every part of the simulated kernel shares: the machine, its rules, the state, and who is who in it."""
+
+from __future__ import annotations
+
+from ..scenario import ScenarioError
+from ..state import State
+from ..structs import hstate, mm_struct
+from .abi import Mapping
+from .machines import Machine
+
+
+class Core:
+    """A machine with empty pools. ``kernel.Kernel`` adds the system calls."""
+
+    def __init__(self, machine: Machine):
+        self.machine, self.rules = machine, machine.rules
+        self.state = State()
+        self.state.pools = [hstate(self.state, size) for size in machine.sizes]
+        self.maps: dict[tuple[str, str], Mapping] = {}  # (process, name) -> what mmap returned
+        self._numbers: dict[str, int] = {}
+        self._inos = machine.first_ino
+
+    def number(self, kind: str) -> int:
+        """The next number for a record of a kind."""
+        self._numbers[kind] = self._numbers.get(kind, 0) + 1
+        return self._numbers[kind]
+
+    def take_ino(self) -> int:
+        """get_next_ino()."""
+        self._inos += 1
+        return self._inos - 1
+
+    def size_to_hstate(self, size: int) -> hstate:
+        """The pool of a page size in bytes. Raises KeyError."""
+        for h in self.state.pools:
+            if isinstance(h, hstate) and h.size == size:
+                return h
+        raise KeyError(size)
+
+    def mm(self, proc: str) -> mm_struct:
+        """The process of a name; the first one starts when it is first used."""
+        found = self.state.records.get(f"mm/{proc}")
+        if isinstance(found, mm_struct):
+            if not found.alive:
+                raise ScenarioError(f"process {proc} has exited")
+            return found
+        if self.state.of(mm_struct):
+            raise ScenarioError(f"there is no process {proc}")
+        return self.state.enter(mm_struct(self.state, proc, self.machine.pid, self.machine.sizes))
+
+    def mapping(self, mm: mm_struct, name: str) -> Mapping:
+        """What mmap returned under a name (FAILED if it failed). Raises ScenarioError for a name never used."""
+        try:
+            return self.maps[mm.proc, name]
+        except KeyError:
+            raise ScenarioError(f"no mapping is called {name!r} in process {mm.proc}") from None
