@@ -154,13 +154,25 @@ def _run(args: argparse.Namespace) -> int:
         machine = replace(machine, pid=args.pid)
     if args.ino:
         machine = replace(machine, first_ino=args.ino)
+    code = DONE
     for case in _cases(args):
-        recording = run(case, machine)
+        try:
+            recording = run(case, machine)
+        except ScenarioError as error:
+            code = _refused(error)
+            continue
         if args.json:
             print(json.dumps(recording.to_json()))
         else:
             _print_recording(recording, args)
-    return DONE
+    return code
+
+
+def _refused(error: ScenarioError) -> int:
+    """One case cannot be run as written: say so, and go on with the others."""
+    sys.stdout.flush()
+    print(f"hugelab: {error}", file=sys.stderr)
+    return BAD_INPUT
 
 
 def _print_recording(recording: Recording, args: argparse.Namespace) -> None:
@@ -199,11 +211,15 @@ def _short(value: Any) -> str:
 # -- check -------------------------------------------------------------------------------------------
 def _check(args: argparse.Namespace) -> int:
     files = [(name, load(name)) for name in args.files]
-    different = 0
+    different = refused = 0
     for name, cases in files:
         steps = waiting = partly = found = 0
         for case in cases:
-            result = check_case(case)
+            try:
+                result = check_case(case)
+            except ScenarioError as error:
+                refused = _refused(error)
+                continue
             steps += result.compared
             waiting += result.waiting
             partly += not result.complete
@@ -228,7 +244,7 @@ def _check(args: argparse.Namespace) -> int:
                 f"{count(found, 'case')} with a difference; {count(partly, 'case')} with {count(waiting, 'step')}"
                 " wait for operations that are not in the model yet"
             )
-    return DIFFERENT if different else DONE
+    return refused or (DIFFERENT if different else DONE)
 
 
 # -- trace -------------------------------------------------------------------------------------------
