@@ -47,10 +47,9 @@ def film(recording: Recording) -> dict[str, Any]:
     for index in shown_events(recording):
         event = recording.event(index)
         row = recording.rows[event.row]
-        changed = not frames or any(
-            at == recording.place(index)[2] for at, _ in row.changes
-        )  # else nothing moved: the owners look the same
-        owners = number("owners", diagrams.owners(recording, index, name)) if changed else before[1]
+        follows = bool(frames) and frames[-1][0] == index - 1
+        changed = any(at == recording.place(index)[2] for at, _ in row.changes)
+        owners = number("owners", diagrams.owners(recording, index, name)) if changed or not follows else before[1]
         flow = number("flow", diagrams.flow(recording, index))
         layout = number("layout", diagrams.layout(recording, index, name))
         before = [flow, owners, layout]
@@ -72,6 +71,8 @@ def describe(recording: Recording, event: Event) -> str:
     step = f"step {event.step + 1}, {recording.steps[event.step].op.op}" if event.step >= 0 else "before the first step"
     name = flows.function_name(event.name, recording.machine.version)
     what = f" = {event.result}" if event.result else ""
+    if why := event.detail.get("why"):
+        what += f" ({why})"
     return f"{step}: {name}{what}. {caption(recording, event.index).capitalize()}."
 
 

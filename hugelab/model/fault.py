@@ -76,13 +76,13 @@ def hugetlb_no_page(k: Core, vma: vm_area_struct, index: int, n: int, write: boo
     reach = node.i_size // h.size
     if index >= reach:
         _begin(k, vma, index, 1, write)
-        k.state.point("hugetlb_no_page", "sigbus", why="beyond the end of the file")
+        k.state.point("hugetlb_no_page", "sigbus", result="SIGBUS", why="beyond the end of the file")
         return Stretch(0, "SIGBUS")
     plan = _plan(k, vma, index, min(n, reach - index))
     _begin(k, vma, index, plan.n, write)
     frames = alloc_huge_page(k, vma, index, plan)
     if not frames.count:
-        k.state.point("hugetlb_no_page", "sigbus", why="no free page that nobody was promised")
+        k.state.point("hugetlb_no_page", "sigbus", result="SIGBUS", why="no free page that nobody was promised")
         return Stretch(0, "SIGBUS")
     if shared:
         hugetlb_add_to_page_cache(node, index, frames)
@@ -113,7 +113,7 @@ def hugetlb_cow(k: Core, vma: vm_area_struct, index: int, old: Run, from_cache: 
     _begin(k, vma, index, plan.n, write=True)
     frames = alloc_huge_page(k, vma, index, plan)
     if not frames.count:
-        k.state.point("hugetlb_cow", "sigbus", why="no free page for the copy")
+        k.state.point("hugetlb_cow", "sigbus", result="SIGBUS", why="no free page for the copy")
         return Stretch(0, "SIGBUS")
     if not from_cache:
         table.cut(key, key + frames.count)
@@ -165,7 +165,7 @@ def alloc_huge_page(k: Core, vma: vm_area_struct, index: int, plan: _Plan) -> Ru
     if not promised:
         needed = hugepage_subpool_get_pages(spool, plan.n)
         if needed is None:
-            k.state.point("alloc_huge_page", "failed", why="the mount's size= is used up")
+            k.state.point("alloc_huge_page", "failed", result="ENOSPC", why="the mount's size= is used up")
             return nothing
         promised = needed == 0  # min_size= of the mount has reserved it
     k.state.point("alloc_huge_page", "hstate")
@@ -182,7 +182,9 @@ def alloc_huge_page(k: Core, vma: vm_area_struct, index: int, plan: _Plan) -> Ru
                 h.resv_huge_pages -= hugepage_subpool_put_pages(spool, plan.n)
             elif not plan.reserved and not k.rules.slip("failed_allocation_leaks_quota"):
                 hugepage_subpool_forget(spool, plan.n)
-            k.state.point("alloc_huge_page", "failed", why="the pool is empty, and no surplus page is allowed")
+            k.state.point(
+                "alloc_huge_page", "failed", result="ENOSPC", why="the pool is empty, and no surplus page is allowed"
+            )
             return nothing
         frames = fresh
         if promised:

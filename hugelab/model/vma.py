@@ -53,7 +53,7 @@ def hugetlbfs_file_mmap(k: Core, vma: vm_area_struct, extends_file: bool) -> Non
     vma.vm_flags |= VM_HUGETLB | VM_DONTEXPAND
     k.state.point("hugetlbfs_file_mmap", "start", **start)
     if not hugetlb_reserve_pages(k, node, vma.vm_pgoff, vma.vm_pgoff + vma.pages, vma):
-        k.state.point("hugetlbfs_file_mmap", "failed", ret=-12)
+        k.state.point("hugetlbfs_file_mmap", "failed", ret=-12, result="ENOMEM")
         raise SystemCallError("ENOMEM")
     end = (vma.vm_pgoff + vma.pages) * h.size
     if vma.vm_flags & VM_WRITE and extends_file and node.i_size < end:
