@@ -117,10 +117,10 @@ def mmap_region(
         else:
             put_all(k, mm, dropped)
         raise
-    put_all(k, mm, dropped)
     k.maps[mm.proc, op.args["map"]] = Mapping(start, length, h.size)
     if flags & {"MAP_POPULATE", "MAP_LOCKED"} and not ("MAP_NONBLOCK" in flags and "MAP_LOCKED" not in flags):
         populate(k, vma)
+    put_all(k, mm, dropped)
     return {"aligned": start % h.size == 0} if op.get("want_align") else None
 
 

@@ -32,8 +32,8 @@ class Rules:
     """hugetlbfs knows the mount option min_size= (4.1)."""
 
     map_fixed_evicts_last: bool
-    """A file whose last mapping MAP_FIXED replaces is evicted after the new mapping has its reservation
-    (vms_complete_munmap_vmas, 6.12); before, the old mapping was gone first."""
+    """A file whose last mapping MAP_FIXED replaces is evicted when mmap returns, after the new mapping has
+    its reservation and is populated (vms_complete_munmap_vmas, 6.12); before, the old mapping was gone first."""
 
     shared_validate: bool
     """mmap knows MAP_SHARED_VALIDATE and so refuses MAP_SYNC (4.15)."""
