@@ -196,14 +196,20 @@ def hugetlb_file_setup(k: Core, h: hstate, length: int) -> inode:
 
 
 def populate(k: Core, vma: vm_area_struct) -> None:
-    """MAP_POPULATE: fault in what is possible; a shortage is silent."""
+    """MAP_POPULATE: fault in what is possible; a shortage is silent.
+
+    get_user_pages stops at a page it cannot have and says how far it came; the next call meets that page again.
+    """
     write = vma.vm_flags & (VM_WRITE | VM_SHARED) == VM_WRITE  # breaks COW at once
     index, end = vma.vm_pgoff, vma.vm_pgoff + vma.pages
+    begun = index
     while index < end:
         done, signal = fault.access(k, vma, index, end, write)
         index += done
-        if signal:
+        if signal and index == begun:
             break
+        if signal:
+            begun = index
 
 
 def sys_munmap(k: Core, mm: mm_struct, op: Op) -> None:
