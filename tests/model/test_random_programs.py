@@ -1,0 +1,20 @@
+"""Minimal programs that random testing against a running Linux 6.18 found, with that kernel's answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hugelab import Scenario, load
+from hugelab.check import check_case
+
+CASES = load(Path(__file__).parents[1] / "data" / "random_6.18.json")
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_answers_of_a_running_kernel(case: Scenario) -> None:
+    """Outcome, counters and values of every step, and what is left after everybody has gone."""
+    result = check_case(case)
+    assert result.complete
+    assert result.difference is None, str(result.difference)

@@ -1,0 +1,99 @@
+"""The house: who may import whom, and that a module fits one sitting (DESIGN, decisions 7 and 8)."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hugelab
+
+PACKAGE = Path(hugelab.__file__).parent
+ROOT = PACKAGE.parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+DRAWING = {"plotly", "ipywidgets", "anywidget", "IPython", "traitlets", "numpy"}
+
+
+def _id(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+def imported(path: Path) -> set[str]:
+    """The full names of all modules that a file imports, anywhere in it."""
+    package = ["hugelab", *path.relative_to(PACKAGE).parent.parts]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = [*base, *([node.module] if node.module else [])]
+            found.add(".".join(module))
+            found |= {".".join([*module, alias.name]) for alias in node.names}
+    return found
+
+
+def test_relative_imports_are_read_right() -> None:
+    """The reader of imports knows what `from ..runs import Run` in hugelab/model is."""
+    names = imported(PACKAGE / "model" / "kernel.py")
+    assert {"hugelab.recording", "hugelab.model.files", "collections.abc"} <= names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_id)
+def test_no_module_is_too_long(path: Path) -> None:
+    """At most 600 lines."""
+    assert 0 <= len(path.read_text().splitlines()) <= 600
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name in ("model", "trace", "live")], ids=_id)
+def test_sources_know_no_view(path: Path) -> None:
+    """Nothing flows back: what runs a scenario imports neither plot nor widget nor drawing."""
+    names = imported(path)
+    assert not {name.split(".")[0] for name in names} & DRAWING
+    assert not [name for name in names if name.startswith(("hugelab.draw", "hugelab.labs", "hugelab.__main__"))]
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent == PACKAGE], ids=_id)
+def test_the_core_knows_no_plot_and_no_widget(path: Path) -> None:
+    """scenario, recording, flow, the command line: standard library and hugelab alone."""
+    tops = {name.split(".")[0] for name in imported(path)} - {"hugelab", "__future__"}
+    assert tops <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name != "labs"], ids=_id)
+def test_only_labs_import_widgets(path: Path) -> None:
+    """ipywidgets and anywidget appear in hugelab/labs only; drawing does not know the labs."""
+    tops = {name.split(".")[0] for name in imported(path)}
+    assert not tops & {"ipywidgets", "anywidget", "traitlets"}
+    assert not [name for name in imported(path) if name.startswith("hugelab.labs")]
+
+
+def test_labs_do_import_widgets() -> None:
+    """The rule above is not empty."""
+    labs = set().union(*(imported(path) for path in MODULES if path.parent.name == "labs"))
+    assert {"ipywidgets", "anywidget"} <= {name.split(".")[0] for name in labs}
+
+
+def test_importing_hugelab_needs_the_standard_library_alone() -> None:
+    """In a fresh interpreter: no third-party module is loaded by the package, its trace reader or its command line."""
+    code = (
+        "import sys; before = set(sys.modules); "
+        "import hugelab, hugelab.flow, hugelab.check, hugelab.trace.lesson, hugelab.live.probe, hugelab.__main__, "
+        "hugelab.model.touching; hugelab.run(hugelab.lesson()); "
+        "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "hugelab" in loaded
+    assert loaded - {"hugelab"} <= sys.stdlib_module_names
+    assert not loaded & DRAWING
+
+
+def test_every_module_says_what_it_is() -> None:
+    """A module that holds code begins with a docstring."""
+    for path in MODULES:
+        tree = ast.parse(path.read_text())
+        assert not tree.body or ast.get_docstring(tree), path

@@ -1,0 +1,256 @@
+"""A Recording: events, counters at each of them, and time travel to any of them (DESIGN, decision 2)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hugelab import LESSON, MACHINES, X86_64, Counters, Op, Scenario, compare, lesson, load, run
+from hugelab.check import check_case
+from hugelab.model.kernel import boot, record
+from hugelab.model.machines import Machine
+from hugelab.recording import Difference, Recording, compare_step, describe
+from tests.conftest import DATA
+from tests.invariants import dump
+from tests.programs import scenarios
+
+COMPLETE = [case for case in load(DATA / "scenarios.json") if check_case(case).complete]
+LESSONS = [
+    lesson(pages, pool, private, touched, unlink)
+    for pages, pool, private, touched, unlink in (
+        (5, 10, False, None, True),
+        (5, 10, True, None, True),
+        (5, 10, False, 2, False),
+        (1, 1, False, None, True),
+        (11, 10, False, None, True),
+        (30, 40, True, 7, True),
+    )
+]
+ALL = [(case, X86_64) for case in COMPLETE] + [(case, machine) for case in LESSONS for machine in MACHINES.values()]
+MILLION = 1_000_000
+
+
+def _dumps(recording: Recording) -> list[object]:
+    """The whole state before the first event and after each, walking forwards."""
+    return [dump(recording.seek(index)) for index in range(-1, len(recording))]
+
+
+# -- seek ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("case", "machine"), ALL, ids=[f"{case.name}-{machine.name}" for case, machine in ALL])
+def test_state_is_the_same_from_whichever_side(case: Scenario, machine: Machine) -> None:
+    """At every event: counters as the event says, and the same whole state forwards, backwards and by a jump."""
+    recording = run(case, machine)
+    forwards = _dumps(recording)
+    size = machine.sizes[0]
+    for index in reversed(range(-1, len(recording))):
+        state = recording.seek(index)
+        assert dump(state) == forwards[index + 1], f"backwards to event {index}"
+        if index >= 0:
+            assert state.counters()[0] == recording.counters(index, size), index
+            assert recording.event(index).counters == recording.counters(index, recording.event(index).size or size)
+    for index in (len(recording) - 1, 0, len(recording) // 2, -1, len(recording) // 3, len(recording) - 1):
+        assert dump(recording.seek(index)) == forwards[index + 1], f"jump to event {index}"
+
+
+@given(scenarios(), st.data())
+@settings(max_examples=60)
+def test_any_jump_in_any_program(scenario: Scenario, data: st.DataObject) -> None:
+    """Random programs, random jumps: what a jump finds is what a walk found."""
+    recording = run(scenario)
+    walked = _dumps(recording)
+    for index in data.draw(st.lists(st.integers(-1, len(recording) - 1), min_size=1, max_size=20)):
+        state = recording.seek(index)
+        assert dump(state) == walked[index + 1]
+        if index >= 0:
+            assert state.counters()[0] == recording.counters(index)
+
+
+@pytest.mark.parametrize("case", LESSONS, ids=range(len(LESSONS)))
+def test_last_event_is_the_state_after_the_run(case: Scenario) -> None:
+    """Seeking to the last event, from anywhere, gives the state that the run left."""
+    kernel = boot(case, LESSON)
+    recording = record(kernel, case)
+    left = dump(kernel.state)
+    recording.seek(-1)
+    assert dump(recording.seek(len(recording) - 1)) == left
+    recording.seek(len(recording) // 2)
+    assert dump(recording.seek(len(recording) - 1)) == left
+
+
+def test_before_the_first_event_there_is_nothing() -> None:
+    """seek(-1) is before the machine has booted: no record at all, no page in any pool."""
+    recording = run(lesson(), LESSON)
+    assert recording.seek(-1).records == {}
+    assert all(counters == (0, 0, 0, 0) for counters in recording.state.counters())
+
+
+@pytest.fixture(scope="module")
+def million() -> Recording:
+    """The lesson's program with a million pages, which is a few rows."""
+    return run(lesson(MILLION, MILLION), X86_64)
+
+
+def test_a_million_pages_are_a_few_rows(million: Recording) -> None:
+    """DESIGN 3: a row a run. A million faults and a million frees are millions of events in a handful of rows."""
+    assert len(million) > 10 * MILLION
+    assert len(million.rows) < 30
+
+
+@given(data=st.data())
+@settings(max_examples=40)
+def test_events_of_a_million_pages(million: Recording, data: st.DataObject) -> None:
+    """Sampled events of it: the state has the event's counters, and is the same reached from either end."""
+    index = data.draw(st.integers(0, len(million) - 1))
+    million.seek(data.draw(st.sampled_from([-1, len(million) - 1])))
+    state = million.seek(index)
+    assert state.counters()[0] == million.counters(index)
+    first = dump(state)
+    million.seek(data.draw(st.integers(-1, len(million) - 1)))
+    assert dump(million.seek(index)) == first
+
+
+def test_a_fault_in_the_middle_of_a_million(million: Recording) -> None:
+    """The 500,000th fault stands where a single one would: address, page, pfn and counters move by one each."""
+    first = next(event for event in million if event.name == "dequeue_huge_page_vma")
+    points = len(million.rows[first.row].points)
+    event = million.event(first.index + 499_999 * points)
+    assert first.addr is not None and first.pfn is not None
+    assert (event.name, event.page) == ("dequeue_huge_page_vma", 499_999)
+    assert event.addr == first.addr + 499_999 * (2 << 20)
+    assert event.pfn == first.pfn + 499_999 * 512
+    assert event.counters == Counters(MILLION, MILLION - 500_000, MILLION - 500_000, 0)
+
+
+# -- events -------------------------------------------------------------------------------------------
+def test_lesson_counters_step_by_step() -> None:
+    """GROUND_TRUTH 2: 10/10/0/0, mmap 10/10/5/0, faults 10/5/0/0, munmap and close the same, unlink 10/10/0/0."""
+    steps = run(lesson(), LESSON).steps
+    shown = [(step.op.op, str(step.counters["2M"])) for step in steps]
+    assert shown == [
+        ("open", "10/10/0/0"),
+        ("mmap", "10/10/5/0"),
+        ("touch", "10/5/0/0"),
+        ("munmap", "10/5/0/0"),
+        ("close", "10/5/0/0"),
+        ("unlink", "10/10/0/0"),
+    ]
+
+
+def test_available_is_free_minus_promised() -> None:
+    """After the lesson's mmap 10 pages are free but only 5 are available (GROUND_TRUTH 1)."""
+    counters = run(lesson(), LESSON).steps[1].counters["2M"]
+    assert (counters.free, counters.available, counters.in_use) == (10, 5, 0)
+
+
+def test_steps_divide_the_events() -> None:
+    """Steps follow one another without gap or overlap, from the first event after boot and mount to the last."""
+    for case, machine in ALL:
+        recording = run(case, machine)
+        at = recording.steps[0].first
+        for step in recording.steps:
+            assert step.first == at
+            assert step.last >= step.first
+            assert recording.step_of(step.first) == recording.step_of(step.last) == step.index
+            at = step.last + 1
+        assert at == len(recording)
+        assert recording.step_of(0) == -1
+
+
+def test_each_step_begins_and_ends_at_its_system_call() -> None:
+    """The first event of a step enters the kernel, the last returns the step's outcome."""
+    for step in (recording := run(lesson(), LESSON)).steps:
+        first, last = recording.event(step.first), recording.event(step.last)
+        assert (first.name, first.moment, last.moment) == (last.name, "start", "return")
+        assert last.result == step.outcome == "ok"
+
+
+@pytest.mark.parametrize("index", [-1, -2, 10**9])
+def test_no_such_event(index: int) -> None:
+    """Outside 0 .. len-1 there is no event, and counters of none."""
+    recording = run(lesson(), LESSON)
+    with pytest.raises(IndexError):
+        recording.event(index)
+    with pytest.raises(IndexError):
+        recording.counters(index)
+
+
+def test_iteration_gives_every_event_once() -> None:
+    """Iterating and indexing agree."""
+    recording = run(lesson(), LESSON)
+    events = list(recording)
+    assert [event.index for event in events] == list(range(len(recording)))
+    assert events[7] == recording.event(7)
+
+
+def test_describe_names_place_and_page() -> None:
+    """One line for people: function, address, page, pfn and counters of the lesson's first page."""
+    recording = run(lesson(), LESSON)
+    event = next(event for event in recording if event.name == "dequeue_huge_page_vma")
+    text = describe(event)
+    assert text.startswith("dequeue_huge_page_vma")
+    for part in ("addr 0xb6a00000", "page 0", "pfn 507904", "[2M]", "10/9/4/0"):
+        assert part in text
+
+
+# -- compare ------------------------------------------------------------------------------------------
+def test_equal_recordings_do_not_differ() -> None:
+    """The model is the same every time."""
+    assert compare(run(lesson(), LESSON), run(lesson(), LESSON)) is None
+
+
+def test_compare_finds_the_first_step_that_differs() -> None:
+    """A private lesson differs from the shared one first where munmap frees: the fourth step."""
+    found = compare(run(lesson(private=True), LESSON), run(lesson(), LESSON))
+    assert found == Difference(3, "free", 10, 5)
+    assert str(found) == "step 4: free is 10, expected 5"
+
+
+def test_compare_finds_a_missing_step() -> None:
+    """One recording that ends earlier differs there."""
+    found = compare(run(lesson(unlink=False), LESSON), run(lesson(), LESSON))
+    assert found == Difference(5, "number of steps", 5, 6)
+
+
+@pytest.mark.parametrize("key", ["outcome", "value", "total", "free", "rsvd", "surp", "1G"])
+def test_compare_step_looks_at_every_key(key: str) -> None:
+    """Each key of expect counts, also one that only one side has."""
+    ours = {"outcome": "ok", "value": 1, "total": 1, "free": 1, "rsvd": 1, "surp": 1, "1G": {"total": 0}}
+    assert compare_step(0, ours, dict(ours)) is None
+    assert compare_step(2, ours, ours | {key: "x"}) == Difference(2, key, ours[key], "x")
+    found = compare_step(2, ours, {k: v for k, v in ours.items() if k != key})
+    assert found == Difference(2, key, ours[key], None)
+    assert "expected nothing" in str(found)
+
+
+# -- JSON ---------------------------------------------------------------------------------------------
+def test_json_has_the_keys_of_expect() -> None:
+    """`run --json` speaks the language of scenarios.json: the same keys for each step, the 1G pool if it is watched."""
+    for case in COMPLETE:
+        out = json.loads(json.dumps(run(case).to_json()))
+        assert out["name"] == case.name
+        for shown, op in zip(out["steps"], case.steps, strict=True):
+            assert op.expect is not None
+            assert shown.keys() == op.expect.keys(), op
+
+
+def test_two_recordings_of_one_scenario_are_independent() -> None:
+    """Seeking in one does not move the other."""
+    one, two = run(lesson(), LESSON), run(lesson(), LESSON)
+    two.seek(len(two) - 1)
+    before = dump(two.state)
+    one.seek(3)
+    assert dump(two.state) == before
+    assert dump(one.state) != before
+
+
+def test_unsupported_operation_ends_the_recording() -> None:
+    """An operation the model lacks has no outcome of the kernel, says why, and nothing after it is run."""
+    scenario = replace(lesson(), steps=(*lesson().steps[:2], Op("mlock", {"map": "ptr"}), *lesson().steps[2:]))
+    recording = run(scenario, LESSON)
+    assert [step.outcome for step in recording.steps] == ["ok", "ok", "unsupported"]
+    assert "mlock" in recording.steps[-1].note
+    assert recording.steps[-1].counters["2M"] == (10, 10, 5, 0)

@@ -1,0 +1,58 @@
+"""Logs with one thing wrong: a number changed, a line missing, two lines swapped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from hugelab.trace.lesson import read
+
+# A number of a line: decimal or hex, after "=", "0x", a blank or "-"; not part of a name such as test_file2.
+_NUMBER = re.compile(r"(?<![\w.])(?:0x)?([0-9a-f]*\d[0-9a-f]*)(?![\w.])")
+
+
+class Mutant(NamedTuple):
+    """A changed log: what was done to which line (from 1), and the whole text."""
+
+    what: str
+    line: int
+    text: str
+
+
+def numbers(text: str) -> Iterator[Mutant]:
+    """Each number of each line one higher (the last digit, so that hex stays hex and no carry hides it)."""
+    lines = text.splitlines()
+    for known in read(text):
+        raw = lines[known.number - 1]
+        body = raw.index(known.text)
+        for found in _NUMBER.finditer(raw, body):
+            if re.match(r"test_file", raw[found.start() :]):
+                continue
+            last = found.end() - 1
+            changed = raw[:last] + ("1" if raw[last] == "0" else "0") + raw[last + 1 :]
+            yield Mutant(f"{found[0]} changed", known.number, _with(lines, known.number, changed))
+
+
+def deletions(text: str) -> Iterator[Mutant]:
+    """Each line of known shape missing, but for the last (a log may stop anywhere)."""
+    lines = text.splitlines()
+    for known in read(text)[:-1]:
+        kept = [raw for number, raw in enumerate(lines, 1) if number != known.number]
+        yield Mutant(f"without {known.text}", known.number, "\n".join(kept))
+
+
+def swaps(text: str) -> Iterator[Mutant]:
+    """Each pair of neighbouring lines of known shape that differ, swapped (their times stay in place)."""
+    lines = text.splitlines()
+    known = read(text)
+    for one, two in pairwise(known):
+        if one.text != two.text:
+            mine = _with(lines, one.number, lines[one.number - 1].replace(one.text, two.text)).splitlines()
+            changed = _with(mine, two.number, lines[two.number - 1].replace(two.text, one.text))
+            yield Mutant(f"{one.text} after {two.text}", one.number, changed)
+
+
+def _with(lines: list[str], number: int, changed: str) -> str:
+    return "\n".join([*lines[: number - 1], changed, *lines[number:]])
