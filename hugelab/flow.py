@@ -156,7 +156,12 @@ _PHASE_OF = {
 }
 
 # Which box is lit for an event that has none of its own.
-_BOX_OF = {"resv_map_alloc": "region_add", "find_lock_page": "hugetlb_no_page", "sys_exit": "sys_munmap"}
+_BOX_OF = {
+    "resv_map_alloc": "region_add",
+    "find_lock_page": "hugetlb_no_page",
+    "alloc_buddy_huge_page": "alloc_huge_page",
+    "sys_exit": "sys_munmap",
+}
 
 
 def phase_of(recording: Recording, event: Event) -> str | None:
@@ -237,7 +242,7 @@ _LINE_AT = {(line.name, line.moment): line for line in LINES}
 def log_text(event: Event, machine: Machine, extra: bool = False) -> str | None:
     """The line that the lesson's kernel prints at an event, without the time; None where it prints none.
 
-    ``extra`` adds three shapes the lesson does not have (a failed mmap, eviction, unreserve).
+    ``extra`` adds the two shapes that are not the lesson's kernel's own (eviction, unreserve).
     """
     line = _LINE_AT.get((event.name, event.moment))
     if line is None or (line.extra and not extra):

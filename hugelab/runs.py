@@ -148,14 +148,14 @@ class RunMap:
             found.append((start, end))
         return found
 
-    def put(self, run: Run) -> None:
+    def put(self, run: Run, backwards: bool = False) -> None:
         """Add a run; joins its neighbours where it can. Raises ValueError if a key is taken."""
         if run.count <= 0:
             return
         if self.held(run.start, run.end):
             raise ValueError(f"{run} overlaps a run that is there already")
         if self.on_change:
-            self.on_change(True, run, False)
+            self.on_change(True, run, backwards)
         self.put_quietly(run)
 
     def cut(self, start: int, end: int, backwards: bool = False) -> list[Run]:

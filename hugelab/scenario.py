@@ -117,8 +117,16 @@ class Op:
                 raise ScenarioError(f"{self.op}: {name} is a whole number, not {value!r}")
             if name in _NAMES and not isinstance(value, str) and not (name == "fd" and value is None):
                 raise ScenarioError(f"{self.op}: {name} is a name in quotes, not {value!r}")
+        if "at" in self.args:
+            self._check_at(self.args["at"])
         if self.args.get("count", 0) < 0:
             raise ScenarioError(f"{self.op}: count is 0 or more, not {self.args['count']}")
+
+    def _check_at(self, at: Any) -> None:
+        fits = isinstance(at, dict) and isinstance(at.get("map"), str)
+        fits = fits and all(type(at.get(name, 0)) is int for name in ("page", "bytes"))
+        if not fits:
+            raise ScenarioError(f'{self.op}: at is an object such as {{"map": "A", "page": 1}}, not {_plain(at)}')
 
     def get(self, name: str, default: Any = None) -> Any:
         """An argument, or the default."""
@@ -215,13 +223,16 @@ class Scenario:
     def from_json(cls, case: Any) -> Scenario:
         """One case of a file. Raises ScenarioError that names the case and the step."""
         if not isinstance(case, dict) or not isinstance(case.get("name"), str):
-            raise ScenarioError(f"a case is an object with a name, not {_plain(case)[:60]}")
+            raise ScenarioError(f"a case is an object with a name, not {json.dumps(case)[:60]}")
         name = case["name"]
         pool, mounts, steps = case.get("pool", {}), case.get("mounts", {"m": ""}), case.get("steps")
         if not isinstance(pool, dict) or not isinstance(mounts, dict):
             raise ScenarioError(f"{name}: pool and mounts are objects")
         if not isinstance(steps, list):
             raise ScenarioError(f"{name}: steps is a list")
+        for key in ("initial", "after_kill_all_processes", "after_unlink_and_umount"):
+            if not isinstance(case.get(key, {}), dict):
+                raise ScenarioError(f"{name}: {key} is an object with counters, not {_plain(case[key])}")
         for mount, options in mounts.items():
             if not isinstance(options, str):
                 raise ScenarioError(f"{name}: the options of mount {mount} are text, not {options!r}")
@@ -274,7 +285,7 @@ def lesson(
         Scenario("lesson", nr=pool)
         .open(fd="f", path="m/test_file", mode="0755")
         .mmap(map="ptr", fd="f", pages=pages, flags=flags)
-        .touch(map="ptr", page=0, count=pages if touched is None else touched, mode="w", byte=ord("H"))
+        .touch(map="ptr", page=0, count=max(pages, 0) if touched is None else touched, mode="w", byte=ord("H"))
         .munmap(map="ptr")
         .close(fd="f")
     )

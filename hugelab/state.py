@@ -83,12 +83,15 @@ class _Set:
 
 
 class _Runs:
-    """A run was put into a map, or cut from it; each unit of the row did one n-th of the keys."""
+    """A run was put into a map, or cut from it; each unit of the row did an equal part of the keys.
 
-    __slots__ = ("backwards", "map", "put", "run")
+    ``units`` (first, end) says which units of the row did it; None: all of them.
+    """
 
-    def __init__(self, runs: RunMap, put: bool, run: Run, backwards: bool):
-        self.map, self.put, self.run, self.backwards = runs, put, run, backwards
+    __slots__ = ("backwards", "map", "put", "run", "units")
+
+    def __init__(self, runs: RunMap, put: bool, run: Run, backwards: bool, units: tuple[int, int] | None):
+        self.map, self.put, self.run, self.backwards, self.units = runs, put, run, backwards, units
 
     def move(self, n: int, begin: int, end: int) -> None:
         part = self._part(n, min(begin, end), max(begin, end))
@@ -101,6 +104,10 @@ class _Runs:
     def _part(self, n: int, begin: int, end: int) -> Run:
         """What the units [begin, end) of n did."""
         run = self.run
+        if self.units is not None:
+            first, last = self.units
+            begin, end = (min(max(unit, first), last) - first for unit in (begin, end))
+            n = last - first
         low, high = run.count * begin // n, run.count * end // n
         if self.backwards:
             return run.clip(run.end - high, run.end - low)
@@ -108,6 +115,9 @@ class _Runs:
 
     def shorten(self, n: int, units: int) -> None:
         self.run = self._part(n, 0, units)
+        if self.units is not None:
+            first, last = self.units
+            self.units = first, max(min(last, units), first + 1)
 
 
 class _Appear:
@@ -177,6 +187,7 @@ class State:
         self.rows: list[Row] = []
         self.pools: list[Any] = []  # the hstates, default size first
         self.made = 0  # records so far, to keep their order
+        self.units: tuple[int, int] | None = None  # which units of the row the next changes of runs belong to
         self._row = self._unit = self._points = 0  # where the state stands: rows, units, points that are done
 
     # -- what is there ---------------------------------------------------------------------------
@@ -204,7 +215,11 @@ class State:
     def runs(self) -> RunMap:
         """An empty RunMap whose changes are journaled here."""
         runs = RunMap()
-        runs.on_change = lambda put, run, backwards: self.pending.append(_Runs(runs, put, run, backwards))
+
+        def journal(put: bool, run: Run, backwards: bool) -> None:
+            self.pending.append(_Runs(runs, put, run, backwards, self.units))
+
+        runs.on_change = journal
         return runs
 
     def row(self, proc: str, n: int = 1, size: int = 0) -> Row:

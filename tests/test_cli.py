@@ -62,7 +62,7 @@ def shell(command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         (("check", "/nonexistent"), "No such file or directory"),
         (("trace", "/nonexistent"), "No such file or directory"),
         (("trace", CASES), "no line in the lesson's format"),
-        (("trace", str(DATA / "k310pae_fork_cow_dmesg.txt")), "several processes"),
+        (("trace", str(DATA / "k310pae_fork_cow_dmesg.txt")), "line 53: PID 334 after PID 333"),
     ],
     ids=lambda value: " ".join(value)[-40:] if isinstance(value, tuple) else "",
 )

@@ -42,6 +42,10 @@ def access(k: Core, vma: vm_area_struct, index: int, limit: int, write: bool) ->
     writable, _anonymous = entry.tag
     if write and not writable:
         return hugetlb_cow(k, vma, index, entry.clip(key, end))
+    row = k.state.row(vma.mm.proc, n, vma.h.size)
+    row.addr, row.page = vma.addr(index), index
+    _frames(k, entry.clip(key, end))
+    k.state.point("user_access", "mapped")  # the CPU finds the entry: no fault
     return Stretch(n)
 
 

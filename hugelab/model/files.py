@@ -10,6 +10,7 @@ from typing import Any
 
 from ..scenario import Op, ScenarioError
 from ..structs import file, inode, mm_struct, super_block
+from ..units import BASE_PAGE_SIZE
 from .abi import length_of, octal, open_flags
 from .core import Core
 from .errors import SystemCallError, Unsupported
@@ -105,13 +106,15 @@ def sys_unlink(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 def sys_ftruncate(k: Core, mm: mm_struct, op: Op) -> None:
     """ftruncate(2): whole huge pages only."""
-    length = length_of(op, k.machine.sizes[0])
+    length = (length_of(op, k.machine.sizes[0]) + (1 << 63)) % (1 << 64) - (1 << 63)  # loff_t
     if length < 0:
         raise SystemCallError("EINVAL")
     opened = descriptor(mm, op.args["fd"])
     node = opened.f_inode
     if not opened.writable:
         raise SystemCallError("EINVAL")
+    if k.machine.word == 32 and length >= BASE_PAGE_SIZE << 31:  # s_maxbytes (MAX_LFS_FILESIZE)
+        raise SystemCallError("EFBIG")
     if node.h is not None and length % node.h.size:
         raise SystemCallError("EINVAL")
     do_truncate(k, mm.proc, node, length)

@@ -15,18 +15,28 @@ def _ends(frames: Run) -> tuple[int, int]:
     return min(first, last), max(first, last) + 1
 
 
+def _change(h: hstate, frames: Run, start: int, end: int, tag: object) -> None:
+    """Give the frames [start, end), part of a run that a row of events goes through, new contents."""
+    back = frames.step < 0
+    first = frames.value - (end - 1) if back else start - frames.value
+    h._state.units = first, first + end - start
+    h.memory.cut(start, end, backwards=back)
+    if tag:
+        h.memory.put(Run(start, end - start, tag=tag), backwards=back)
+    h._state.units = None
+
+
 def store(h: hstate, frames: Run, offset: int, byte: int) -> None:
     """Store one byte at the same offset (bytes) of every page."""
     low, high = _ends(frames)
-    for run in h.memory.within(low, high):
-        held = dict(run.tag)
-        if held.get(offset, 0) != byte:
-            h.memory.cut(run.start, run.end)
-            tag = tuple(sorted((held | {offset: byte}).items()))
-            h.memory.put(run._replace(tag=tag))
-    if byte:
-        for start, end in h.memory.gaps(low, high):
-            h.memory.put(Run(start, end - start, tag=((offset, byte),)))
+    held = h.memory.within(low, high)
+    empty = h.memory.gaps(low, high) if byte else []
+    for run in held:
+        before = dict(run.tag)
+        if before.get(offset, 0) != byte:
+            _change(h, frames, run.start, run.end, tuple(sorted((before | {offset: byte}).items())))
+    for start, end in empty:
+        _change(h, frames, start, end, ((offset, byte),))
 
 
 def load(h: hstate, frames: Run, offset: int) -> list[int]:
@@ -42,11 +52,13 @@ def copy_huge_page(h: hstate, old: Run, new: Run) -> None:
     """Copy the contents of pages, one after another, to new ones (which are zero)."""
     low, high = _ends(old)
     for run in h.memory.within(low, high):
-        first, last = ((f - old.value) * (old.step or 1) for f in (run.start, run.end - 1))
-        targets = sorted(new.value + i * new.step for i in (first, last))
-        h.memory.put(Run(targets[0], targets[1] - targets[0] + 1, tag=run.tag))
+        ends = (new.value + (f - old.value) * (old.step or 1) * (new.step or 1) for f in (run.start, run.end - 1))
+        first, last = sorted(ends)
+        _change(h, new, first, last + 1, run.tag)
 
 
 def clear(h: hstate, frames: Run) -> None:
     """The contents are gone."""
-    h.memory.cut(*_ends(frames))
+    low, high = _ends(frames)
+    for run in h.memory.within(low, high):
+        _change(h, frames, run.start, run.end, None)

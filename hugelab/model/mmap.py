@@ -32,7 +32,7 @@ def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
     flags, kind, prot = map_flags(op)
     size, word = k.machine.sizes[0], 1 << k.machine.word
     offset = length_of(op, size, "offset_pages", "offset_bytes") % (1 << 64)
-    if offset % BASE_PAGE_SIZE:
+    if offset % BASE_PAGE_SIZE or (k.machine.word == 32 and offset >> 44):  # mmap2 takes 32 bits of pages
         raise SystemCallError("EINVAL")
     anonymous = "MAP_ANONYMOUS" in flags
     if anonymous and "MAP_HUGETLB" not in flags:
@@ -100,7 +100,10 @@ def mmap_region(
     if misaligned and not (replaces and hole):
         raise SystemCallError("EINVAL")
     mark = len(k.state.rows)
-    dropped = do_munmap(k, mm, start, end) if replaces else []
+    if replaces:
+        k.state.row(mm.proc, 1, h.size)
+        k.state.point("do_munmap")
+    dropped = do_munmap(k, mm, start, end)
     if not k.rules.map_fixed_evicts_last:
         dropped = put_all(k, mm, dropped)
     if replaces:

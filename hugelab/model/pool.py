@@ -25,6 +25,11 @@ def dequeue_huge_page_node(h: hstate, n: int) -> Run:
     return frames
 
 
+def turned(frames: Run) -> Run:
+    """The same frames, last one first."""
+    return Run(0, frames.count, frames.at(frames.end - 1), -frames.step)
+
+
 # -- the buddy allocator -----------------------------------------------------------------------------
 def alloc_fresh_huge_page(k: Core, h: hstate, n: int) -> Run | None:
     """Up to n frames in one run from the buddy allocator (alloc_fresh_hugetlb_folio); None when memory is out."""
@@ -80,13 +85,13 @@ def gather_surplus_pages(k: Core, h: hstate, delta: int) -> bool:
         while needed:
             frames = alloc_fresh_huge_page(k, h, needed)
             if frames is None:
-                for frames in reversed(found):
-                    h.buddy.push(frames.at(frames.count - 1), frames.count, -frames.step)
+                for frames in map(turned, reversed(found)):
+                    h.buddy.push(frames.value, frames.count, frames.step)
                 return False
             found.append(frames)
             needed -= frames.count
-        for frames in reversed(found):  # the page allocated first ends on top
-            enqueue_huge_page(h, Run(0, frames.count, frames.at(frames.count - 1), -frames.step))
+        for frames in map(turned, reversed(found)):  # the page allocated first ends on top
+            enqueue_huge_page(h, frames)
             h.nr_huge_pages += frames.count
             h.surplus_huge_pages += frames.count
     h.resv_huge_pages += delta
@@ -170,12 +175,11 @@ def set_max_huge_pages(k: Core, h: hstate, count: int) -> None:
     """
     while h.surplus_huge_pages and count > h.persistent_huge_pages:
         h.surplus_huge_pages -= min(h.surplus_huge_pages, count - h.persistent_huge_pages)
-    while count > h.persistent_huge_pages:
-        frames = alloc_fresh_huge_page(k, h, count - h.persistent_huge_pages)
-        if frames is None:
-            break
-        if k.rules.pool_in_order:
-            frames = Run(0, frames.count, frames.at(frames.count - 1), -frames.step)
+    wanted, found = max(count - h.persistent_huge_pages, 0), list[Run]()
+    while wanted and (frames := alloc_fresh_huge_page(k, h, wanted)):
+        found.append(frames)
+        wanted -= frames.count
+    for frames in [turned(run) for run in reversed(found)] if k.rules.pool_in_order else found:
         enqueue_huge_page(h, frames)
         h.nr_huge_pages += frames.count
     spare = h.free_huge_pages

@@ -62,12 +62,10 @@ class Touching:
         vma = next((vma for vma in areas(self._mm) if vma.vm_start <= addr < vma.vm_end), None)
         if vma is None:
             return "SIGSEGV"
-        index, rows = vma.index(addr), len(kernel.state.rows)
+        index = vma.index(addr)
         n, signal = fault.access(kernel, vma, index, vma.vm_pgoff + vma.pages, self._write)
         if signal:
             return signal
-        if len(kernel.state.rows) == rows:  # no fault: nothing to count ahead
-            n = 1
         if self._write:
             for run in vma.table.within(addr // vma.h.size, addr // vma.h.size + n):
                 memory.store(vma.h, run, 0, self._byte)

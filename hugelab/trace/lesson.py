@@ -93,10 +93,11 @@ def infer(lines: list[LogLine]) -> Program:
     """
     if not lines:
         raise ScenarioError("no line in the lesson's format was found (such as HUGETLB_TRACE: hugetlb_fault() ...)")
-    pids = sorted({line.fields["pid"] for line in lines if "pid" in line.fields})
-    if len(pids) > 1:
-        shown = ", ".join(map(str, pids))
-        raise ScenarioError(f"the log has several processes (PID {shown}); the model runs one process so far")
+    pid = next((line.fields["pid"] for line in lines if "pid" in line.fields), None)
+    other = next((line for line in lines if line.fields.get("pid", pid) != pid), None)
+    if other is not None:
+        found = other.fields["pid"]
+        raise ScenarioError(f"line {other.number}: PID {found} after PID {pid}; the model runs one process so far")
     return _Inference(lines).program()
 
 
@@ -279,7 +280,8 @@ class _Inference:
         if missing <= 0 or area is None:
             return
         untouched = [p for p in range((area.end - area.start) // SIZE_2M) if p not in area.seen][:missing]
-        at = next((n for n, step in enumerate(self.steps) if step.op.op == "munmap"), len(self.steps))
+        unmaps = (n for n, s in enumerate(self.steps) if s.op.op == "munmap" and s.op.args["map"] == area.name)
+        at = next(unmaps, len(self.steps))
         note = f"{missing} faults are not in the log (line {after.number} counts them)"
         cut = [Inferred(Op("touch", {"map": area.name, "page": page}), note=note) for page in untouched]
         self.steps[at:at] = cut
@@ -295,7 +297,9 @@ class _Inference:
         area = next((a for a in self.areas if a.start <= start and stop <= a.end), None)
         if area is None:
             raise ScenarioError(f"line {where.number}: a mapping is closed that the log never made")
-        end = self._take(end, ("hugetlb_acct_memory",))
+        unused = end < len(self.lines) and self.lines[end].fields.get("delta", 0) < 0
+        if unused and not area.shared:  # what a private mapping did not use; a shared one keeps it for the file
+            end += 1
         if area.file == "anon_hugepage":
             end = self._take(end, ("hugetlbfs_evict_inode",))
             end = self._take(end, ("free_huge_page",))
@@ -315,16 +319,22 @@ class _Inference:
     def _machine(self) -> tuple[Machine, int]:
         """The machine that fits the numbers in the log."""
         values: dict[str, Any] = {}
-        order: list[int] = []
+        pages: list[int] = []  # struct pages in the order they were handed out
         for line in self.lines:
             for name, value in line.fields.items():
                 values.setdefault(name if name not in ("end", "free") else f"{line.name}.{name}", value)
-            if line.name == "alloc_huge_page" and line.moment == "success" and line.fields["pfn"] not in order:
-                order.append(line.fields["pfn"])
+            if line.name == "dequeue_huge_page_vma":
+                pages.append(line.fields["page"])
         old = values.get("fn") is None or all(
             line.fields.get("fn", line.name) == line.name for line in self.lines if line.name != "hugetlb_vm_op_close"
         )
+        old = old and values.get("hugetlbfs_file_mmap.end", 0) <= LESSON.task_size
         machine = LESSON if old else X86_64
+        changes: dict[str, Any] = {}
+        if "page" in values and "pfn" in values:
+            first = next(line for line in self.lines if "page" in line.fields and "pfn" in line.fields)
+            changes["mem_map"] = first.fields["page"] - machine.struct_page * first.fields["pfn"]
+        order = list(dict.fromkeys(replace(machine, **changes).pfn_of(page) for page in pages))
         pools = ("hugetlb_reserve_pages.free", "alloc_huge_page.free")
         pool = next((values[name] for name in pools if name in values), max(len(order), 10))
         per = SIZE_2M // 4096
@@ -332,10 +342,7 @@ class _Inference:
         spare = [frame for frame in range(8, 8 + pool + len(order)) if frame not in taken][: max(pool - len(order), 0)]
         given = [*spare, *(pfn // per for pfn in reversed(order))]  # the stack: what is given last is used first
         frames = tuple(Run(0, 1, frame) for frame in (given if old else reversed(given)))
-        changes: dict[str, Any] = {"frames": frames}
-        if "page" in values and "pfn" in values:
-            first = next(line for line in self.lines if "page" in line.fields and "pfn" in line.fields)
-            changes["mem_map"] = first.fields["page"] - machine.struct_page * first.fields["pfn"]
+        changes["frames"] = frames
         if "flags" in values:
             changes["fault_flags"] = values["flags"] & ~1
         for name, key in (("pid", "pid"), ("first_ino", "ino")):

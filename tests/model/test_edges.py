@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from hugelab import LESSON, MACHINES, X86_64, Op, Scenario, ScenarioError, lesson, run
 from hugelab.model.kernel import Kernel, boot
 from hugelab.model.machines import Machine
+from hugelab.runs import Run
+from hugelab.structs import inode
 from tests.invariants import dump
 
 BOTH = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
@@ -321,3 +324,64 @@ def test_a_page_comes_back_clean(machine: Machine) -> None:
     """clear_huge_page: nobody reads what a process before wrote."""
     scenario = lesson(10, 10).open(fd="f", path="m/b").mmap(map="B", fd="f", pages=10)
     assert run(scenario.touch(map="B", count=10, mode="r"), machine).steps[-1].value["bytes"] == [0] * 10
+
+
+# -- what random programs and readers found -----------------------------------------------------------
+@BOTH
+def test_a_failed_map_fixed_leaves_the_old_mapping_whole(machine: Machine) -> None:
+    """ENOMEM for MAP_FIXED over part of a mapping: no VMA is split, nothing is held twice (DESIGN 4)."""
+    kernel = started(Scenario("x", 4).open(fd="f", path="m/a").mmap(map="A", fd="f", pages=4), machine)
+    before = dump(kernel.state)
+    flags = ["MAP_SHARED", "MAP_ANONYMOUS", "MAP_HUGETLB", "MAP_FIXED"]
+    assert kernel.run(Op("mmap", {"map": "B", "pages": 1, "flags": flags, "at": {"map": "A"}}))[0] == "ENOMEM"
+    assert dump(kernel.state) == before
+
+
+def test_pages_of_a_pool_in_several_pieces_come_in_order() -> None:
+    """A 6.18 pool hands out its pages in the order they were allocated, wherever they lie (SEMANTICS 3.12)."""
+    pieces = replace(X86_64, frames=(Run(0, 1, 10), Run(0, 1, 20), Run(0, 1, 30)))
+    recording = run(lesson(3, 3), pieces)
+    taken = [event.pfn for event in recording if event.name == "dequeue_huge_page_vma"]
+    assert taken == [frame * 512 for frame in (10, 20, 30)]
+
+
+def test_bytes_lie_in_the_pages_that_were_touched() -> None:
+    """Frames that descend, and a touch that stops half way: each page has its own byte at every event."""
+    recording = run(
+        Scenario("x", 10).open(fd="f", path="m/a").mmap(map="A", fd="f", pages=4).touch(map="A", count=4), LESSON
+    )
+    for event in recording:
+        state = recording.seek(event.index)
+        cached = {frame for node in state.of(inode) for held in node.i_pages for frame in held.values()}
+        written = {frame for held in state.pools[0].memory for frame in range(held.start, held.end)}
+        assert written <= cached
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"name": "a", "steps": [{"op": "mmap", "map": "A", "pages": 1, "at": 3}]},
+        {"name": "a", "steps": [{"op": "mmap", "map": "A", "pages": 1, "at": {"map": {}}}]},
+        {"name": "a", "steps": [{"op": "mmap", "map": "A", "pages": 1, "at": {"map": "A", "page": "x"}}]},
+        {"name": "a", "steps": [], "initial": 5},
+        {"name": "a", "steps": [], "after_unlink_and_umount": 5},
+        [],
+    ],
+    ids=str,
+)
+def test_malformed_cases_are_refused_in_one_line(case: Any) -> None:
+    """Wrong types deep inside a case are bad input, not a crash."""
+    with pytest.raises(ScenarioError) as error:
+        Scenario.from_json(case)
+    assert "\n" not in str(error.value)
+    assert str(error.value).strip()[-1] != "t"  # "..., not" and then nothing
+
+
+def test_lengths_are_what_the_machine_can_hold() -> None:
+    """ftruncate takes a signed 64-bit length; on 32 bit a file ends at 8 TB (MAX_LFS_FILESIZE)."""
+    for machine, size, outcome in ((X86_64, 1 << 70, "ok"), (X86_64, 1 << 62, "ok"), (LESSON, 1 << 62, "EFBIG")):
+        kernel = started(OPEN, machine)
+        assert kernel.run(Op("ftruncate", {"fd": "f", "bytes": size}))[0] == outcome
+    kernel = started(OPEN, X86_64)
+    kernel.run(Op("ftruncate", {"fd": "f", "bytes": 1 << 70}))
+    assert kernel.state.of(inode)[0].i_size == 0
