@@ -23,11 +23,16 @@ def data() -> Path:
 
 
 @pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Print a line that is seen even when pytest captures."""
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Print a line at the end of the run; it comes through from xdist's workers, too."""
+    return lambda text: request.node.user_properties.append(("say", text))
 
-    def _say(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n  {text}")
 
-    return _say
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the tests said: how much of the recorded kernels was compared."""
+    passed = terminalreporter.getreports("passed")
+    said = [value for report in passed for name, value in report.user_properties if name == "say"]
+    if said:
+        terminalreporter.section("compared with recorded kernels")
+        for line in sorted(set(said)):
+            terminalreporter.write_line(line)
