@@ -47,6 +47,7 @@ def check_case(scenario: Scenario, machine: Machine | None = None) -> CaseResult
             difference = compare_step(step.index, step.to_json("1G" in expect), expect)
     done = sum(step.outcome != "unsupported" for step in recording.steps)
     waiting = len(scenario.steps) - done
+    rows = len(kernel.state.rows)
     if difference is None and not waiting:
         ends = (("after_kill_all_processes", kernel.kill_all), ("after_unlink_and_umount", kernel.umount_all))
         for key, end in ends:
@@ -54,6 +55,7 @@ def check_case(scenario: Scenario, machine: Machine | None = None) -> CaseResult
                 end()
                 now = kernel.state.counters()[0]._asdict()
                 difference = _counters(len(scenario.steps), key, now, scenario.extra[key])
+        kernel.state.rollback(rows)  # the recording ends with the program
         kernel.state.finish()
     return CaseResult(scenario, recording, compared, waiting, difference)
 

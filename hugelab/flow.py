@@ -109,8 +109,24 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(MM, "do_munmap", 2, "splits what sticks out"),
         Call(HUGE, "__unmap_hugepage_range_final", 3, "page table entries go"),
         Call(HUGE, "free_huge_page", 4, "private pages only"),
-        Call(HUGE, "hugetlb_vm_op_close", 3, "shared: nothing; private: drops promises"),
-        Call(HUGE, "hugetlb_acct_memory", 4, "private: what was not used"),
+        Call(MM, "remove_vma", 3, "closes the VMA, lets go of the file"),
+        Call(HUGE, "hugetlb_vm_op_close", 4, "shared: nothing; private: drops promises"),
+        Call(HUGE, "hugetlb_acct_memory", 5, "private: what was not used"),
+    ),
+    "truncate": (
+        Call(USER, "ftruncate()", 0, "the program"),
+        Call(SYSCALL, "sys_ftruncate", 1, "whole huge pages only"),
+        Call(FS, "hugetlb_vmtruncate", 2, "moves the end of the file"),
+        Call(HUGE, "__unmap_hugepage_range", 3, "page table entries past it go"),
+        Call(FS, "truncate_hugepages", 3, "the page cache past it goes"),
+        Call(HUGE, "free_huge_page", 4, "each page: to the head of the free list"),
+        Call(HUGE, "hugetlb_unreserve_pages", 4, "deletes the map past it"),
+        Call(HUGE, "hugetlb_acct_memory", 5, "drops promises without a page"),
+    ),
+    "resize": (
+        Call(USER, "echo N > nr_hugepages", 0, "the administrator"),
+        Call(SYSCALL, "nr_hugepages_store", 1, "reads the number"),
+        Call(HUGE, "set_max_huge_pages", 2, "surplus first, then buddy allocator"),
     ),
     "evict": (
         Call(VFS, "iput", 0, "nobody holds the file any more"),
@@ -129,11 +145,14 @@ PHASE_TITLES = {
     "cow": "write to a read-only page: reuse or copy",
     "munmap": "munmap: the addresses go",
     "evict": "eviction: the pages come back",
+    "truncate": "ftruncate: the end of the file moves",
+    "resize": "nr_hugepages: the pool grows or shrinks",
 }
 
 # Functions that several phases share, or that stand for a whole phase.
 _PHASE_OF = {
     "sys_open": "open",
+    "fd_install": "open",
     "hugetlbfs_create": "open",
     "sys_mmap": "mmap",
     "do_mmap_pgoff": "mmap",
@@ -149,8 +168,14 @@ _PHASE_OF = {
     "huge_add_to_page_cache": "fault",
     "hugetlb_cow": "cow",
     "sys_munmap": "munmap",
+    "do_munmap": "munmap",
+    "__unmap_hugepage_range_final": "munmap",
+    "remove_vma": "munmap",
     "hugetlb_vm_op_close": "munmap",
     "sys_exit": "munmap",
+    "iput": "evict",
+    "truncate_hugepages": "evict",
+    "clear_inode": "evict",
     "hugetlbfs_evict_inode": "evict",
     "hugetlb_unreserve_pages": "evict",
 }
@@ -161,11 +186,22 @@ _BOX_OF = {
     "find_lock_page": "hugetlb_no_page",
     "alloc_buddy_huge_page": "alloc_huge_page",
     "sys_exit": "sys_munmap",
+    "clear_inode": "hugetlbfs_evict_inode",
+    "fd_install": "sys_open",
 }
+
+# Operations whose whole chain is one of its own, whatever functions it shares with others.
+_PHASE_OF_STEP = {"ftruncate": "truncate", "set_nr": "resize"}
 
 
 def phase_of(recording: Recording, event: Event) -> str | None:
-    """The chain that an event belongs to: the nearest event up to it, in its step, that decides one."""
+    """The chain that an event belongs to: its operation's own, or that of the nearest event up to it in its step.
+
+    None where no huge page code runs (a name that goes, a descriptor that is closed).
+    """
+    own = _PHASE_OF_STEP.get(recording.steps[event.step].op.op) if event.step >= 0 else None
+    if own is not None:
+        return own
     row = recording.state.rows[event.row]
     names = {point.name for point in row.points}
     if "hugetlb_fault" in names:
@@ -288,7 +324,7 @@ def line_pattern(line: Line) -> re.Pattern[str]:
         pattern += re.escape(text)
         if name is None:
             break
-        value = "[0-9a-f]+" if spec else ("[^']*" if name == "file" and text.endswith("'") else r"-?[\w.]+")
+        value = "[0-9a-f]+" if spec else ("[^',]*" if name == "file" else r"-?\d+")
         if name == "fn":
             value = "|".join({re.escape(function_name(line.name, v)) for v in ("3.10", "6.18")})
         pattern += f"(?P<{name}>{value})" if name not in seen else f"(?:{value})"

@@ -212,6 +212,9 @@ class Scenario:
             raise AttributeError(f"a Scenario has no {op!r}")
         return lambda **args: self.then(op, **args)
 
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *VOCABULARY]
+
     # -- JSON --------------------------------------------------------------------------------------
     def to_json(self) -> dict[str, Any]:
         """The scenario as one case of a file."""

@@ -11,6 +11,7 @@ and how far each number moves from one to the next.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from .runs import Run, RunMap
@@ -51,6 +52,11 @@ class Record:
     def __init__(self, state: State, key: str, **attributes: Any):
         state.made += 1
         self.__dict__.update(_state=state, _made=state.made, key=key, **attributes)
+
+    @property
+    def state(self) -> State:
+        """The state it belongs to."""
+        return self._state
 
     def __setattr__(self, name: str, value: Any) -> None:
         old = self.__dict__.get(name)
@@ -200,6 +206,16 @@ class State:
         """The pools now, default size first."""
         return tuple(h.counters for h in self.pools)
 
+    def counter_changes(self, row: Row) -> list[tuple[int, ...]]:
+        """What a row does to the pools: (point, number of the pool, number of the counter, change over all units)."""
+        names = ("nr_huge_pages", "free_huge_pages", "resv_huge_pages", "surplus_huge_pages")
+        pools = {id(h): i for i, h in enumerate(self.pools)}
+        return [
+            (at, pools[id(change.record)], names.index(change.name), change.new - change.old)
+            for at, change in row.changes
+            if isinstance(change, _Set) and id(change.record) in pools and change.name in names
+        ]
+
     # -- what a source calls ---------------------------------------------------------------------
     def enter(self, record: R) -> R:
         """A record comes into being."""
@@ -221,6 +237,13 @@ class State:
 
         runs.on_change = journal
         return runs
+
+    @contextmanager
+    def units_of(self, first: int, end: int) -> Iterator[None]:
+        """Changes of runs made inside belong to the units [first, end) of the row."""
+        self.units = first, end
+        yield
+        self.units = None
 
     def row(self, proc: str, n: int = 1, size: int = 0) -> Row:
         """Begin a row; changes made since the last point belong to that point."""

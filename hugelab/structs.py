@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .decode import VM_MAYSHARE, VM_SHARED
 from .runs import Run, RunMap
 from .state import Counters, Record, State
 from .units import BASE_PAGE_SIZE, size_name
@@ -128,6 +129,21 @@ class inode(Record):
             **fields,
         )
 
+    @property
+    def files(self) -> int:
+        """How many open files hold it."""
+        return sum(opened.f_inode is self for opened in self.state.of(file))
+
+    @property
+    def mappings(self) -> int:
+        """How many mappings hold it."""
+        return self.refs - self.files
+
+    @property
+    def promised(self) -> int:
+        """Pages of it that are reserved and not there yet."""
+        return len(self.resv_map.regions) - len(self.i_pages)
+
 
 class file(Record):
     """An open file (struct file): what a descriptor and a mapping point to."""
@@ -170,6 +186,11 @@ class vm_area_struct(Record):
 
     def __init__(self, state: State, number: int, **fields: Any):
         super().__init__(state, f"vma/{number}", **fields)
+
+    @property
+    def shared(self) -> bool:
+        """Writes reach the file."""
+        return bool(self.vm_flags & (VM_SHARED | VM_MAYSHARE))
 
     @property
     def pages(self) -> int:

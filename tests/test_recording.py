@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hugelab import LESSON, MACHINES, X86_64, Counters, Op, Scenario, compare, lesson, load, run
+from hugelab import LESSON, MACHINES, X86_64, Counters, Op, Scenario, compare, flow, lesson, load, run
 from hugelab.check import check_case
 from hugelab.model.kernel import boot, record
 from hugelab.model.machines import Machine
 from hugelab.recording import Difference, Recording, compare_step, describe
+from hugelab.structs import inode
+from hugelab.trace import lesson as trace_lesson
 from tests.conftest import DATA
 from tests.invariants import dump
 from tests.programs import scenarios
@@ -205,8 +207,19 @@ def test_equal_recordings_do_not_differ() -> None:
 def test_compare_finds_the_first_step_that_differs() -> None:
     """A private lesson differs from the shared one first where munmap frees: the fourth step."""
     found = compare(run(lesson(private=True), LESSON), run(lesson(), LESSON))
-    assert found == Difference(3, "free", 10, 5)
-    assert str(found) == "step 4: free is 10, expected 5"
+    assert found == Difference(3, "free of 2M", 10, 5)
+    assert str(found) == "step 4: free of 2M is 10, expected 5"
+
+
+def test_compare_looks_at_what_both_know() -> None:
+    """A machine with 1 GiB pages and one without, a log that holds no values: only what both have is compared."""
+    assert compare(run(lesson(), LESSON), run(lesson(), X86_64)) is None
+    text = "\n".join(flow.log(run(lesson(), LESSON)))
+    from_log = trace_lesson.recording(text)
+    of_model = run(from_log.scenario, from_log.machine)
+    assert compare(of_model, from_log) is None
+    assert [step.index for step in from_log.steps] == list(range(len(from_log.scenario.steps)))
+    assert from_log.seek(len(from_log) - 1).of(inode) == []
 
 
 def test_compare_finds_a_missing_step() -> None:

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from html import escape
 
 from .. import flow as flows
-from ..decode import VM_MAYSHARE, VM_SHARED
 from ..recording import Recording
 from ..runs import Run, RunMap
 from ..state import State
-from ..structs import file, hstate, inode, vm_area_struct
-from ..units import address, count
+from ..structs import hstate, inode, vm_area_struct
+from ..units import BASE_PAGE_SIZE, address, count, format_size
 from .svg import Picture, box, line, text
 from .theme import PAGE_COLOURS
 
@@ -53,18 +52,21 @@ def flow(recording: Recording, index: int) -> Picture:
 
 
 # -- who holds each page -----------------------------------------------------------------------------
-def names_of(recording: Recording) -> Callable[[int], tuple[str, int]]:
-    """A label and a colour number for each frame of the default size, in the order the pool hands them out."""
-    h = recording.seek(0).pools[0]
-    order: dict[int, int] = {}
-    for run in reversed(list(h.freelist)[-MOST_CELLS * 2 :]):
-        for frame in list(run.values())[::-1][: MOST_CELLS * 2]:
-            order.setdefault(frame, len(order))
+def names_of(recording: Recording) -> Callable[[hstate, int], tuple[str, int]]:
+    """A label and a colour number for each frame of a pool, in the order the pool hands them out."""
+    order: dict[tuple[int, int], int] = {}
+    for h in recording.seek(0).pools:
+        first: list[int] = []
+        for run in reversed(list(h.freelist)):
+            first += run.values()[::-1][: 2 * MOST_CELLS - len(first)]
+        for frame in first:
+            order[h.size, frame] = len(order)
 
-    def name(frame: int) -> tuple[str, int]:
-        number = order.setdefault(frame, len(order))
-        letters = string.ascii_uppercase
-        label = letters[number] if number < 26 else letters[number // 26 - 1] + letters[number % 26]
+    def name(h: hstate, frame: int) -> tuple[str, int]:
+        number = order.setdefault((h.size, frame), len(order))
+        label, rest = "", number
+        while rest >= 0:
+            label, rest = string.ascii_uppercase[rest % 26] + label, rest // 26 - 1
         return label, number % len(PAGE_COLOURS)
 
     return name
@@ -73,7 +75,7 @@ def names_of(recording: Recording) -> Callable[[int], tuple[str, int]]:
 class _Owners:
     """Draws the owners one lane under the other."""
 
-    def __init__(self, recording: Recording, state: State, name: Callable[[int], tuple[str, int]]):
+    def __init__(self, recording: Recording, state: State, name: Callable[[hstate, int], tuple[str, int]]):
         self.machine, self.state, self.name = recording.machine, state, name
         self.parts: list[str] = []
         self.said: list[str] = []
@@ -85,7 +87,7 @@ class _Owners:
         self.parts.append(f'<text x="0" y="{self.y + 13:g}">{head}{rest}</text>')
         self.y += LABEL
 
-    def cells(self, first: int, end: int, runs: list[Run], hint: str, plain: str = "") -> None:
+    def cells(self, h: hstate, first: int, end: int, runs: list[Run], hint: str, plain: str = "") -> None:
         """A row of cells for the keys [first, end): those in ``runs`` hold a page, the others are empty."""
         n = end - first
         if n > MOST_CELLS:
@@ -98,7 +100,7 @@ class _Owners:
             if run is None:
                 self.parts.append(box(x, self.y, CELL - 4, CELL - 4, "hl-empty", f"{hint} {key}: {plain or 'no page'}"))
                 continue
-            label, colour = self.name(run.at(key))
+            label, colour = self.name(h, run.at(key))
             what = f"{hint} {key}: page {label}, frame {run.at(key)}"
             self.parts.append(box(x, self.y, CELL - 4, CELL - 4, f"hl-p{colour}", what))
             self.parts.append(text(x + CELL / 2 - 2, self.y + 14, label, "hl-c"))
@@ -130,18 +132,20 @@ class _Owners:
             self._vma(vma)
         for node in self.state.of(inode):
             if node.h is not None:
-                self._inode(node)
-        self._pool(self.state.pools[0])
+                self._inode(node, node.h)
+        for h in self.state.pools:
+            if h is self.state.pools[0] or h.nr_huge_pages:
+                self._pool(h)
 
     def _vma(self, vma: vm_area_struct) -> None:
-        kind = "shared" if vma.vm_flags & (VM_SHARED | VM_MAYSHARE) else "private"
+        kind = "shared" if vma.shared else "private"
         where = f"{address(vma.vm_start)}-{address(vma.vm_end)}"
         mapped = vma.mapped()
         n = sum(run.count for run in mapped)
         self.title(f"VMA {vma.name} ({vma.mm.proc}), {kind}", f"{where}, {n} of {vma.pages} mapped")
         shift = vma.vm_start // vma.h.size - vma.vm_pgoff
         runs = [run._replace(start=run.start - shift) for run in mapped]
-        self.cells(vma.vm_pgoff, vma.vm_pgoff + vma.pages, runs, f"VMA {vma.name}, page", "not mapped")
+        self.cells(vma.h, vma.vm_pgoff, vma.vm_pgoff + vma.pages, runs, f"VMA {vma.name}, page", "not mapped")
         self.said.append(f"{kind} mapping {vma.name}: {n} of {count(vma.pages, 'page')} mapped")
         if vma.resv_map is not None:
             used = vma.resv_map.regions.held(vma.vm_pgoff, vma.vm_pgoff + vma.pages)
@@ -149,37 +153,35 @@ class _Owners:
             self.regions(vma.vm_pgoff, vma.vm_pgoff + vma.pages, vma.resv_map.regions, "reservation used:")
             self.said.append(f"{vma.pages - used} still promised to it")
 
-    def _inode(self, node: inode) -> None:
+    def _inode(self, node: inode, h: hstate) -> None:
         held = len(node.i_pages)
-        fds = [opened for opened in self.state.of(file) if opened.f_inode is node]
         links = count(node.i_nlink, "name")
-        holders = f"{links}, {count(len(fds), 'descriptor')}, {count(node.refs - len(fds), 'mapping')}"
+        holders = f"{links}, {count(node.files, 'descriptor')}, {count(node.mappings, 'mapping')}"
         self.title(f"file {node.name}", f"inode {node.i_ino}: {holders}; {held} in the page cache")
-        end = max(node.i_pages.end, node.resv_map.regions.end, node.i_size // (node.h.size if node.h else 1))
+        end = max(node.i_pages.end, node.resv_map.regions.end, node.i_size // h.size)
         if end:
-            self.cells(0, end, list(node.i_pages), f"file {node.name}, index")
-        promised = len(node.resv_map.regions) - held
+            self.cells(h, 0, end, list(node.i_pages), f"file {node.name}, index")
         said = f"file {node.name}: {count(held, 'page')} in its page cache"
         if node.resv_map.regions:
-            self.title("its reservation map", f"bar = promised or there; {promised} promised without a page")
+            self.title("its reservation map", f"bar = promised or there; {node.promised} promised without a page")
             self.regions(0, end, node.resv_map.regions, "promised or there:")
-            said += f", {promised} more promised"
+            said += f", {node.promised} more promised"
         self.said.append(said)
 
     def _pool(self, h: hstate) -> None:
         now = h.counters
         more = f"{now.free} free, {now.rsvd} of them promised: {now.available} available"
-        self.title(f"pool of {count(now.total, 'page')}", f"{more}; next one first")
+        self.title(f"pool of {count(now.total, 'page')} of {format_size(h.size)}", f"{more}; next one first")
         runs, at = [], 0
         for run in reversed(list(h.freelist)):
             runs.append(Run(at, run.count, run.at(run.end - 1), -run.step))
             at += run.count
         if at:
-            self.cells(0, at, runs, "free list, position")
+            self.cells(h, 0, at, runs, "free list, position")
         self.said.append(f"pool: {more}")
 
 
-def owners(recording: Recording, index: int, name: Callable[[int], tuple[str, int]] | None = None) -> Picture:
+def owners(recording: Recording, index: int, name: Callable[[hstate, int], tuple[str, int]] | None = None) -> Picture:
     """Who holds what right after an event: VMAs, files, reservation maps, the pool. A page keeps letter and colour."""
     name = name or names_of(recording)
     drawing = _Owners(recording, recording.seek(index), name)
@@ -192,14 +194,14 @@ COLUMNS = (("page", 0), ("virtual address", 36), ("struct page", 160), ("pfn", 2
 MOST_ROWS = 10
 
 
-def layout(recording: Recording, index: int, name: Callable[[int], tuple[str, int]] | None = None) -> Picture:
+def layout(recording: Recording, index: int, name: Callable[[hstate, int], tuple[str, int]] | None = None) -> Picture:
     """Virtual address -> struct page -> pfn -> physical address, for the pages that are mapped after an event."""
     name = name or names_of(recording)
     event, state, machine = recording.event(index), recording.seek(index), recording.machine
     rows = []
     for vma in state.of(vm_area_struct):
         for run in vma.mapped()[:MOST_ROWS]:
-            for key in list(range(run.start, run.end))[: MOST_ROWS + 1]:
+            for key in range(run.start, run.end)[: MOST_ROWS + 1]:
                 rows.append((vma, key, run.at(key)))
     total = sum(run.count for vma in state.of(vm_area_struct) for run in vma.mapped())
     parts = [text(0, 14, "memory layout", "hl-h")]
@@ -210,13 +212,13 @@ def layout(recording: Recording, index: int, name: Callable[[int], tuple[str, in
     y = 38.0
     for vma, key, frame in rows[:MOST_ROWS]:
         addr, pfn = key * vma.h.size, vma.h.pfn(frame)
-        label, colour = name(frame)
+        label, colour = name(vma.h, frame)
         here = event.addr is not None and addr <= event.addr < addr + vma.h.size
         if here:
             parts.append(box(30, y, WIDTH - 34, 20, "hl-lit"))
         parts.append(box(0, y + 1, 20, 18, f"hl-p{colour}", f"page {label}"))
         parts.append(text(10, y + 14, label, "hl-c"))
-        values = (address(addr), f"{machine.struct_page_of(pfn):08x}", str(pfn), address(pfn * 4096))
+        values = (address(addr), f"{machine.struct_page_of(pfn):08x}", str(pfn), address(pfn * BASE_PAGE_SIZE))
         for (_, x), value in zip(COLUMNS[1:], values, strict=True):
             parts.append(text(x, y + 14, value, "hl-m"))
         y += 22

@@ -10,7 +10,6 @@ from .theme import DARK, LIGHT
 
 # The stacked areas, from the bottom: name, colour, pattern (so that colour is not the only carrier).
 AREAS = (("in use", "used", ""), ("reserved", "rsvd", "/"), ("available", "free", "."))
-TRACES = len(AREAS) + 1
 
 
 class Series(NamedTuple):

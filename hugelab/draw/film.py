@@ -53,6 +53,8 @@ def film(recording: Recording) -> dict[str, Any]:
         flow = number("flow", diagrams.flow(recording, index))
         layout = number("layout", diagrams.layout(recording, index, name))
         before = [flow, owners, layout]
+        if frames and not follows:
+            log.append(f"... {_skipped(recording, frames[-1][0], index):,} lines ...")
         line = flows.log_text(event, recording.machine)
         if line is not None:
             log.append(line)
@@ -64,6 +66,14 @@ def film(recording: Recording) -> dict[str, Any]:
         "heights": heights,
         "events": len(recording),
     }
+
+
+def _skipped(recording: Recording, shown: int, index: int) -> int:
+    """How many log lines lie between two events of one row that are shown one after the other."""
+    points = len(recording.rows[recording.place(index)[0]].points)
+    unit = range(index, index + points)
+    lines = sum(flows.log_text(recording.event(i), recording.machine) is not None for i in unit)
+    return lines * ((index - shown) // points)
 
 
 def describe(recording: Recording, event: Event) -> str:

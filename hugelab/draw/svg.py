@@ -51,13 +51,13 @@ class Picture:
         )
 
 
-def text(x: float, y: float, content: str, style: str = "hl-t", more: str = "") -> str:
+def text(x: float, y: float, content: str, style: str = "hl-t") -> str:
     """A line of text; y is its baseline."""
-    return f'<text x="{x:g}" y="{y:g}" class="{style}"{more}>{escape(content)}</text>'
+    return f'<text x="{x:g}" y="{y:g}" class="{style}">{escape(content)}</text>'
 
 
 def box(x: float, y: float, width: float, height: float, style: str, hint: str = "") -> str:
-    """A rectangle; ``hint`` is shown on hover and read to those who do not see it."""
+    """A rectangle; ``hint`` is shown on hover. (Who does not see it reads the picture's title.)"""
     size = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="2" class="{style}"'
     return f"<rect {size}><title>{escape(hint)}</title></rect>" if hint else f"<rect {size}/>"
 

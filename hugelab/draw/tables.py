@@ -79,7 +79,8 @@ def comes_back(recordings: Mapping[str, Recording]) -> Table:
             if taken and now.available == now.total:
                 back = step.op.op
                 break
-        rows.append((name, back, str(next(iter(recording.steps[-1].counters.values())))))
+        now = recording.counters(len(recording) - 1)
+        rows.append((name, back, str(now)))
     return Table(("program", "the pages come back at", "total/free/rsvd/surp at the end"), rows)
 
 
@@ -95,6 +96,8 @@ def calls(phase: str) -> Table:
 
 def log(recording: Recording, first: int = 0, last: int | None = None) -> str:
     """The kernel log between two steps (from 0, both included), as text without times."""
-    ends = recording.steps[-1 if last is None else last].last
-    lines = flow.log_line_events(recording, recording.steps[first].first, ends)
+    chosen = recording.steps[first : None if last is None else last + 1]
+    if not chosen:
+        return ""
+    lines = flow.log_line_events(recording, chosen[0].first, chosen[-1].last)
     return "\n".join(line for _, line in lines)

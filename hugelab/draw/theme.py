@@ -54,9 +54,7 @@ def stylesheet(colours: dict[str, str], scope: str = "") -> str:
         ".hl-lit": f"fill:{c['lit']};stroke:{c['lit-line']};stroke-width:2",
         ".hl-empty": f"fill:{c['empty']};stroke:{c['line']};stroke-width:1;stroke-dasharray:3 2",
         ".hl-line": f"stroke:{c['line']};stroke-width:1;fill:none",
-        ".hl-new": f"fill:none;stroke:{c['lit-line']};stroke-width:3",
         ".hl-resv": f"fill:{c['rsvd']};stroke:{c['text']};stroke-width:1",
-        ".hl-free": f"fill:{c['free']};stroke:{c['text']};stroke-width:1",
     }
     pages = {f".hl-p{i}": f"fill:{colour};stroke:{c['text']};stroke-width:1" for i, colour in enumerate(PAGE_COLOURS)}
     return "".join(f"{scope}{name}{{{style}}}" for name, style in (rules | pages).items())

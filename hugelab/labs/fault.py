@@ -27,5 +27,5 @@ def fault(pages: int = 5, pool: int = 10, touched: int = 5, kind: str = "shared 
             "access": choice("access:", tuple(ACCESS), access),
         },
         _program,
-        focus="touch",
+        focus=lambda **values: "touch",
     )

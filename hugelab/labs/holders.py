@@ -46,5 +46,5 @@ def holders(
             "end": choice("the end:", tuple(ENDS), end),
         },
         _program,
-        focus=ENDS[end][0],
+        focus=lambda end, **values: ENDS[end][0],
     )

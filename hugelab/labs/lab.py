@@ -27,7 +27,9 @@ MOST_PAGES = 16  # what the sliders allow: more than the pool of ten, and still 
 
 
 def slider(label: str, value: int, least: int = 0, most: int = MOST_PAGES) -> widgets.IntSlider:
-    """A slider for a number of pages. Arrow keys move it."""
+    """A slider for a number of pages. Arrow keys move it. Raises ValueError for a first value outside its range."""
+    if not least <= value <= most:
+        raise ValueError(f"{label}: {least} to {most}, not {value}")
     return widgets.IntSlider(
         value=value,
         min=least,
@@ -40,7 +42,9 @@ def slider(label: str, value: int, least: int = 0, most: int = MOST_PAGES) -> wi
 
 
 def choice(label: str, options: list[str] | tuple[str, ...], value: str) -> widgets.Dropdown:
-    """A choice between named kinds."""
+    """A choice between named kinds. Raises ValueError for a first value that is none of them."""
+    if value not in options:
+        raise ValueError(f"{label.rstrip(':')}: one of {', '.join(options)}, not {value!r}")
     return widgets.Dropdown(
         options=list(options),
         value=value,
@@ -55,7 +59,7 @@ class Lab:
     """A lab of the course. Showing it needs JupyterLab; its ``recording`` can be used in any Python.
 
     ``program(**values)`` makes a Scenario of the controls' values (it may raise ScenarioError); ``machine(**values)``
-    chooses where it runs. The timeline starts at the end of the first step whose operation is ``focus``.
+    chooses where it runs; ``focus(**values)`` is the operation at the end of which the timeline starts.
     """
 
     def __init__(
@@ -63,7 +67,7 @@ class Lab:
         title: str,
         controls: dict[str, widgets.Widget],
         program: Callable[..., Scenario],
-        focus: str,
+        focus: Callable[..., str],
         machine: Callable[..., Machine] = lambda **values: LESSON,
     ):
         self.title, self.controls, self.focus = title, controls, focus
@@ -91,8 +95,8 @@ class Lab:
 
     def _start(self) -> int:
         """The last event inside the kernel of the step in focus (the one after it is the return)."""
-        chosen = [step for step in self.recording.steps if step.op.op == self.focus]
-        step = (chosen or self.recording.steps)[0]
+        focus = self.focus(**self.values)
+        step = next(step for step in self.recording.steps if step.op.op == focus)
         return step.last - 1 if step.last - step.first > 1 else step.last
 
     # -- showing it ------------------------------------------------------------------------------

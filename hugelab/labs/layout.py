@@ -23,6 +23,6 @@ def layout(pages: int = 5, pool: int = 10, machine: str = "lesson") -> Lab:
             "machine": choice("machine:", tuple(MACHINES), machine),
         },
         _program,
-        focus="touch",
+        focus=lambda **values: "touch",
         machine=_machine,
     )

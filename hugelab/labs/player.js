@@ -36,9 +36,9 @@ function hideStill(el, tries = 40) {
     if (tries) setTimeout(() => hideStill(el, tries - 1), 100);
     return;
   }
-  for (const child of area.children) {
-    if (!child.contains(el) && child.querySelector("img")) child.classList.add("hugelab-hidden");
-  }
+  const own = [...area.children].find((child) => child.contains(el));
+  const still = own?.previousElementSibling;
+  if (still?.querySelector("img")) still.classList.add("hugelab-hidden");
 }
 
 function watchTheme(model) {
@@ -57,7 +57,9 @@ function watchTheme(model) {
 
 function render({ model, el }) {
   el.classList.add("hugelab");
-  const bar = make("div", el, { class: "hl-bar", role: "group", "aria-label": "Timeline" });
+  const bar = make("div", el, {
+    class: "hl-bar", role: "group", "aria-label": "Timeline", "data-lm-suppress-shortcuts": "true",
+  });
   const buttons = {};
   for (const [name, label] of BUTTONS) {
     buttons[name] = make("button", bar, { type: "button" });
@@ -66,7 +68,7 @@ function render({ model, el }) {
   const slider = make("input", bar, {
     type: "range", min: 0, step: 1, "aria-label": "Event", "data-lm-suppress-shortcuts": "true",
   });
-  const caption = make("div", el, { class: "hl-caption" });
+  const caption = make("div", el, { class: "hl-caption", role: "status" });
   const views = make("div", el, { class: "hl-views" });
   const flow = make("div", views, { class: "hl-flow" });
   const right = make("div", views, { class: "hl-right" });
@@ -76,6 +78,7 @@ function render({ model, el }) {
     class: "hl-log", tabindex: 0, "aria-label": "Kernel log", "data-lm-suppress-shortcuts": "true",
   });
   const shown = new Map();
+  let timer = null;
 
   const last = () => Math.max((model.get("film").frames || []).length - 1, 0);
 
@@ -110,6 +113,7 @@ function render({ model, el }) {
 
   function load() {
     const film = model.get("film");
+    stop();
     shown.clear();
     slider.max = last();
     for (const [node, kind] of [[flow, "flow"], [owners, "owners"], [layout, "layout"]]) {
@@ -129,16 +133,17 @@ function render({ model, el }) {
     model.save_changes();
   }
 
-  let timer = null;
   function stop() {
     clearInterval(timer);
     timer = null;
+    caption.setAttribute("aria-live", "polite");
     face(buttons.play, "play", "Play");
   }
   function play() {
     if (timer) return stop();
     if (model.get("position") >= last()) go(0);
     face(buttons.play, "pause", "Pause");
+    caption.setAttribute("aria-live", "off"); // nobody wants each frame of a film read out
     timer = setInterval(() => (model.get("position") >= last() ? stop() : go(model.get("position") + 1)), 350);
   }
 
@@ -147,22 +152,33 @@ function render({ model, el }) {
   buttons.play.onclick = play;
   buttons.step.onclick = () => go(model.get("position") + 1);
   buttons.last.onclick = () => go(last());
+  log.onkeydown = (event) => {
+    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const frames = model.get("film").frames;
+    const line = Math.max(frames[model.get("position")][4] + by, 0);
+    const target = frames.findIndex((frame) => frame[4] === line);
+    if (target >= 0) go(target);
+  };
   slider.oninput = () => go(Number(slider.value));
   model.on("change:film", load);
   model.on("change:position", draw);
   load();
-  new ResizeObserver(() => {
+  const resized = new ResizeObserver(() => {
     follow(); // once it is on the page
     const width = Math.min(el.clientWidth, 1100);
     if (width > 200 && Math.abs(width - model.get("width")) > 8) {
       model.set("width", width);
       model.save_changes();
     }
-  }).observe(log);
+  });
+  resized.observe(log);
   hideStill(el);
   const observer = watchTheme(model);
   return () => {
     stop();
+    resized.disconnect();
     observer.disconnect();
     model.off("change:film", load);
     model.off("change:position", draw);

@@ -22,7 +22,10 @@ class Prediction:
             raise ValueError(f"the model's answer {answer!r} is not among {list(options)}: {question}")
         self.question, self.options, self.answer, self.why = question, list(options), answer, why
         self.choice = widgets.RadioButtons(
-            options=[str(option) for option in options], value=None, description="", layout={"width": "max-content"}
+            options=[str(option) for option in options],
+            value=None,
+            tooltip=question,
+            layout={"width": "max-content"},
         )
         self.feedback = widgets.HTML()
         self.choice.observe(self._chosen, "value")

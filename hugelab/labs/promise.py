@@ -32,5 +32,5 @@ def promise(pages: int = 5, pool: int = 10, kind: str = "shared file", second: i
             "offset": slider("its first page", offset, most=8),
         },
         _program,
-        focus="mmap",
+        focus=lambda **values: "mmap",
     )

@@ -10,5 +10,5 @@ def start(pages: int = 5, pool: int = 10) -> Lab:
         "The lesson's program",
         {"pages": slider("pages", pages), "pool": slider("pool", pool)},
         lambda pages, pool: lesson(pages, pool),
-        focus="touch",
+        focus=lambda **values: "touch",
     )

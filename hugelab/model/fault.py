@@ -18,7 +18,6 @@ from .pool import alloc_surplus_huge_page, dequeue_huge_page_node, surplus_room
 from .reserve import vma_commit_reservation, vma_needs_reservation
 from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages
 
-FAULT_FLAG_WRITE = 0x01
 WRITABLE, READ_ONLY = True, False
 ANONYMOUS, CACHED = True, False
 
@@ -50,10 +49,10 @@ def access(k: Core, vma: vm_area_struct, index: int, limit: int, write: bool) ->
 
 
 def _begin(k: Core, vma: vm_area_struct, index: int, n: int, write: bool) -> None:
-    """The row of n faults, and its first point."""
+    """The row of n faults, and its first point. FAULT_FLAG_WRITE is 1 in every version."""
     row = k.state.row(vma.mm.proc, n, vma.h.size)
     row.addr, row.page = vma.addr(index), index
-    k.state.point("hugetlb_fault", "start", flags=k.machine.fault_flags | (FAULT_FLAG_WRITE if write else 0))
+    k.state.point("hugetlb_fault", "start", flags=k.machine.fault_flags | int(write))
 
 
 def _frames(k: Core, frames: Run) -> None:

@@ -72,6 +72,7 @@ def sys_open(k: Core, mm: mm_struct, op: Op) -> None:
     mm.fds = {**mm.fds, op.args["fd"]: opened}
     if old is not None:  # the program forgot the number of the older one; it stays open
         mm.fds = {**mm.fds, f"{op.args['fd']}#{old.key}": old}
+    k.state.point("fd_install")
     if "O_TRUNC" in flags:
         do_truncate(k, mm.proc, node, 0)
 
@@ -89,6 +90,7 @@ def fput(k: Core, proc: str, opened: file) -> None:
     if opened.count == 0:
         k.state.leave(opened)
         opened.f_inode.refs -= 1
+        k.state.point("fput")
         iput(k, proc, opened.f_inode)
 
 
@@ -101,6 +103,7 @@ def sys_unlink(k: Core, mm: mm_struct | None, op: Op) -> None:
         raise SystemCallError("ENOENT")
     sb.dentries = {entry: held for entry, held in sb.dentries.items() if entry != name}
     node.i_nlink -= 1
+    k.state.point("vfs_unlink")
     iput(k, op.proc, node)
 
 
@@ -126,6 +129,7 @@ def do_truncate(k: Core, proc: str, node: inode, length: int) -> None:
     Also where the file does not get smaller: a read-only mapping may have reserved past the end.
     """
     node.i_size = length
+    k.state.point("hugetlb_vmtruncate")
     if node.h is not None:
         start = length // node.h.size
         hugetlb_vmtruncate(k, proc, node, start)

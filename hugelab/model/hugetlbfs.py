@@ -35,6 +35,8 @@ def hugetlbfs_fill_super(k: Core, name: str, options: str) -> super_block:
         inodes = memparse(given["nr_inodes"])[0] if "nr_inodes" in given else -1
     except (ValueError, KeyError):
         raise SystemCallError("EINVAL") from None
+    if inodes == 0:  # not even the root directory
+        raise SystemCallError("ENOMEM")
     most, least = sizes.get("size", -1), sizes.get("min_size", -1)
     if most != -1 and least > most:
         raise SystemCallError("EINVAL")
@@ -46,8 +48,6 @@ def hugetlbfs_fill_super(k: Core, name: str, options: str) -> super_block:
                 raise SystemCallError("ENOMEM")
             spool.rsv_hpages = least
         k.state.enter(spool)
-    if inodes == 0:  # not even the root directory
-        raise SystemCallError("ENOMEM")
     root = inodes - 1 if inodes != -1 else -1
     sb = super_block(k.state, name, h, subpool=spool, max_inodes=inodes, free_inodes=root, mode=mode, **numbers)
     return k.state.enter(sb)
@@ -137,12 +137,14 @@ def hugetlbfs_evict_inode(k: Core, proc: str, node: inode) -> None:
     """The end of an inode: its pages go back to the pool, then what it still had reserved."""
     if node.h is not None:
         k.state.row(proc, 1, node.h.size)
+        k.state.point("iput")
         k.state.point("hugetlbfs_evict_inode", ino=node.i_ino, nrpages=len(node.i_pages))
         truncate_hugepages(k, proc, node, 0)
         k.state.leave(node.resv_map)
     if node.sb is not None and node.sb.free_inodes >= 0:
         node.sb.free_inodes += 1
     k.state.leave(node)
+    k.state.point("clear_inode")
 
 
 # -- the page cache ----------------------------------------------------------------------------------
@@ -160,6 +162,7 @@ def hugetlb_add_to_page_cache(node: inode, index: int, frames: Run) -> None:
 def truncate_hugepages(k: Core, proc: str, node: inode, start: int) -> None:
     """Free the cached pages from index ``start`` on, then unreserve (remove_inode_hugepages since 4.3)."""
     h, freed = _hstate(node), 0
+    k.state.point("truncate_hugepages")
     for run in node.i_pages.within(start, node.i_pages.end):
         free_huge_page(k, h, subpool_inode(node), proc, run, detach=node.i_pages.cut)
         freed += run.count

@@ -17,7 +17,7 @@ from .abi import Fault, page_size
 from .core import Core
 from .errors import SystemCallError, Unsupported
 from .hugetlbfs import hugetlbfs_fill_super, hugetlbfs_put_super
-from .machines import LESSON, X86_64, Machine
+from .machines import MACHINES, X86_64, Machine
 
 ORDINARY = "@"  # the mount name of the ordinary file system beside the hugetlbfs ones
 
@@ -28,7 +28,7 @@ class Kernel(Core):
     ``nr`` and ``overcommit`` are pages of the default size. Raises ScenarioError when memory cannot hold the pool.
     """
 
-    def __init__(self, machine: Machine = LESSON, nr: int = 10, overcommit: int = 0):
+    def __init__(self, machine: Machine = X86_64, nr: int = 10, overcommit: int = 0):
         super().__init__(machine)
         self.state.row("")
         for h in self.state.pools:
@@ -46,11 +46,15 @@ class Kernel(Core):
 
     def mount(self, name: str, options: str = "") -> super_block:
         """Mount a hugetlbfs under a name. Raises SystemCallError."""
+        rows = len(self.state.rows)
         self.state.row("")
         try:
-            return hugetlbfs_fill_super(self, name, options)
-        finally:
-            self.state.point("mount", mount=name, options=options)
+            sb = hugetlbfs_fill_super(self, name, options)
+        except SystemCallError:
+            self.state.rollback(rows)
+            raise
+        self.state.point("mount", mount=name, options=options)
+        return sb
 
     # -- running operations --------------------------------------------------------------------------
     def run(self, op: Op) -> tuple[str, Any]:
@@ -66,9 +70,9 @@ class Kernel(Core):
             raise Unsupported(f"{op.op} has no {', '.join(sorted(unknown))}; it takes {known}")
         entry = ENTRY.get(op.op, f"sys_{op.op}")
         rows, maps = len(self.state.rows), dict(self.maps)
+        self.state.row(op.proc, 1, self.machine.sizes[0])
         try:
             mm = None if op.op in BY_ANYBODY else self.mm(op.proc)
-            self.state.row(op.proc, 1, self.machine.sizes[0])
             self.state.point(entry, "start", op=str(op))
             outcome, value = "ok", function(self, mm, op)
         except SystemCallError as error:
@@ -105,6 +109,7 @@ def set_nr(k: Core, mm: None, op: Op) -> None:
         raise SystemCallError("EINVAL")
     k.state.rows[-1].size = h.size
     pool.set_max_huge_pages(k, h, op.args["n"])
+    k.state.point("set_max_huge_pages")
 
 
 # Operation -> its function and the arguments it takes.
@@ -127,12 +132,16 @@ BY_ANYBODY = {"set_nr", "stat", "unlink"}  # a shell could do it: needs no proce
 ENTRY = {"touch": "user_access", "set_nr": "nr_hugepages_store"}
 
 
-def boot(scenario: Scenario, machine: Machine | None = None) -> Kernel:
+def boot(scenario: Scenario, machine: Machine | str | None = None) -> Kernel:
     """A kernel with the scenario's pool and mounts, ready for its first step.
 
-    ``machine`` is x86-64 if None; a case that records a slip of the kernel gets the slips. Raises ScenarioError when
-    pool or mounts cannot be had.
+    ``machine`` (or its name in MACHINES) is x86-64 if None; a case that records a slip of the kernel gets the slips.
+    Raises ScenarioError when pool or mounts cannot be had.
     """
+    if isinstance(machine, str):
+        if machine not in MACHINES:
+            raise ScenarioError(f"there is no machine {machine!r}; known: {', '.join(MACHINES)}")
+        machine = MACHINES[machine]
     machine = machine or X86_64
     if scenario.kernel_quirk:
         machine = machine.with_slips()
@@ -145,7 +154,7 @@ def boot(scenario: Scenario, machine: Machine | None = None) -> Kernel:
     return kernel
 
 
-def run(scenario: Scenario, machine: Machine | None = None) -> Recording:
+def run(scenario: Scenario, machine: Machine | str | None = None) -> Recording:
     """Run a scenario in the model.
 
     An operation that the model does not know has outcome "unsupported" and ends the recording. Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..runs import Run
-from ..units import BASE_PAGE_SIZE, GIB, MIB, format_size
+from ..units import BASE_PAGE_SIZE, GIB, MIB
 from .rules import V3_10, V6_18, Rules
 
 SIZE_2M = 2 * MIB
@@ -112,8 +112,3 @@ X86_64 = Machine(
 )
 
 MACHINES = {machine.name: machine for machine in (LESSON, X86_64)}
-
-
-def describe(machine: Machine) -> str:
-    """One line for people."""
-    return f"{machine.name}: {machine.title} ({', '.join(map(format_size, machine.sizes))} huge pages)"

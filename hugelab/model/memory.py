@@ -19,15 +19,15 @@ def _change(h: hstate, frames: Run, start: int, end: int, tag: object) -> None:
     """Give the frames [start, end), part of a run that a row of events goes through, new contents."""
     back = frames.step < 0
     first = frames.value - (end - 1) if back else start - frames.value
-    h._state.units = first, first + end - start
-    h.memory.cut(start, end, backwards=back)
-    if tag:
-        h.memory.put(Run(start, end - start, tag=tag), backwards=back)
-    h._state.units = None
+    with h.state.units_of(first, first + end - start):
+        h.memory.cut(start, end, backwards=back)
+        if tag:
+            h.memory.put(Run(start, end - start, tag=tag), backwards=back)
 
 
 def store(h: hstate, frames: Run, offset: int, byte: int) -> None:
-    """Store one byte at the same offset (bytes) of every page."""
+    """Store one byte (its low 8 bits) at the same offset (bytes) of every page."""
+    byte %= 256
     low, high = _ends(frames)
     held = h.memory.within(low, high)
     empty = h.memory.gaps(low, high) if byte else []

@@ -44,6 +44,7 @@ def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
         if "MAP_HUGETLB" in flags:
             raise SystemCallError("EINVAL")  # an ordinary file, or a page size this machine does not have
         raise Unsupported("mappings of ordinary files")
+    k.state.rows[-1].size = h.size  # the pool that the events of this call are about
     length = length_of(op, size) % word
     length = huge_align(h, length) % word
     if length == 0:
@@ -102,10 +103,10 @@ def mmap_region(
     mark = len(k.state.rows)
     if replaces:
         k.state.row(mm.proc, 1, h.size)
-        k.state.point("do_munmap")
-    dropped = do_munmap(k, mm, start, end)
+    dropped = do_munmap(k, mm, start, end) if replaces else []
     if not k.rules.map_fixed_evicts_last:
-        dropped = put_all(k, mm, dropped)
+        put_all(k, mm, dropped)
+        dropped = []
     if replaces:
         k.state.row(mm.proc, 1, h.size)
     try:
@@ -127,11 +128,10 @@ def mmap_region(
     return {"aligned": start % h.size == 0} if op.get("want_align") else None
 
 
-def put_all(k: Core, mm: mm_struct, nodes: list[inode]) -> list[inode]:
-    """iput for each; returns what is left to do: nothing."""
+def put_all(k: Core, mm: mm_struct, nodes: list[inode]) -> None:
+    """iput for each."""
     for node in nodes:
         iput(k, mm.proc, node)
-    return []
 
 
 def new_mapping(

@@ -72,7 +72,7 @@ def use(vma: vm_area_struct, addr: int, n: int, offset: int, byte: int | None) -
         if byte is None:
             read += memory.load(h, run, offset)
         else:
-            memory.store(h, run, offset, byte % 256)
+            memory.store(h, run, offset, byte)
     return read
 
 
@@ -90,6 +90,9 @@ def do_exit(k: Core, mm: mm_struct) -> None:
     for vma in parts:
         iput(k, mm.proc, remove_vma(k, vma))
     held, mm.fds = mm.fds, {}
+    if held:
+        k.state.row(mm.proc)
+        k.state.point("exit_files")
     for opened in held.values():
         fput(k, mm.proc, opened)
     mm.alive = False

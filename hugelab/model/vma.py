@@ -17,7 +17,7 @@ MMAP_MIN_ADDR = 0x10000
 
 def areas(mm: mm_struct) -> list[vm_area_struct]:
     """The mappings of a process in address order."""
-    mine = (vma for vma in mm._state.of(vm_area_struct) if vma.mm is mm)
+    mine = (vma for vma in mm.state.of(vm_area_struct) if vma.mm is mm)
     return sorted(mine, key=lambda vma: vma.vm_start)
 
 
@@ -110,6 +110,7 @@ def do_munmap(k: Core, mm: mm_struct, start: int, end: int) -> list[inode]:
         if vma.vm_end > end:
             split_vma(k, vma, end)
         parts.append(vma)
+    k.state.point("do_munmap")
     for vma in parts:
         unmap_hugepage_range(k, vma, vma.vm_start, vma.vm_end, final=True)
     return [remove_vma(k, vma) for vma in parts]
@@ -141,16 +142,21 @@ def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, fin
     6.10 and later give their reservation back with them. ``final``: the whole VMA goes.
     """
     h, table = vma.h, vma.table
+    k.state.row(vma.mm.proc, 1, h.size)
     if final and k.rules.unmap_clears_mayshare:
         vma.vm_flags &= ~VM_MAYSHARE
     shift = vma.vm_start // h.size - vma.vm_pgoff  # page table key of file index 0
     resv = vma.resv_map
     restores = k.rules.zap_restores_reserve and h.surplus_huge_pages == 0 and resv is not None
-    for run in table.within(start // h.size, end // h.size):
-        _writable, anonymous = run.tag
-        if not anonymous:
+    mapped = table.within(start // h.size, end // h.size)
+    for run in mapped:
+        if not run.tag[1]:  # the page cache keeps its pages
             table.cut(run.start, run.end)
-            continue
+    if final:
+        k.state.point("__unmap_hugepage_range_final")
+    else:
+        k.state.point("__unmap_hugepage_range")
+    for run in (run for run in mapped if run.tag[1]):
         frames = run._replace(start=run.start - shift, tag=None)
         free_huge_page(
             k,
@@ -169,6 +175,7 @@ def remove_vma(k: Core, vma: vm_area_struct) -> inode:
     hugetlb_vm_op_close(k, vma)
     k.state.leave(vma)
     vma.inode.refs -= 1
+    k.state.point("remove_vma")
     return vma.inode
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from .. import flow
-from ..decode import VM_MAYSHARE, VM_NORESERVE, VM_READ, VM_WRITE
+from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_READ, VM_WRITE
 from ..model.kernel import run
 from ..model.machines import LESSON, SIZE_2M, X86_64, Machine
 from ..recording import Recording, Step
@@ -124,7 +124,7 @@ class _Inference:
         self.cached: dict[str, dict[int, int]] = {}  # file -> index -> pfn, in the page cache
         self.open: dict[str, str] = {}  # file -> descriptor
         self.free: int | None = None
-        self.maps = 0
+        self.maps = self.fds = 0  # so far, for names
         self.closed: _Area | None = None  # the mapping that was unmapped last
 
     def program(self) -> Program:
@@ -147,8 +147,8 @@ class _Inference:
             return self._munmap(i, i)
         return self._freed(i)
 
-    def _take(self, i: int, names: tuple[str, ...], until: int | None = None) -> int:
-        while i < len(self.lines) and self.lines[i].name in names and i != until:
+    def _take(self, i: int, names: tuple[str, ...]) -> int:
+        while i < len(self.lines) and self.lines[i].name in names:
             i += 1
         return i
 
@@ -162,7 +162,8 @@ class _Inference:
         return end
 
     def _descriptor(self, name: str, i: int, end: int, note: str = "") -> str:
-        fd = self.open[name] = f"fd{len(self.open) + 1}"
+        self.fds += 1
+        fd = self.open[name] = f"fd{self.fds}"
         mode = next((line.fields["mode"] for line in self.lines[i:end] if "mode" in line.fields), 0o755)
         self._add(Op("open", {"fd": fd, "path": f"m/{name}", "mode": oct(mode & 0o7777)[2:]}), i, end, note)
         return fd
@@ -288,7 +289,7 @@ class _Inference:
         self.free -= missing
 
     def _munmap(self, i: int, close: int) -> int:
-        end = self._take(close, ("hugetlb_vm_op_close",), None)
+        end = self._take(close, ("hugetlb_vm_op_close",))
         end = min(end, close + 2)
         where = next((line for line in self.lines[close:end] if "start" in line.fields), None)
         if where is None:
@@ -337,7 +338,7 @@ class _Inference:
         order = list(dict.fromkeys(replace(machine, **changes).pfn_of(page) for page in pages))
         pools = ("hugetlb_reserve_pages.free", "alloc_huge_page.free")
         pool = next((values[name] for name in pools if name in values), max(len(order), 10))
-        per = SIZE_2M // 4096
+        per = SIZE_2M // BASE_PAGE_SIZE
         taken = {pfn // per for pfn in order}
         spare = [frame for frame in range(8, 8 + pool + len(order)) if frame not in taken][: max(pool - len(order), 0)]
         given = [*spare, *(pfn // per for pfn in reversed(order))]  # the stack: what is given last is used first
@@ -381,16 +382,14 @@ def check(text: str) -> list[Verdict]:
     verdicts = []
     for step, inferred in zip(recording.steps, program.steps, strict=False):
         ours = [t for _, t in flow.log_line_events(recording, step.first, step.last, extra)]
-        found = _first_difference(ours, inferred, inferred is program.steps[-1], lines[-1].number)
+        found = _first_difference(ours, inferred, inferred is program.steps[-1])
         verdicts.append(Verdict(inferred.op, len(inferred.lines), *found, inferred.note))
         if found[0] is not None:
             break
     return verdicts
 
 
-def _first_difference(
-    ours: list[str], inferred: Inferred, is_last: bool, end: int
-) -> tuple[int | None, str | None, str | None]:
+def _first_difference(ours: list[str], inferred: Inferred, is_last: bool) -> tuple[int | None, str | None, str | None]:
     if not inferred.lines:  # the log shows nothing of this step
         return None, None, None
     for mine, line in zip(ours, inferred.lines, strict=False):
@@ -442,20 +441,29 @@ class _Recorder:
                 events += 1
             failed = any(line.moment == "failed" for line in inferred.lines)
             outcome = "ENOMEM" if failed else "ok"
-            if inferred.lines:
-                steps.append(Step(index, inferred.op, outcome, None, {"2M": h.counters}, first, events - 1))
+            if inferred.op.op == "unlink":
+                self._evicted(inferred.op.args["path"].partition("/")[2])
+            steps.append(Step(index, inferred.op, outcome, None, {"2M": h.counters}, first, events - 1))
         state.finish()
         return Recording(self.program.scenario, self.program.machine, state, "log", steps)
+
+    def _evicted(self, name: str) -> None:
+        """The file is gone, with what its map still held."""
+        node = self.nodes.pop(name, None)
+        if node is not None:
+            node.resv_map.regions.cut(0, node.resv_map.regions.end)
+            self.state.leave(node.resv_map)
+            self.state.leave(node)
 
     def _line(self, line: LogLine, op: Op) -> None:
         row = self.state.row("P", 1, SIZE_2M)
         fields = line.fields
         row.addr = fields.get("addr", self.last.get("addr") if line.name == "dequeue_huge_page_vma" else None)
         if "pfn" in fields:
-            row.frame = fields["pfn"] // (SIZE_2M // 4096)
+            row.frame = fields["pfn"] // (SIZE_2M // BASE_PAGE_SIZE)
         elif line.name == "dequeue_huge_page_vma":
             machine = self.program.machine
-            row.frame = machine.pfn_of(fields["page"]) // (SIZE_2M // 4096)
+            row.frame = machine.pfn_of(fields["page"]) // (SIZE_2M // BASE_PAGE_SIZE)
         self.last |= {key: fields[key] for key in ("addr", "pfn", "ino", "file") if key in fields}
         effect = getattr(self, f"_{line.name}_{line.moment}".rstrip("_"), None)
         if effect:
@@ -496,7 +504,7 @@ class _Recorder:
             self.state,
             start,
             mm=self.mm,
-            vm_flags=flags | 0x440000,
+            vm_flags=flags | VM_HUGETLB | VM_DONTEXPAND,
             inode=node,
             h=self.h,
             name=op.args["map"],
@@ -516,14 +524,14 @@ class _Recorder:
         vma = self._vma(addr)
         if vma is None or pfn is None:
             return
-        frame, shared = pfn // (SIZE_2M // 4096), bool(vma.vm_flags & VM_MAYSHARE)
+        frame, shared = pfn // (SIZE_2M // BASE_PAGE_SIZE), bool(vma.vm_flags & VM_MAYSHARE)
         if vma.table.find(addr // SIZE_2M) is None:
             vma.table.put(Run(addr // SIZE_2M, 1, frame, 0, (True, not shared)))
         if shared and vma.inode.i_pages.find(vma.index(addr)) is None:
             vma.inode.i_pages.put(Run(vma.index(addr), 1, frame))
 
     def _free_huge_page_start(self, line: LogLine, op: Op) -> None:
-        frame = line.fields["pfn"] // (SIZE_2M // 4096)
+        frame = line.fields["pfn"] // (SIZE_2M // BASE_PAGE_SIZE)
         assert self.mm is not None
         for runs in (self.mm.tables[SIZE_2M], *(node.i_pages for node in self.nodes.values())):
             for held in list(runs):
