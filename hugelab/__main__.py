@@ -265,12 +265,22 @@ def _trace(args: argparse.Namespace) -> int:
             }
             for verdict in verdicts
         ]
-        print(json.dumps({"agrees": first is None, "line": first.line if first else None, "steps": steps}))
+        print(
+            json.dumps(
+                {
+                    "agrees": first is None,
+                    "line": first.line if first else None,
+                    "steps": steps,
+                    "taken": lesson_log.taken_from(text),
+                }
+            )
+        )
         return DIFFERENT if first else DONE
     for number, verdict in enumerate(verdicts, 1):
         state = "agrees" if verdict.agrees else f"differs at line {verdict.line}"
-        shown = count(verdict.lines, "line") if verdict.lines else "no line"
-        print(f"{number:>3} {verdict.op!s}: {shown}, {state}{f' ({verdict.note})' if verdict.note else ''}")
+        shown = f"{count(verdict.lines, 'line')}, {state}" if verdict.lines else "not shown by the log"
+        print(f"{number:>3} {verdict.op!s}: {shown}{f' ({verdict.note})' if verdict.note else ''}")
+    print(lesson_log.taken_from(text))
     if first is None:
         print(f"the model agrees with every line ({sum(verdict.lines for verdict in verdicts)} lines)")
         return DONE

@@ -69,17 +69,19 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(SYSCALL, "sys_open", 1, "enters the kernel"),
         Call(VFS, "do_sys_open", 2, "looks the name up"),
         Call(FS, "hugetlbfs_create", 3, "only if the name is new"),
-        Call(FS, "hugetlbfs_get_inode", 4, "an inode with an empty page cache"),
+        Call(FS, "hugetlbfs_mknod", 4, "enters the name"),
+        Call(FS, "hugetlbfs_get_inode", 5, "an inode with an empty page cache"),
     ),
     "mmap": (
         Call(USER, "mmap()", 0, "the program"),
         Call(SYSCALL, "sys_mmap", 1, "rounds the length up to huge pages"),
         Call(MM, "do_mmap_pgoff", 2, "finds addresses, checks rights"),
-        Call(FS, "hugetlbfs_file_mmap", 3, "checks the offset, grows the file"),
-        Call(HUGE, "hugetlb_reserve_pages", 4, "promises the pages"),
-        Call(HUGE, "region_chg", 5, "counts what is not promised yet"),
-        Call(HUGE, "hugetlb_acct_memory", 5, "resv_huge_pages += delta, or ENOMEM"),
-        Call(HUGE, "region_add", 5, "enters the promise in the file's map"),
+        Call(MM, "mmap_region", 3, "makes the VMA"),
+        Call(FS, "hugetlbfs_file_mmap", 4, "checks the offset, grows the file"),
+        Call(HUGE, "hugetlb_reserve_pages", 5, "promises the pages"),
+        Call(HUGE, "region_chg", 6, "counts what is not promised yet"),
+        Call(HUGE, "hugetlb_acct_memory", 6, "resv_huge_pages += delta, or ENOMEM"),
+        Call(HUGE, "region_add", 6, "enters the promise in the map"),
     ),
     "fault": (
         Call(USER, "user_access", 0, "a load or store"),
@@ -87,8 +89,8 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(MM, "handle_mm_fault", 2, "finds the VMA"),
         Call(HUGE, "hugetlb_fault", 3, "a huge page VMA"),
         Call(HUGE, "hugetlb_no_page", 4, "page cache, else a new page"),
-        Call(HUGE, "alloc_huge_page", 5, "takes a page"),
-        Call(HUGE, "dequeue_huge_page_vma", 6, "off the free list: free - 1, resv - 1"),
+        Call(HUGE, "alloc_huge_page", 5, "takes a page, pays the promise"),
+        Call(HUGE, "dequeue_huge_page_vma", 6, "off the free list"),
         Call(HUGE, "vma_commit_reservation", 6, "adds the map's entry, if it is missing"),
         Call(MM, "clear_huge_page", 5, "2 MB of zeros: most of the time"),
         Call(FS, "huge_add_to_page_cache", 5, "shared: the page is the file's now"),
@@ -100,7 +102,7 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(HUGE, "hugetlb_fault", 3, "a huge page VMA"),
         Call(HUGE, "hugetlb_cow", 4, "reuse the page, or copy it"),
         Call(HUGE, "alloc_huge_page", 5, "takes a page for the copy"),
-        Call(HUGE, "dequeue_huge_page_vma", 6, "off the free list: free - 1, resv - 1"),
+        Call(HUGE, "dequeue_huge_page_vma", 6, "off the free list"),
         Call(HUGE, "vma_commit_reservation", 6, "the reservation is used"),
     ),
     "munmap": (
@@ -218,6 +220,22 @@ def phase_of(recording: Recording, event: Event) -> str | None:
     return None
 
 
+def passed(recording: Recording, event: Event, chain: tuple[Call, ...]) -> list[bool]:
+    """For each box of a chain: has the event's step been in it, or in one that it calls, so far?"""
+    first = recording.place(recording.steps[event.step].first)[0] if event.step >= 0 else 0
+    names = {point.name for row in recording.rows[first : event.row] for point in row.points}
+    row, unit, point = recording.place(event.index)
+    points = recording.rows[row].points
+    names |= {entry.name for entry in (points if unit else points[: point + 1])}
+    seen = {_BOX_OF.get(name, name) for name in names}
+    found: list[bool] = []
+    for i, call in enumerate(chain):
+        below = chain[i + 1 :]
+        inner = next((j for j, other in enumerate(below) if other.depth <= call.depth), len(below))
+        found.append(call.name in seen or any(other.name in seen for other in below[:inner]))
+    return found
+
+
 def box_of(event: Event) -> str:
     """The 3.10 name of the box that an event lights."""
     return _BOX_OF.get(event.name, event.name)
@@ -328,5 +346,6 @@ def line_pattern(line: Line) -> re.Pattern[str]:
         if name == "fn":
             value = "|".join({re.escape(function_name(line.name, v)) for v in ("3.10", "6.18")})
         pattern += f"(?P<{name}>{value})" if name not in seen else f"(?:{value})"
+        pattern += "" if name in ("fn", "file") else r"(?!\w)"
         seen.add(name)
     return re.compile(pattern)

@@ -262,10 +262,14 @@ def load(path: str | Path) -> list[Scenario]:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise ScenarioError(f"{path}: not JSON: {error}") from None
+    except RecursionError:
+        raise ScenarioError(f"{path}: JSON that is nested too deeply") from None
     if isinstance(data, dict):
         data = data.get("scenarios", [data])
     if not isinstance(data, list):
         raise ScenarioError(f"{path}: expected an object with scenarios, or one case")
+    if not data:
+        raise ScenarioError(f"{path}: there is no case in it")
     try:
         return [Scenario.from_json(case) for case in data]
     except ScenarioError as error:

@@ -173,7 +173,7 @@ def test_trace_agrees_with_the_lesson(capsys: pytest.CaptureFixture[str]) -> Non
     assert call("trace", LESSON_TXT) == 0
     out = capsys.readouterr().out
     assert "the model agrees with every line (18 lines)" in out
-    assert "4 faults are not in the log" in out
+    assert "4 faults not in the log" in out
 
 
 def test_trace_names_the_first_wrong_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,7 @@ WIDTH, FLOW_WIDTH = 500, 390
 
 # -- call flow ---------------------------------------------------------------------------------------
 def flow(recording: Recording, index: int) -> Picture:
-    """The chain of functions of the event's phase, with the one it is in marked."""
+    """The chain of functions of the event's phase: the one it is in marked, those not reached so far dashed."""
     event, version = recording.event(index), recording.machine.version
     phase = flows.phase_of(recording, event)
     if phase is None:
@@ -37,14 +37,16 @@ def flow(recording: Recording, index: int) -> Picture:
     lit = flows.box_of(event)
     parts = [text(0, 14, flows.PHASE_TITLES[phase], "hl-h")]
     y = 26.0
-    for call in flows.CHAINS[phase]:
+    chain = flows.CHAINS[phase]
+    for call, passed in zip(chain, flows.passed(recording, event, chain), strict=True):
         here = call.name == lit
         x = 14.0 * call.depth
         name = flows.function_name(call.name, version)
-        parts.append(box(x, y, FLOW_WIDTH - 2 - x, 30, "hl-lit" if here else "hl-box", call.what))
+        style = "hl-lit" if here else "hl-box" if passed else "hl-empty"
+        parts.append(box(x, y, FLOW_WIDTH - 2 - x, 30, style, call.what if passed else f"{call.what} (not so far)"))
         if here:
             parts.append(text(x + 5, y + 19, "▶", "hl-t"))
-        parts.append(text(x + 20, y + 13, name, f"hl-t{' hl-b' if here else ''}"))
+        parts.append(text(x + 20, y + 13, name, f"{'hl-t' if passed else 'hl-s'}{' hl-b' if here else ''}"))
         parts.append(text(x + 20, y + 25, f"{call.layer}: {call.what}", "hl-s"))
         y += 34
     where = flows.function_name(event.name, version)

@@ -51,7 +51,7 @@ def caption(recording: Recording, index: int) -> str:
     """The numbers at an event, in the words of the plot."""
     now = recording.counters(index)
     return (
-        f"event {index}: total {now.total}, in use {now.in_use}, reserved {now.rsvd}, "
+        f"event {index}: total {now.total}, in use {now.in_use}, free {now.free}, reserved {now.rsvd}, "
         f"available {now.available}, surplus {now.surp}"
     )
 

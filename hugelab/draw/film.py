@@ -90,7 +90,10 @@ def poster(recording: Recording, index: int, title: str) -> Picture:
     """One still picture of an event: for a notebook that is not run, and for GitHub."""
     head = Picture(text(0, 15, title, "hl-h") + text(0, 33, caption(recording, index), "hl-t"), 900, 38, "")
     right = below([diagrams.owners(recording, index), diagrams.layout(recording, index)])
-    return framed(below([head, beside([diagrams.flow(recording, index), right])]))
+    first = recording.steps[recording.step_of(index)].first
+    lines = [line for _, line in flows.log_line_events(recording, first, index)][-5:]
+    log = Picture("".join(text(0, 12 + 15 * i, line, "hl-m") for i, line in enumerate(lines)), 900, 15 * len(lines), "")
+    return framed(below([head, beside([diagrams.flow(recording, index), right]), log]))
 
 
 def poster_png(recording: Recording, index: int, title: str) -> bytes:

@@ -10,7 +10,7 @@ ENDS = {
     "munmap, close, unlink": ("munmap", "close", "unlink"),
     "unlink, close, munmap": ("unlink", "close", "munmap"),
     "unlink, munmap, close": ("unlink", "munmap", "close"),
-    "munmap, close (the lesson's program)": ("munmap", "close"),
+    "munmap, close (no unlink)": ("munmap", "close"),
     "exit, then unlink": ("exit", "unlink"),
     "ftruncate to 2 pages, munmap, close": ("ftruncate", "munmap", "close"),
 }

@@ -174,26 +174,26 @@ def alloc_huge_page(k: Core, vma: vm_area_struct, index: int, plan: _Plan) -> Ru
     k.state.point("alloc_huge_page", "hstate")
     if plan.source == "pool" or (promised and h.free_huge_pages):
         frames = dequeue_huge_page_node(h, plan.n)
-        if promised:
-            h.resv_huge_pages -= plan.n
+        early = plan.n if promised and k.rules.dequeue_pays_promise else 0
+        h.resv_huge_pages -= early
         _frames(k, frames)
         k.state.point("dequeue_huge_page_vma", node=0, pid=vma.mm.pid)
     else:
+        early = 0
         fresh = alloc_surplus_huge_page(k, h)
         if fresh is None:
             if not plan.reserved and promised:
                 h.resv_huge_pages -= hugepage_subpool_put_pages(spool, plan.n)
             elif not plan.reserved and not k.rules.slip("failed_allocation_leaks_quota"):
                 hugepage_subpool_forget(spool, plan.n)
-            k.state.point(
-                "alloc_huge_page", "failed", result="ENOSPC", why="the pool is empty, and no surplus page is allowed"
-            )
+            why = "the pool is empty, and no surplus page is allowed"
+            k.state.point("alloc_huge_page", "failed", result="ENOSPC", why=why)
             return nothing
         frames = fresh
-        if promised:
-            h.resv_huge_pages -= plan.n
         _frames(k, frames)
         k.state.point("alloc_buddy_huge_page")
+    if promised:
+        h.resv_huge_pages -= plan.n - early
     k.state.point("alloc_huge_page", "success")
     vma_commit_reservation(vma, index, plan.n)
     k.state.point("vma_commit_reservation")

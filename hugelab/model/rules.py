@@ -18,6 +18,10 @@ class Rules:
     """A private page unmapped while its VMA lives gives its reservation back (since 6.10, __unmap_hugepage_range).
     Without it the map entry stays "used"."""
 
+    dequeue_pays_promise: bool
+    """resv_huge_pages falls inside the dequeue, together with free_huge_pages (until 6.0); later it falls a moment
+    after it, before alloc_huge_page returns (GROUND_TRUTH 1)."""
+
     unmap_clears_mayshare: bool
     """VM_MAYSHARE is cleared while a VMA is torn down (__unmap_hugepage_range_final, 3.6 to 6.0)."""
 
@@ -64,6 +68,7 @@ SLIPS = {
 V3_10 = Rules(
     "3.10",
     zap_restores_reserve=False,
+    dequeue_pays_promise=True,
     unmap_clears_mayshare=True,
     pool_in_order=False,
     shrink_spares_surplus=False,
@@ -74,6 +79,7 @@ V3_10 = Rules(
 V6_18 = Rules(
     "6.18",
     zap_restores_reserve=True,
+    dequeue_pays_promise=False,
     unmap_clears_mayshare=False,
     pool_in_order=True,
     shrink_spares_surplus=True,

@@ -20,7 +20,7 @@ from ..runs import Run
 from ..scenario import Op, Scenario, ScenarioError
 from ..state import State
 from ..structs import hstate, inode, mm_struct, resv_map, vm_area_struct
-from ..units import BASE_PAGE_SIZE
+from ..units import BASE_PAGE_SIZE, count
 
 _PATTERNS = [(line, flow.line_pattern(line)) for line in flow.LINES]
 _TIME = re.compile(r"\[\s*(\d+\.\d+)\]\s*")
@@ -283,7 +283,7 @@ class _Inference:
         untouched = [p for p in range((area.end - area.start) // SIZE_2M) if p not in area.seen][:missing]
         unmaps = (n for n, s in enumerate(self.steps) if s.op.op == "munmap" and s.op.args["map"] == area.name)
         at = next(unmaps, len(self.steps))
-        note = f"{missing} faults are not in the log (line {after.number} counts them)"
+        note = f"{count(missing, 'fault')} not in the log (line {after.number} counts them)"
         cut = [Inferred(Op("touch", {"map": area.name, "page": page}), note=note) for page in untouched]
         self.steps[at:at] = cut
         self.free -= missing
@@ -339,10 +339,10 @@ class _Inference:
         pools = ("hugetlb_reserve_pages.free", "alloc_huge_page.free")
         pool = next((values[name] for name in pools if name in values), max(len(order), 10))
         per = SIZE_2M // BASE_PAGE_SIZE
-        taken = {pfn // per for pfn in order}
-        spare = [frame for frame in range(8, 8 + pool + len(order)) if frame not in taken][: max(pool - len(order), 0)]
-        given = [*spare, *(pfn // per for pfn in reversed(order))]  # the stack: what is given last is used first
-        frames = tuple(Run(0, 1, frame) for frame in (given if old else reversed(given)))
+        used = [Run(0, 1, pfn // per) for pfn in order]
+        spare = _others(pool - len(order), {run.value for run in used})
+        # An old pool is a stack: what it was given last it hands out first.
+        frames = (*spare, *reversed(used)) if old else (*used, *spare)
         changes["frames"] = frames
         if "flags" in values:
             changes["fault_flags"] = values["flags"] & ~1
@@ -352,6 +352,17 @@ class _Inference:
         if "hugetlbfs_file_mmap.end" in values:
             changes["top"] = values["hugetlbfs_file_mmap.end"] + SIZE_2M - BASE_PAGE_SIZE
         return replace(machine, **changes), pool
+
+
+def _others(n: int, taken: set[int]) -> list[Run]:
+    """n frames that are not taken, in runs."""
+    found, start = [], 8
+    for end in (*sorted(frame for frame in taken if frame >= start), start + n + len(taken)):
+        if n > 0 and end > start:
+            found.append(Run(0, min(n, end - start), start, 1))
+            n -= end - start
+        start = end + 1
+    return found
 
 
 # -- does the model agree ----------------------------------------------------------------------------
@@ -400,6 +411,17 @@ def _first_difference(ours: list[str], inferred: Inferred, is_last: bool) -> tup
     if len(ours) > len(inferred.lines) and not is_last:  # a log may stop anywhere, but not skip a line
         return inferred.lines[-1].number + 1, ours[len(inferred.lines)], None
     return None, None, None
+
+
+def taken_from(text: str) -> str:
+    """What of the log the model was given, and so cannot judge."""
+    program = infer(read(text))
+    machine, pool = program.machine, program.pool
+    flags = machine.fault_flags | 1
+    return (
+        f"taken from the log as it is: pool of {count(pool, 'page')}, PID {machine.pid}, first inode"
+        f" {machine.first_ino}, fault flags 0x{flags:x} of a write, which frames come in which order"
+    )
 
 
 # -- the log as a Recording --------------------------------------------------------------------------

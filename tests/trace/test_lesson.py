@@ -77,7 +77,7 @@ def test_lesson_log_explained() -> None:
     program = infer(read((DATA / "lesson.txt").read_text()))
     assert [step.op.op for step in program.steps] == ["open", "mmap", *["touch"] * 5, "munmap", "close", "unlink"]
     assert program.pool == 10
-    assert [step.note for step in program.steps[3:7]] == ["4 faults are not in the log (line 132 counts them)"] * 4
+    assert [step.note for step in program.steps[3:7]] == ["4 faults not in the log (line 132 counts them)"] * 4
     assert program.steps[8].note == "not in the log"
     assert "10.8 ms later" in program.steps[9].note
     assert "munmap of a shared file frees nothing" in program.steps[9].note
