@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
 
-from hugelab import Scenario, ScenarioError
+from hugelab import LESSON, Scenario, ScenarioError, lesson, run
 from hugelab.model.kernel import boot
 from tests.conftest import DATA
 from tests.truth import MACHINE, Walk, scenarios
@@ -64,3 +65,14 @@ def test_the_comparison_can_fail() -> None:
         steps = json.loads(json.dumps(TRUTH["lesson"]).replace(old, new, 1))
         with pytest.raises(AssertionError, match="step"):
             Walk(steps).run()
+
+
+def test_frames_of_the_lessons_pool_follow_the_recorded_pattern() -> None:
+    """A pool grown at run time on a real 3.10 kernel hands out other frames in the lesson's pattern (GROUND_TRUTH 1)."""
+    text = (DATA / "k310pae_as_lesson_b.txt").read_text()
+    real = [int(pfn) for pfn in re.findall(r"alloc_huge_page\(\) SUCCESS - page=\w+, pfn=(\d+)", text)]
+    model = [
+        event.pfn for event in run(lesson(), LESSON) if (event.name, event.moment) == ("alloc_huge_page", "success")
+    ]
+    assert len(real) == 5
+    assert len({ours - theirs for ours, theirs in zip(model, real, strict=True) if ours is not None}) == 1
