@@ -68,7 +68,7 @@ def test_the_comparison_can_fail() -> None:
 
 
 def test_frames_of_the_lessons_pool_follow_the_recorded_pattern() -> None:
-    """A pool grown at run time on a real 3.10 kernel hands out other frames in the lesson's pattern (GROUND_TRUTH 1)."""
+    """A real 3.10 pool, grown at run time, hands out other frames in the lesson's pattern (GROUND_TRUTH 1)."""
     text = (DATA / "k310pae_as_lesson_b.txt").read_text()
     real = [int(pfn) for pfn in re.findall(r"alloc_huge_page\(\) SUCCESS - page=\w+, pfn=(\d+)", text)]
     model = [
