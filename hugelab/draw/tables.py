@@ -28,7 +28,13 @@ class Table:
 
     def _repr_html_(self) -> str:
         def row(cells: Sequence[Any], tag: str) -> str:
-            return "<tr>" + "".join(f'<{tag} style="text-align:left">{escape(str(c))}</{tag}>' for c in cells) + "</tr>"
+            return (
+                "<tr>"
+                + "".join(
+                    f'<{tag} style="text-align:left;padding:1px 12px 1px 0">{escape(str(c))}</{tag}>' for c in cells
+                )
+                + "</tr>"
+            )
 
         body = "".join(row(cells, "td") for cells in self.rows)
         return f"<table><thead>{row(self.header, 'th')}</thead><tbody>{body}</tbody></table>"

@@ -10,7 +10,18 @@ SANS = "DejaVu Sans, system-ui, sans-serif"
 MONO = "DejaVu Sans Mono, ui-monospace, monospace"
 
 # Fill colours of pages, by letter; black text reads on all of them.
-PAGE_COLOURS = ("#56b4e9", "#e69f00", "#5fc9a5", "#f0e442", "#cc9fbf", "#f2a07a", "#8fb4d8", "#c9c9c9")
+PAGE_COLOURS = (
+    "#56b4e9",
+    "#e69f00",
+    "#5fc9a5",
+    "#f0e442",
+    "#cc9fbf",
+    "#f2a07a",
+    "#8fb4d8",
+    "#c9c9c9",
+    "#b9d36c",
+    "#f5b8c4",
+)
 
 LIGHT = {
     "paper": "#ffffff",
