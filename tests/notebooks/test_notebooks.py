@@ -74,8 +74,7 @@ def test_saved_outputs_hold_nothing_of_this_machine(path: Path) -> None:
     text = path.read_text()
     assert "widget-view" not in text
     assert "application/vnd.jupyter.widget-state" not in text
-    for forbidden in ("/home/", "/root/", "/tmp/", "iopub", "execution_start"):
-        assert forbidden not in text
+    assert not re.search(r"/(home|root|tmp)/|iopub|execution_start", text)
     assert not re.search(r"object at 0x|<\w+ at 0x", text)
     assert len(text) < 300_000
 
