@@ -242,8 +242,10 @@ class State:
     def units_of(self, first: int, end: int) -> Iterator[None]:
         """Changes of runs made inside belong to the units [first, end) of the row."""
         self.units = first, end
-        yield
-        self.units = None
+        try:
+            yield
+        finally:
+            self.units = None
 
     def row(self, proc: str, n: int = 1, size: int = 0) -> Row:
         """Begin a row; changes made since the last point belong to that point."""

@@ -2,14 +2,13 @@
 
 from ..scenario import Scenario
 from .lab import Lab, choice, slider
-from .promise import KINDS
+from .promise import KINDS, mapped
 
 ACCESS = {"write": ["w"], "read": ["r"], "read, then write": ["r", "w"]}
 
 
 def _program(pages: int, pool: int, touched: int, kind: str, access: str) -> Scenario:
-    scenario = Scenario("fault", nr=pool).then("open", fd="f", path="m/test_file", mode="0755")
-    scenario = scenario.then("mmap", map="ptr", fd="f", pages=pages, flags=KINDS[kind])
+    scenario = mapped("fault", pages, pool, kind)
     for mode in ACCESS[access]:
         scenario = scenario.then("touch", map="ptr", page=0, count=touched, mode=mode)
     return scenario

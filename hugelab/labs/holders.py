@@ -4,7 +4,7 @@ from typing import Any
 
 from ..scenario import Scenario
 from .lab import Lab, choice, slider
-from .promise import KINDS
+from .promise import KINDS, mapped
 
 ENDS = {
     "munmap, close, unlink": ("munmap", "close", "unlink"),
@@ -24,8 +24,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 def _program(pages: int, pool: int, touched: int, kind: str, end: str) -> Scenario:
-    scenario = Scenario("holders", nr=pool).then("open", fd="f", path="m/test_file", mode="0755")
-    scenario = scenario.then("mmap", map="ptr", fd="f", pages=pages, flags=KINDS[kind])
+    scenario = mapped("holders", pages, pool, kind)
     scenario = scenario.then("touch", map="ptr", page=0, count=touched, mode="w")
     for op in ENDS[end]:
         scenario = scenario.then(op, **ARGUMENTS[op])

@@ -11,12 +11,17 @@ KINDS = {
 }
 
 
+def mapped(name: str, pages: int, pool: int, kind: str) -> Scenario:
+    """The beginning of many a program: a new file, and ``pages`` of it (or of nothing) mapped as ``ptr``."""
+    scenario = Scenario(name, nr=pool).then("open", fd="f", path="m/test_file", mode="0755")
+    return scenario.then("mmap", map="ptr", fd="f", pages=pages, flags=KINDS[kind])
+
+
 def _program(pages: int, pool: int, kind: str, second: int, offset: int) -> Scenario:
-    scenario = Scenario("promise", nr=pool).then("open", fd="f", path="m/test_file", mode="0755")
-    scenario = scenario.then("mmap", map="A", fd="f", pages=pages, flags=KINDS[kind])
+    scenario = mapped("promise", pages, pool, kind)
     if second:
         where = {} if "MAP_ANONYMOUS" in KINDS[kind] else {"offset_pages": offset}
-        scenario = scenario.then("mmap", map="B", fd="f", pages=second, flags=KINDS[kind], **where)
+        scenario = scenario.then("mmap", map="second", fd="f", pages=second, flags=KINDS[kind], **where)
     return scenario
 
 

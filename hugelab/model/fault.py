@@ -18,7 +18,7 @@ from .pool import alloc_surplus_huge_page, dequeue_huge_page_node, surplus_room
 from .reserve import vma_commit_reservation, vma_needs_reservation
 from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages
 
-WRITABLE, READ_ONLY = True, False
+WRITABLE = True
 ANONYMOUS, CACHED = True, False
 
 

@@ -172,9 +172,8 @@ def get_unmapped_area(k: Core, mm: mm_struct, op: Op, flags: set[str], h: hstate
         base = k.mapping(mm, at.get("map", ""))
         hint = base.addr + at.get("page", 0) * page_size(op, k.machine.sizes[0]) + at.get("bytes", 0)
     fixed = flags & {"MAP_FIXED", "MAP_FIXED_NOREPLACE"}
-    if fixed and hint is None:
-        hint = 0
-    if fixed and hint is not None:
+    if fixed:
+        hint = hint or 0
         if hint % h.size:
             raise SystemCallError("EINVAL")
         if hint < 0 or hint + length > k.machine.task_size:
