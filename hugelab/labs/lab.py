@@ -37,7 +37,7 @@ def slider(label: str, value: int, least: int = 0, most: int = MOST_PAGES) -> wi
         description=label,
         tooltip=f"{label}: {least} to {most}",
         style={"description_width": "initial"},
-        layout={"width": "300px"},
+        layout={"width": "260px"},
     )
 
 
@@ -51,7 +51,7 @@ def choice(label: str, options: list[str] | tuple[str, ...], value: str) -> widg
         description=label,
         tooltip=label,
         style={"description_width": "initial"},
-        layout={"width": "300px"},
+        layout={"width": "260px"},
     )
 
 
