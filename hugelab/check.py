@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .model.kernel import boot, record
+from .model.kernel import boot
 from .model.machines import Machine
 from .recording import Difference, Recording, compare_step
 from .scenario import Scenario
+from .source import record
 
 
 @dataclass

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from hugelab import LESSON, MACHINES, X86_64, Counters, Op, Scenario, compare, flow, lesson, load, run
 from hugelab.check import check_case
-from hugelab.model.kernel import boot, record
+from hugelab.model.kernel import boot
 from hugelab.model.machines import Machine
 from hugelab.recording import Difference, Recording, compare_step, describe
+from hugelab.source import record
 from hugelab.structs import inode
 from hugelab.trace import lesson as trace_lesson
 from tests.conftest import DATA

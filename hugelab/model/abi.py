@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from ..decode import VM_EXEC, VM_READ, VM_WRITE
 from ..scenario import Op, ScenarioError
+from ..source import Unsupported
 from ..units import parse_size
-from .errors import Unsupported
 
 # uapi/linux/mman.h, asm-generic/mman.h; a scenario gives the names.
 MAP_TYPE = {"MAP_SHARED": 1, "MAP_PRIVATE": 2, "MAP_SHARED_VALIDATE": 3}

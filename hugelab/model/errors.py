@@ -16,7 +16,3 @@ class SystemCallError(Exception):
     def number(self) -> int:
         """The errno, positive."""
         return int(getattr(errno, self.name))
-
-
-class Unsupported(Exception):
-    """The model does not know this operation, flag or field yet."""

@@ -9,11 +9,12 @@ import stat
 from typing import Any
 
 from ..scenario import Op, ScenarioError
+from ..source import Unsupported
 from ..structs import file, inode, mm_struct, super_block
 from ..units import BASE_PAGE_SIZE
 from .abi import length_of, octal, open_flags
 from .core import Core
-from .errors import SystemCallError, Unsupported
+from .errors import SystemCallError
 from .hugetlbfs import hugetlbfs_create, hugetlbfs_get_inode, iput, truncate_hugepages
 from .vma import hugetlb_vmtruncate
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..recording import Recording, Step
+from ..recording import Recording
 from ..scenario import Op, Scenario, ScenarioError
+from ..source import Unsupported, record
 from ..structs import mm_struct, super_block
-from ..units import format_size, size_name
+from ..units import format_size
 from . import files, mmap, pool, process
 from .abi import Fault, page_size
 from .core import Core
-from .errors import SystemCallError, Unsupported
+from .errors import SystemCallError
 from .hugetlbfs import hugetlbfs_fill_super, hugetlbfs_put_super
 from .machines import MACHINES, X86_64, Machine
 
@@ -27,6 +28,8 @@ class Kernel(Core):
 
     ``nr`` and ``overcommit`` are pages of the default size. Raises ScenarioError when memory cannot hold the pool.
     """
+
+    name = "model"
 
     def __init__(self, machine: Machine = X86_64, nr: int = 10, overcommit: int = 0):
         super().__init__(machine)
@@ -161,31 +164,3 @@ def run(scenario: Scenario, machine: Machine | str | None = None) -> Recording:
     ScenarioError, with the step, for what no program can do (a name that was never given to anything).
     """
     return record(boot(scenario, machine), scenario)
-
-
-def record(kernel: Kernel, scenario: Scenario) -> Recording:
-    """Run the steps of a scenario on a kernel that has booted."""
-    steps: list[Step] = []
-    sizes = [size_name(size) for size in kernel.machine.sizes]
-    rows, events = 0, 0
-    for index, op in enumerate(scenario.steps):
-        first = events = _count(kernel, rows, events)
-        rows, note = len(kernel.state.rows), ""
-        try:
-            outcome, value = kernel.run(op)
-        except Unsupported as error:
-            outcome, value, note = "unsupported", None, str(error)
-        except ScenarioError as error:
-            raise ScenarioError(f"{scenario.name}, step {index + 1}: {error}") from None
-        counters = dict(zip(sizes, kernel.state.counters(), strict=True))
-        events = _count(kernel, rows, events)
-        rows = len(kernel.state.rows)
-        steps.append(Step(index, op, outcome, value, counters, first, events - 1, note))
-        if note:
-            break
-    kernel.state.finish()
-    return Recording(scenario, kernel.machine, kernel.state, "model", steps)
-
-
-def _count(kernel: Kernel, rows: int, events: int) -> int:
-    return events + sum(row.events for row in kernel.state.rows[rows:])

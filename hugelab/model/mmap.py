@@ -6,12 +6,13 @@ from typing import Any
 
 from ..decode import VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ..scenario import Op
+from ..source import Unsupported
 from ..structs import file, hstate, inode, mm_struct, vm_area_struct
 from ..units import BASE_PAGE_SIZE
 from . import fault
 from .abi import FAILED, MAP_HUGE_SIZES, Mapping, length_of, map_flags, page_size
 from .core import Core
-from .errors import SystemCallError, Unsupported
+from .errors import SystemCallError
 from .files import descriptor
 from .hugetlbfs import hugetlbfs_get_inode, iput
 from .vma import (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..scenario import Op, ScenarioError
+from ..source import Unsupported
 from ..structs import mm_struct, vm_area_struct
 from . import fault, memory
 from .abi import BUS_ADRERR, FAILED, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, Fault, page_size
 from .core import Core
-from .errors import Unsupported
 from .files import fput
 from .hugetlbfs import iput
 from .machines import Machine

@@ -1,0 +1,71 @@
+"""What runs a Scenario: the model or the running kernel. Both are driven from here, operation by operation."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from .model.machines import Machine
+from .recording import Recording, Step
+from .scenario import Op, Scenario, ScenarioError
+from .state import State
+from .units import size_name
+
+
+class Unsupported(Exception):
+    """The source does not know this operation, flag or field."""
+
+
+class Source(Protocol):
+    """A kernel that has booted with a scenario: ``model.kernel.Kernel`` or ``live.kernel.LiveKernel``.
+
+    ``state`` holds the pools (always) and whatever else the source can know.
+    """
+
+    name: str  # "model" or "live"
+    machine: Machine
+    state: State
+
+    def run(self, op: Op) -> tuple[str, Any]:
+        """Do one operation: (outcome, value).
+
+        outcome: ``"ok"``, an errno name, a signal name or ``"KILLED"``. Raises Unsupported for what the source does
+        not know and ScenarioError for what no program can do; both leave everything as it was.
+        """
+
+    def kill_all(self) -> None:
+        """Every process of the scenario ends."""
+
+    def umount_all(self) -> None:
+        """Every file is unlinked and every mount of the scenario unmounted."""
+
+
+def record(source: Source, scenario: Scenario) -> Recording:
+    """Run the steps of a scenario on a kernel that has booted.
+
+    An operation that the source does not know has outcome "unsupported" and ends the recording. Raises
+    ScenarioError, with the step, for what no program can do (a name that was never given to anything).
+    """
+    steps: list[Step] = []
+    sizes = [size_name(size) for size in source.machine.sizes]
+    rows, events = 0, 0
+    for index, op in enumerate(scenario.steps):
+        first = events = _count(source.state, rows, events)
+        rows, note = len(source.state.rows), ""
+        try:
+            outcome, value = source.run(op)
+        except Unsupported as error:
+            outcome, value, note = "unsupported", None, str(error)
+        except ScenarioError as error:
+            raise ScenarioError(f"{scenario.name}, step {index + 1}: {error}") from None
+        counters = dict(zip(sizes, source.state.counters(), strict=True))
+        events = _count(source.state, rows, events)
+        rows = len(source.state.rows)
+        steps.append(Step(index, op, outcome, value, counters, first, events - 1, note))
+        if note:
+            break
+    source.state.finish()
+    return Recording(scenario, source.machine, source.state, source.name, steps)
+
+
+def _count(state: State, rows: int, events: int) -> int:
+    return events + sum(row.events for row in state.rows[rows:])
