@@ -192,7 +192,7 @@ class Recording:
         for at, which, counter, delta in changes:
             if which == pool:
                 now[counter] += delta * (unit + (at <= point)) // row.n
-        return Counters(*now)
+        return Counters(*now).shown
 
     def _changes(self, number: int) -> list[tuple[int, ...]]:
         """What a row does to the pools: (point, pool, counter, change over all units)."""

@@ -81,6 +81,7 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
     "hugetlb_usage": (),
     "smaps": ("map",),
     "mbind": ("map", "policy"),
+    "set_mempolicy": ("policy",),
     "setuid": ("uid",),
     "setrlimit_memlock": ("bytes",),
     "sync": (),

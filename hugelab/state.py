@@ -29,6 +29,11 @@ class Counters(NamedTuple):
     surp: int
 
     @property
+    def shown(self) -> Counters:
+        """As sysfs prints them: unsigned. A slip of the kernel can take rsvd below zero; it shows as 2**64-1."""
+        return self if self.rsvd >= 0 else self._replace(rsvd=self.rsvd % (1 << 64))
+
+    @property
     def available(self) -> int:
         """Pages that nobody holds and nobody was promised: free - rsvd."""
         return self.free - self.rsvd

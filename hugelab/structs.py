@@ -7,12 +7,29 @@ its pfn is ``frame * (size / 4096)``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from .decode import VM_MAYSHARE, VM_SHARED
 from .runs import Run, RunMap
 from .state import Counters, Record, State
 from .units import BASE_PAGE_SIZE, size_name
+
+
+class hstate_node(Record):
+    """One memory node's part of a pool (the ``_node`` arrays of struct hstate). There is no rsvd of a node."""
+
+    nid: int
+    nr_huge_pages: int
+    free_huge_pages: int
+    surplus_huge_pages: int
+    freelist: RunMap  # hugepage_freelists[nid]: a stack of frames; the top is handed out next
+    buddy: RunMap  # a stack of frames the pool gave back to the buddy allocator
+    fresh: int  # how many frames the node has given to this pool so far
+
+    def __init__(self, state: State, size: int, nid: int):
+        counts = dict.fromkeys(("nr_huge_pages", "free_huge_pages", "surplus_huge_pages", "fresh"), 0)
+        runs = {"freelist": state.runs(), "buddy": state.runs()}
+        super().__init__(state, f"hstate/{size_name(size)}/node{nid}", nid=nid, **counts, **runs)
 
 
 class hstate(Record):
@@ -24,44 +41,102 @@ class hstate(Record):
     resv_huge_pages: int  # promised, not yet taken; they are among the free ones
     surplus_huge_pages: int  # of nr_huge_pages: beyond the configured number
     nr_overcommit_huge_pages: int  # how many surplus pages are allowed
-    freelist: RunMap  # hugepage_freelists: a stack of frames; the top is handed out next
-    buddy: RunMap  # a stack of frames the pool gave back to the buddy allocator
-    fresh: int  # how many frames the machine has given to this pool so far
+    next_nid_to_alloc: int  # whose turn it is when the pool grows, and when it shrinks
+    next_nid_to_free: int
+    nodes: tuple[hstate_node, ...]
     memory: RunMap  # what pages hold: frame -> tag ((offset, byte), ...); absent = zeros
+    cgroup: RunMap  # pages in use -> tag (cgroup charged for the page, cgroup charged for its reservation)
+    restore: RunMap  # pages in use whose reservation comes back when they are freed (folio flag restore_reserve)
 
-    def __init__(self, state: State, size: int):
-        runs = {name: state.runs() for name in ("freelist", "buddy", "memory")}
-        counts = dict.fromkeys(
-            ("nr_huge_pages", "free_huge_pages", "resv_huge_pages", "surplus_huge_pages", "fresh"), 0
-        )
-        super().__init__(state, f"hstate/{size_name(size)}", size=size, nr_overcommit_huge_pages=0, **counts, **runs)
+    def __init__(self, state: State, size: int, nodes: int = 1):
+        runs = {name: state.runs() for name in ("memory", "cgroup", "restore")}
+        names = ("nr_huge_pages", "free_huge_pages", "resv_huge_pages", "surplus_huge_pages")
+        more = ("nr_overcommit_huge_pages", "next_nid_to_alloc", "next_nid_to_free")
+        fields: dict[str, Any] = dict.fromkeys((*names, *more), 0) | runs
+        fields["nodes"] = tuple(hstate_node(state, size, nid) for nid in range(nodes))
+        super().__init__(state, f"hstate/{size_name(size)}", size=size, **fields)
 
     @property
     def counters(self) -> Counters:
-        return Counters(self.nr_huge_pages, self.free_huge_pages, self.resv_huge_pages, self.surplus_huge_pages)
+        return Counters(self.nr_huge_pages, self.free_huge_pages, self.resv_huge_pages, self.surplus_huge_pages).shown
 
     @property
     def persistent_huge_pages(self) -> int:
-        """The configured number of pages: what /proc/sys/vm/nr_hugepages reads."""
+        """The configured number of pages: what /proc/sys/vm/nr_hugepages reads (max_huge_pages)."""
         return self.nr_huge_pages - self.surplus_huge_pages
+
+    def count(self, node: hstate_node, nr: int = 0, free: int = 0, surplus: int = 0) -> None:
+        """Add to the counters of a node and of the whole pool."""
+        for record in (self, node):
+            if nr:
+                record.nr_huge_pages += nr
+            if free:
+                record.free_huge_pages += free
+            if surplus:
+                record.surplus_huge_pages += surplus
 
     def pfn(self, frame: int) -> int:
         """The number of the frame's first 4 KiB page."""
         return frame * (self.size // BASE_PAGE_SIZE)
 
 
+class hugetlb_cgroup(Record):
+    """The hugetlb limits and counts of one control group, in pages.
+
+    ``usage``: pages allocated. ``rsvd``: pages promised, or allocated without a promise.
+    """
+
+    name: str
+    version: int  # 1 or 2: the hierarchy it is in
+    parent: str | None  # key of the group it is in; None: the root
+    counters: dict[tuple[int, bool], page_counter]  # (page size, is it rsvd) -> its counter
+    online: bool  # False once it was removed; what is still charged to it stays
+    events: dict[int, int]  # page size -> refusals here and below; replaced, never changed in place
+    events_local: dict[int, int]  # of them, those of the group's own processes
+
+    def __init__(self, state: State, key: str, version: int, name: str, parent: str | None, sizes: tuple[int, ...]):
+        counters = {
+            (size, rsvd): page_counter(state, f"{key}/{size_name(size)}{'.rsvd' * rsvd}")
+            for size in sizes
+            for rsvd in (False, True)
+        }
+        none = dict.fromkeys(sizes, 0)
+        fields = {"name": name, "version": version, "parent": parent, "counters": counters}
+        super().__init__(state, key, events=none, events_local=none, online=True, **fields)
+
+
+class page_counter(Record):
+    """One count with its limit, in huge pages (struct page_counter)."""
+
+    usage: int
+    max: int | None  # None: no limit
+    watermark: int  # the highest usage so far
+    failcnt: int
+
+    def __init__(self, state: State, key: str):
+        super().__init__(state, key, usage=0, max=None, watermark=0, failcnt=0)
+
+
+class Policy(NamedTuple):
+    """A memory policy (struct mempolicy): the mode and the nodes it names."""
+
+    mode: str  # MPOL_BIND, MPOL_PREFERRED, MPOL_INTERLEAVE, MPOL_PREFERRED_MANY
+    nodes: tuple[int, ...]
+
+
 class hugepage_subpool(Record):
     """The budget of one mount (struct hugepage_subpool); -1 stands for "none"."""
 
+    h: hstate
     max_hpages: int
     used_hpages: int  # reserved and allocated pages; counted only if there is a max
     min_hpages: int
     rsv_hpages: int  # of min_hpages: still reserved in the pool for this mount
+    count: int  # 1 while the file system is mounted or its super block is in use
 
-    def __init__(self, state: State, mount: str, max_hpages: int, min_hpages: int):
-        super().__init__(
-            state, f"subpool/{mount}", max_hpages=max_hpages, used_hpages=0, min_hpages=min_hpages, rsv_hpages=0
-        )
+    def __init__(self, state: State, number: int, h: hstate, max_hpages: int, min_hpages: int):
+        limits = {"max_hpages": max_hpages, "min_hpages": min_hpages}
+        super().__init__(state, f"subpool/{number}", h=h, used_hpages=0, rsv_hpages=0, count=1, **limits)
 
 
 class super_block(Record):
@@ -75,26 +150,32 @@ class super_block(Record):
     mode: int
     uid: int
     gid: int
-    dentries: dict[str, inode]  # names in the root directory; replaced, never changed in place
+    dentries: dict[str, inode]  # paths below the root directory; replaced, never changed in place
+    mounted: bool  # False after a lazy umount: no path leads here, but files may still be in use
 
     def __init__(self, state: State, name: str, h: hstate | None, **options: Any):
         fields = {"subpool": None, "max_inodes": -1, "free_inodes": -1, "mode": 0o755, "uid": 0, "gid": 0}
-        super().__init__(state, f"mount/{name}", name=name, h=h, dentries={}, **(fields | options))
+        key = f"mount/{name}"
+        while key in state.records:  # one that was unmounted lazily, or lies below
+            key += "'"
+        super().__init__(state, key, name=name, h=h, dentries={}, mounted=True, **(fields | options))
 
 
 class resv_map(Record):
     """A list of regions of page indices, with two opposite meanings.
 
     ``shared`` (hangs on the inode): a region is reserved or already has its page.
-    ``private`` (hangs on the mapping): the reservation of a region has been used.
+    ``private`` (hangs on the mapping): the reservation of a region has been used. A region's tag is the cgroup
+    that was charged for it (shared); a private map has one cgroup for all.
     """
 
     shared: bool
     regions: RunMap
     refs: int  # how many VMAs share a private map that was split
+    cgroup: str | None  # private: key of the cgroup that was charged for the whole mapping
 
     def __init__(self, state: State, number: int, shared: bool):
-        super().__init__(state, f"resv_map/{number}", shared=shared, regions=state.runs(), refs=1)
+        super().__init__(state, f"resv_map/{number}", shared=shared, regions=state.runs(), refs=1, cgroup=None)
 
 
 class inode(Record):
@@ -113,6 +194,8 @@ class inode(Record):
     refs: int  # open files and mappings that keep the inode
     i_pages: RunMap  # the page cache: index -> frame
     resv_map: resv_map
+    seals: int  # F_SEAL_ bits of a memfd
+    s_private: bool  # System V shared memory: reserved by shmget, not by shmat (S_PRIVATE)
 
     def __init__(self, state: State, ino: int, name: str, h: hstate | None, **fields: Any):
         super().__init__(
@@ -126,7 +209,7 @@ class inode(Record):
             i_nlink=1,
             refs=0,
             i_pages=state.runs(),
-            **fields,
+            **({"seals": 1, "s_private": False} | fields),
         )
 
     @property
@@ -145,16 +228,29 @@ class inode(Record):
         return len(self.resv_map.regions) - len(self.i_pages)
 
 
+class shmid_kernel(Record):
+    """A System V shared memory segment."""
+
+    name: str
+    shm_file: inode
+    size: int  # bytes, as asked for
+    dest: bool  # IPC_RMID was called: it goes with the last mapping
+
+    def __init__(self, state: State, number: int, name: str, node: inode, size: int):
+        super().__init__(state, f"shm/{number}", name=name, shm_file=node, size=size, dest=False)
+
+
 class file(Record):
     """An open file (struct file): what a descriptor and a mapping point to."""
 
     f_inode: inode
     readable: bool
     writable: bool
-    count: int  # descriptors; a mapping counts in the inode's refs
+    count: int  # descriptors, of all processes; a mapping counts in the inode's refs
+    f_pos: int  # bytes
 
     def __init__(self, state: State, number: int, node: inode, readable: bool, writable: bool):
-        super().__init__(state, f"file/{number}", f_inode=node, readable=readable, writable=writable, count=1)
+        super().__init__(state, f"file/{number}", f_inode=node, readable=readable, writable=writable, count=1, f_pos=0)
 
 
 class mm_struct(Record):
@@ -165,10 +261,15 @@ class mm_struct(Record):
     alive: bool
     fds: dict[str, file]  # descriptor name -> open file; replaced, never changed in place
     tables: dict[int, RunMap]  # page size -> page table: address / size -> frame, tag (writable, anonymous)
+    uid: int
+    rlimit_memlock: int | None  # bytes; None: no limit
+    cgroup: str | None  # key of its hugetlb cgroup; None: the root
+    policy: Policy | None  # where its pages come from (set_mempolicy)
 
-    def __init__(self, state: State, proc: str, pid: int, sizes: tuple[int, ...]):
+    def __init__(self, state: State, proc: str, pid: int, sizes: tuple[int, ...], **fields: Any):
         tables = {size: state.runs() for size in sizes}
-        super().__init__(state, f"mm/{proc}", proc=proc, pid=pid, alive=True, fds={}, tables=tables)
+        more = {"uid": 0, "rlimit_memlock": None, "cgroup": None, "policy": None} | fields
+        super().__init__(state, f"mm/{proc}", proc=proc, pid=pid, alive=True, fds={}, tables=tables, **more)
 
 
 class vm_area_struct(Record):
@@ -181,11 +282,15 @@ class vm_area_struct(Record):
     vm_flags: int
     inode: inode
     h: hstate
-    resv_map: resv_map | None  # of a private mapping that owns reservations
+    resv_map: resv_map | None  # of a private mapping that owns reservations (HPAGE_RESV_OWNER)
     name: str  # the program's name for it
+    unmapped: bool  # the owner took a page away from this child: every fault is SIGBUS (HPAGE_RESV_UNMAPPED)
+    anon_vma: bool  # it has had a private page: fork copies its page table
+    policy: Policy | None  # where its pages come from (mbind)
 
     def __init__(self, state: State, number: int, **fields: Any):
-        super().__init__(state, f"vma/{number}", **fields)
+        more = {"resv_map": None, "unmapped": False, "anon_vma": False, "policy": None}
+        super().__init__(state, f"vma/{number}", **(more | fields))
 
     @property
     def shared(self) -> bool:

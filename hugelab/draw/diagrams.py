@@ -59,7 +59,7 @@ def names_of(recording: Recording) -> Callable[[hstate, int], tuple[str, int]]:
     order: dict[tuple[int, int], int] = {}
     for h in recording.seek(0).pools:
         first: list[int] = []
-        for run in reversed(list(h.freelist)):
+        for run in (run for node in h.nodes for run in reversed(list(node.freelist))):
             first += run.values()[::-1][: 2 * MOST_CELLS - len(first)]
         for frame in first:
             order[h.size, frame] = len(order)
@@ -175,7 +175,7 @@ class _Owners:
         more = f"{now.free} free, {now.rsvd} of them promised: {now.available} available"
         self.title(f"pool of {count(now.total, 'page')} of {format_size(h.size)}", f"{more}; next one first")
         runs, at = [], 0
-        for run in reversed(list(h.freelist)):
+        for run in (run for node in h.nodes for run in reversed(list(node.freelist))):
             runs.append(Run(at, run.count, run.at(run.end - 1), -run.step))
             at += run.count
         if at:

@@ -17,11 +17,20 @@ MAP_FLAGS = {
     *("MAP_NONBLOCK", "MAP_LOCKED", "MAP_GROWSDOWN", "MAP_SYNC", "MAP_STACK", "MAP_DENYWRITE", "MAP_EXECUTABLE"),
 }
 _HUGE = ("64KB", "512KB", "1MB", "2MB", "8MB", "16MB", "32MB", "256MB", "512MB", "1GB", "2GB", "16GB")
-MAP_HUGE_SIZES = {f"MAP_HUGE_{name}": parse_size(name) for name in _HUGE}
+HUGE_SIZES = {f"HUGE_{name}": parse_size(name) for name in _HUGE}  # with MAP_, MFD_ or SHM_ before it
 PROT = {"PROT_NONE": 0, "PROT_READ": VM_READ, "PROT_WRITE": VM_WRITE, "PROT_EXEC": VM_EXEC}
 OPEN_FLAGS = {
     *("O_RDONLY", "O_WRONLY", "O_RDWR", "O_CREAT", "O_EXCL", "O_TRUNC", "O_TMPFILE"),
     *("O_CLOEXEC", "O_LARGEFILE", "O_NOFOLLOW"),
+}
+F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_FUTURE_WRITE, F_SEAL_EXEC = (1 << bit for bit in range(6))
+SEALS = {
+    "F_SEAL_SEAL": F_SEAL_SEAL,
+    "F_SEAL_SHRINK": F_SEAL_SHRINK,
+    "F_SEAL_GROW": F_SEAL_GROW,
+    "F_SEAL_WRITE": F_SEAL_WRITE,
+    "F_SEAL_FUTURE_WRITE": F_SEAL_FUTURE_WRITE,
+    "F_SEAL_EXEC": F_SEAL_EXEC,
 }
 BUS_ADRERR, SEGV_MAPERR, SEGV_ACCERR, SI_KERNEL = 2, 1, 2, 128  # si_code
 
@@ -49,31 +58,39 @@ def map_flags(op: Op) -> tuple[set[str], str | None, int]:
 
     Raises Unsupported for a flag that the model does not know.
     """
-    flags, prot = op.get("flags", ["MAP_SHARED"]), op.get("prot", ["PROT_READ", "PROT_WRITE"])
-    if not _texts(flags) or not _texts(prot):
-        raise ScenarioError("mmap: flags and prot are lists of names")
-    names = set(flags)
-    if unknown := names - MAP_FLAGS - MAP_TYPE.keys() - MAP_HUGE_SIZES.keys():
+    names = names_of(op, "flags", ["MAP_SHARED"])
+    if unknown := names - MAP_FLAGS - MAP_TYPE.keys() - {f"MAP_{name}" for name in HUGE_SIZES}:
         raise Unsupported(f"mmap flag {', '.join(sorted(unknown))} is not in the model")
-    if unknown := set(prot) - PROT.keys():
-        raise Unsupported(f"protection {', '.join(sorted(unknown))} is not in the model")
-    number = bits = 0
+    bits = protection(op, ["PROT_READ", "PROT_WRITE"])
+    number = 0
     for name in names & MAP_TYPE.keys():
         number |= MAP_TYPE[name]
-    for name in prot:
-        bits |= PROT[name]
     kind = next((name for name, value in MAP_TYPE.items() if value == number), None)
     return names - MAP_TYPE.keys(), kind, bits
 
 
 def open_flags(op: Op) -> set[str]:
     """The flags of an open. Raises Unsupported for one that the model does not know."""
-    flags = op.get("flags", ["O_CREAT", "O_RDWR"])
-    if not _texts(flags):
-        raise ScenarioError("open: flags is a list of names")
-    if unknown := set(flags) - OPEN_FLAGS:
+    flags = names_of(op, "flags", ["O_CREAT", "O_RDWR"])
+    if unknown := flags - OPEN_FLAGS:
         raise Unsupported(f"open flag {', '.join(sorted(unknown))} is not in the model")
-    return set(flags)
+    return flags
+
+
+def names_of(op: Op, field: str, default: list[str]) -> set[str]:
+    """A list of flag names. Raises ScenarioError when it is none."""
+    names = op.get(field, default)
+    if not _texts(names):
+        raise ScenarioError(f"{op.op}: {field} is a list of names")
+    return set(names)
+
+
+def protection(op: Op, default: list[str]) -> int:
+    """``prot`` as VM_ bits. Raises Unsupported for a protection that the model does not know."""
+    names = names_of(op, "prot", default)
+    if unknown := names - PROT.keys():
+        raise Unsupported(f"protection {', '.join(sorted(unknown))} is not in the model")
+    return sum(PROT[name] for name in names)
 
 
 def _texts(value: Any) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..scenario import ScenarioError
 from ..state import State
-from ..structs import hstate, mm_struct
-from .abi import Mapping
+from ..structs import hstate, mm_struct, shmid_kernel
+from .abi import HUGE_SIZES, Mapping
 from .machines import Machine
 
 
@@ -15,15 +15,24 @@ class Core:
     def __init__(self, machine: Machine):
         self.machine, self.rules = machine, machine.rules
         self.state = State()
-        self.state.pools = [hstate(self.state, size) for size in machine.sizes]
+        self.state.pools = [hstate(self.state, size, machine.nodes) for size in machine.sizes]
         self.maps: dict[tuple[str, str], Mapping] = {}  # (process, name) -> what mmap returned
+        self.segments: dict[str, shmid_kernel | None] = {}  # name -> what shmget returned (None: it failed)
         self._numbers: dict[str, int] = {}
         self._inos = machine.first_ino
+        self.dangers: list[str] = []
 
     def number(self, kind: str) -> int:
         """The next number for a record of a kind."""
         self._numbers[kind] = self._numbers.get(kind, 0) + 1
         return self._numbers[kind]
+
+    def danger(self, why: str) -> None:
+        """A slip of the real kernel would do lasting harm here (a count that stays wrong, an endless fault).
+
+        Nothing with an entry in ``dangers`` is run on a live kernel.
+        """
+        self.dangers.append(why)
 
     def take_ino(self) -> int:
         """get_next_ino()."""
@@ -36,6 +45,16 @@ class Core:
             if isinstance(h, hstate) and h.size == size:
                 return h
         raise KeyError(size)
+
+    def hstate_sizelog(self, names: set[str]) -> hstate | None:
+        """The pool that HUGE_ flags (without MAP_, MFD_, SHM_) ask for; the default one without."""
+        shift = 0  # the values are numbers in one field: two of them are or-ed into a third
+        for name in names:
+            shift |= HUGE_SIZES[name].bit_length() - 1
+        try:
+            return self.size_to_hstate(1 << shift if shift else self.machine.sizes[0])
+        except KeyError:
+            return None
 
     def mm(self, proc: str) -> mm_struct:
         """The process of a name; the first one starts when it is first used."""

@@ -1,4 +1,4 @@
-"""System calls on files: open, close, unlink, ftruncate, stat, fstat.
+"""System calls on files: names, descriptors, size, contents (fs/open.c, fs/namei.c, fs/hugetlbfs/inode.c).
 
 Each checks what the kernel checks, in its order, and raises SystemCallError with nothing changed.
 """
@@ -8,36 +8,178 @@ from __future__ import annotations
 import stat
 from typing import Any
 
-from ..scenario import Op, ScenarioError
+from ..runs import Run
+from ..scenario import Op
 from ..source import Unsupported
 from ..structs import file, inode, mm_struct, super_block
 from ..units import BASE_PAGE_SIZE
-from .abi import length_of, octal, open_flags
+from . import memory
+from .abi import F_SEAL_GROW, F_SEAL_SHRINK, length_of, octal, open_flags
 from .core import Core
 from .errors import SystemCallError
 from .hugetlbfs import hugetlbfs_create, hugetlbfs_get_inode, iput, truncate_hugepages
-from .vma import hugetlb_vmtruncate
+from .mount import find_mount
+from .vma import hugetlb_vmdelete_list
+
+UMASK = 0o022
+MAY_READ, MAY_WRITE, MAY_EXEC = 4, 2, 1
 
 
+# -- names -------------------------------------------------------------------------------------------
 def lookup(k: Core, path: str) -> tuple[super_block, str, inode | None]:
-    """The mount, the name and (if it exists) the file of a path MOUNT/NAME."""
-    mount, _, name = path.partition("/")
-    sb = k.state.records.get(f"mount/{mount}")
-    if not isinstance(sb, super_block):
-        names = ", ".join(s.name for s in k.state.of(super_block))
-        raise ScenarioError(f"path {path!r} is not MOUNT/NAME with one of the mounts {names}")
-    if name in (".", ".."):  # the root directory is its own parent here
-        name = ""
-    if len(name) > 255:
-        raise SystemCallError("ENAMETOOLONG")
-    if "/" in name:
-        raise Unsupported("directories are not in the model yet")
+    """The mount, the path below its root and (if it exists) the file of a path MOUNT/NAME.
+
+    Raises SystemCallError ENOENT or ENOTDIR when its directory is not there.
+    """
+    mount, _, rest = path.partition("/")
+    sb = find_mount(k, mount)
+    parts: list[str] = []
+    for part in rest.split("/"):
+        if len(part) > 255:
+            raise SystemCallError("ENAMETOOLONG")
+        if part == "..":  # the root directory is its own parent here
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    for depth in range(1, len(parts)):
+        folder = sb.dentries.get("/".join(parts[:depth]))
+        if folder is None:
+            raise SystemCallError("ENOENT")
+        if not stat.S_ISDIR(folder.i_mode):
+            raise SystemCallError("ENOTDIR")
+    name = "/".join(parts)
     return sb, name, sb.dentries.get(name)
 
 
-def descriptor(mm: mm_struct, fd: str) -> file:
+def inode_permission(mm: mm_struct | None, owner: inode | super_block, want: int) -> None:
+    """May the process read, write, enter? Root may. Raises SystemCallError EACCES."""
+    if mm is None or mm.uid == 0:
+        return
+    mode, uid, gid = (
+        (owner.mode, owner.uid, owner.gid)
+        if isinstance(owner, super_block)
+        else (owner.i_mode, owner.i_uid, owner.i_gid)
+    )
+    shift = 6 if mm.uid == uid else 3 if gid == 0 else 0
+    if (mode >> shift) & want != want:
+        raise SystemCallError("EACCES")
+
+
+def directory(sb: super_block, name: str) -> inode | super_block:
+    """The directory that a name is in."""
+    parent = name.rpartition("/")[0]
+    return sb.dentries[parent] if parent else sb
+
+
+def is_directory(name: str, node: inode | None) -> bool:
+    """The root, or a directory below it."""
+    return not name or (node is not None and stat.S_ISDIR(node.i_mode))
+
+
+def existing(k: Core, path: str) -> tuple[super_block, str, inode]:
+    """A name that must be there and is not the root. Raises SystemCallError."""
+    sb, name, node = lookup(k, path)
+    if node is None:
+        raise SystemCallError("ENOENT" if name else "EBUSY")
+    return sb, name, node
+
+
+def sys_unlink(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """unlink(2): the name goes; the file when nobody else holds it."""
+    sb, name, node = lookup(k, op.args["path"])
+    if name and node is None:
+        raise SystemCallError("ENOENT")
+    if is_directory(name, node) or node is None:
+        raise SystemCallError("EISDIR")
+    _may_delete(mm, sb, name, node)
+    sb.dentries = {entry: held for entry, held in sb.dentries.items() if entry != name}
+    node.i_nlink -= 1
+    k.state.point("vfs_unlink")
+    iput(k, op.proc, node)
+
+
+def _may_delete(mm: mm_struct | None, sb: super_block, name: str, node: inode) -> None:
+    folder = directory(sb, name)
+    inode_permission(mm, folder, MAY_WRITE | MAY_EXEC)
+    mode, uid = (folder.mode, folder.uid) if isinstance(folder, super_block) else (folder.i_mode, folder.i_uid)
+    if mm is not None and mode & stat.S_ISVTX and mm.uid not in (0, uid, node.i_uid):
+        raise SystemCallError("EPERM")
+
+
+def sys_link(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """link(2): a second name."""
+    sb, _, node = existing(k, op.args["path"])
+    other, new, taken = lookup(k, op.args["new"])
+    if taken is not None or not new:
+        raise SystemCallError("EEXIST")
+    if other is not sb:
+        raise SystemCallError("EXDEV")
+    if stat.S_ISDIR(node.i_mode):
+        raise SystemCallError("EPERM")
+    inode_permission(mm, directory(sb, new), MAY_WRITE | MAY_EXEC)
+    sb.dentries = {**sb.dentries, new: node}
+    node.i_nlink += 1
+    k.state.point("vfs_link")
+
+
+def sys_rename(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """rename(2): what had the new name loses it."""
+    sb, name, node = existing(k, op.args["path"])
+    other, new, old = lookup(k, op.args["new"])
+    if other is not sb:
+        raise SystemCallError("EXDEV")
+    if not new:
+        raise SystemCallError("EBUSY")
+    if old is node:
+        return
+    _may_delete(mm, sb, name, node)
+    inode_permission(mm, directory(sb, new), MAY_WRITE | MAY_EXEC)
+    if stat.S_ISDIR(node.i_mode):
+        if new.startswith(f"{name}/"):
+            raise SystemCallError("EINVAL")
+        if old is not None:
+            raise SystemCallError("ENOTDIR" if not stat.S_ISDIR(old.i_mode) else "ENOTEMPTY")
+    elif old is not None and stat.S_ISDIR(old.i_mode):
+        raise SystemCallError("EISDIR")
+
+    def moved(entry: str) -> str:
+        return new + entry[len(name) :] if entry == name or entry.startswith(f"{name}/") else entry
+
+    sb.dentries = {moved(entry): held for entry, held in sb.dentries.items() if entry != new}
+    k.state.point("vfs_rename")
+    if old is not None:
+        old.i_nlink -= 1
+        iput(k, op.proc, old)
+
+
+def sys_mkdir(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """mkdir(2): a directory counts in nr_inodes=, and takes no page."""
+    sb, name, node = lookup(k, op.args["path"])
+    if node is not None or not name:
+        raise SystemCallError("EEXIST")
+    inode_permission(mm, directory(sb, name), MAY_WRITE | MAY_EXEC)
+    mode = stat.S_IFDIR | octal(op.get("mode", "0755")) & 0o1777 & ~UMASK
+    made = hugetlbfs_create(k, sb, name, mode, mm.uid if mm else 0)
+    made.i_nlink = 2
+    folder = directory(sb, name)
+    if isinstance(folder, inode):
+        folder.i_nlink += 1
+
+
+def sys_symlink(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """symlink(2) always fails on hugetlbfs: its pages cannot hold a target that is no whole huge page."""
+    sb, name, node = lookup(k, op.args["path"])
+    if node is not None or not name:
+        raise SystemCallError("EEXIST")
+    if sb.free_inodes == 0:
+        raise SystemCallError("ENOSPC")
+    raise SystemCallError("EINVAL")
+
+
+# -- descriptors -------------------------------------------------------------------------------------
+def descriptor(mm: mm_struct, fd: str | None) -> file:
     """The open file of a descriptor. Raises SystemCallError EBADF."""
-    found = mm.fds.get(fd)
+    found = mm.fds.get(fd or "")
     if found is None:
         raise SystemCallError("EBADF")
     return found
@@ -46,36 +188,47 @@ def descriptor(mm: mm_struct, fd: str) -> file:
 def sys_open(k: Core, mm: mm_struct, op: Op) -> None:
     """open(2): ``flags`` default O_CREAT|O_RDWR, ``mode`` an octal string, default 0755."""
     flags = open_flags(op)
-    mode = octal(op.get("mode", "0755")) & ~0o022
+    mode = octal(op.get("mode", "0755")) & 0o7777 & ~UMASK
     sb, name, node = lookup(k, op.args["path"])
+    readable = "O_WRONLY" not in flags
     writable = len(flags & {"O_WRONLY", "O_RDWR"}) == 1  # both: access mode 3, good for neither
     if "O_TMPFILE" in flags:
         if not writable or "O_CREAT" in flags:
             raise SystemCallError("EINVAL")
-        if name:  # it takes a directory
+        if not is_directory(name, node):  # it takes a directory
             raise SystemCallError("ENOENT" if node is None else "ENOTDIR")
-        if sb.free_inodes == 0:
-            raise SystemCallError("ENOSPC")
-        node = hugetlbfs_get_inode(k, sb, sb.h, "#tmpfile", mode)
+        inode_permission(mm, node or sb, MAY_WRITE | MAY_EXEC)
+        node = hugetlbfs_get_inode(k, sb, sb.h, "#tmpfile", mode, mm.uid)
         node.i_nlink = 0
-        sb.free_inodes -= sb.free_inodes > 0
-    elif not name:
+    elif is_directory(name, node):
+        if {"O_CREAT", "O_EXCL"} <= flags:
+            raise SystemCallError("EEXIST")
         raise SystemCallError("EISDIR") if writable or "O_CREAT" in flags else Unsupported("opening a directory")
     elif node is None:
         if "O_CREAT" not in flags:
             raise SystemCallError("ENOENT")
-        node = hugetlbfs_create(k, sb, name, mode)
+        inode_permission(mm, directory(sb, name), MAY_WRITE | MAY_EXEC)
+        node = hugetlbfs_create(k, sb, name, mode, mm.uid)
     elif {"O_CREAT", "O_EXCL"} <= flags:
         raise SystemCallError("EEXIST")
-    opened = k.state.enter(file(k.state, k.number("file"), node, "O_WRONLY" not in flags, writable))
-    node.refs += 1
-    old = mm.fds.get(op.args["fd"])
-    mm.fds = {**mm.fds, op.args["fd"]: opened}
-    if old is not None:  # the program forgot the number of the older one; it stays open
-        mm.fds = {**mm.fds, f"{op.args['fd']}#{old.key}": old}
-    k.state.point("fd_install")
+    else:
+        want = MAY_READ * readable | MAY_WRITE * (writable or "O_TRUNC" in flags)
+        inode_permission(mm, node, want)
+    assert node is not None
+    fd_install(k, mm, op.args["fd"], node, readable, writable)
     if "O_TRUNC" in flags:
         do_truncate(k, mm.proc, node, 0)
+
+
+def fd_install(k: Core, mm: mm_struct, fd: str, node: inode, readable: bool, writable: bool) -> None:
+    """A descriptor of a new open file."""
+    opened = k.state.enter(file(k.state, k.number("file"), node, readable, writable))
+    node.refs += 1
+    old = mm.fds.get(fd)
+    mm.fds = {**mm.fds, fd: opened}
+    if old is not None:  # the program forgot the number of the older one; it stays open
+        mm.fds = {**mm.fds, f"{fd}#{old.key}": old}
+    k.state.point("fd_install")
 
 
 def sys_close(k: Core, mm: mm_struct, op: Op) -> None:
@@ -95,37 +248,50 @@ def fput(k: Core, proc: str, opened: file) -> None:
         iput(k, proc, opened.f_inode)
 
 
-def sys_unlink(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """unlink(2): the name goes; the file when nobody else holds it."""
-    sb, name, node = lookup(k, op.args["path"])
-    if not name:
-        raise SystemCallError("EISDIR")
-    if node is None:
-        raise SystemCallError("ENOENT")
-    sb.dentries = {entry: held for entry, held in sb.dentries.items() if entry != name}
-    node.i_nlink -= 1
-    k.state.point("vfs_unlink")
-    iput(k, op.proc, node)
-
-
+# -- size --------------------------------------------------------------------------------------------
 def sys_ftruncate(k: Core, mm: mm_struct, op: Op) -> None:
     """ftruncate(2): whole huge pages only."""
-    length = (length_of(op, k.machine.sizes[0]) + (1 << 63)) % (1 << 64) - (1 << 63)  # loff_t
+    length = loff_t(length_of(op, k.machine.sizes[0]))
     if length < 0:
         raise SystemCallError("EINVAL")
     opened = descriptor(mm, op.args["fd"])
-    node = opened.f_inode
     if not opened.writable:
         raise SystemCallError("EINVAL")
+    hugetlbfs_setattr(k, mm.proc, opened.f_inode, length)
+
+
+def sys_truncate(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """truncate(2): the same by name."""
+    length = loff_t(length_of(op, k.machine.sizes[0]))
+    if length < 0:
+        raise SystemCallError("EINVAL")
+    _, name, node = lookup(k, op.args["path"])
+    if is_directory(name, node):
+        raise SystemCallError("EISDIR")
+    if node is None:
+        raise SystemCallError("ENOENT")
+    inode_permission(mm, node, MAY_WRITE)
+    hugetlbfs_setattr(k, op.proc, node, length)
+
+
+def loff_t(number: int) -> int:
+    """A number as the kernel's signed 64 bits."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def hugetlbfs_setattr(k: Core, proc: str, node: inode, length: int) -> None:
+    """A new size in bytes. Raises SystemCallError EFBIG, EINVAL (no whole huge page), EPERM (sealed)."""
     if k.machine.word == 32 and length >= BASE_PAGE_SIZE << 31:  # s_maxbytes (MAX_LFS_FILESIZE)
         raise SystemCallError("EFBIG")
     if node.h is not None and length % node.h.size:
         raise SystemCallError("EINVAL")
-    do_truncate(k, mm.proc, node, length)
+    if (length < node.i_size and node.seals & F_SEAL_SHRINK) or (length > node.i_size and node.seals & F_SEAL_GROW):
+        raise SystemCallError("EPERM")
+    do_truncate(k, proc, node, length)
 
 
 def do_truncate(k: Core, proc: str, node: inode, length: int) -> None:
-    """hugetlbfs_setattr: the end moves, and what lies past it goes, pages and promises.
+    """The end moves, and what lies past it goes, pages and promises.
 
     Also where the file does not get smaller: a read-only mapping may have reserved past the end.
     """
@@ -133,7 +299,7 @@ def do_truncate(k: Core, proc: str, node: inode, length: int) -> None:
     k.state.point("hugetlb_vmtruncate")
     if node.h is not None:
         start = length // node.h.size
-        hugetlb_vmtruncate(k, proc, node, start)
+        hugetlb_vmdelete_list(k, node, start)
         truncate_hugepages(k, proc, node, start)
 
 
@@ -141,8 +307,9 @@ def sys_stat(k: Core, mm: mm_struct | None, op: Op) -> dict[str, Any]:
     """stat(2): size in bytes, blocks of 512 bytes, nlink, mode, uid, gid."""
     sb, name, node = lookup(k, op.args["path"])
     if not name:
+        folders = sum("/" not in entry and stat.S_ISDIR(held.i_mode) for entry, held in sb.dentries.items())
         mode = oct(stat.S_IFDIR | sb.mode)
-        return {"size": 0, "blocks": 0, "nlink": 2, "mode": mode, "uid": sb.uid, "gid": sb.gid}
+        return {"size": 0, "blocks": 0, "nlink": 2 + folders, "mode": mode, "uid": sb.uid, "gid": sb.gid}
     if node is None:
         raise SystemCallError("ENOENT")
     shown = {"size": node.i_size, "blocks": node.i_blocks, "nlink": node.i_nlink}
@@ -154,3 +321,64 @@ def sys_fstat(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     node = descriptor(mm, op.args["fd"]).f_inode
     blksize = node.h.size if node.h else 4096
     return {"size": node.i_size, "blocks": node.i_blocks, "nlink": node.i_nlink, "blksize": blksize}
+
+
+# -- contents ----------------------------------------------------------------------------------------
+def sys_pread(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
+    """pread(2): n bytes read, the first one in hex. Holes read as zeros and allocate nothing."""
+    opened = descriptor(mm, op.args["fd"])
+    offset = length_of(op, k.machine.sizes[0], "page", "off_bytes")
+    if loff_t(offset) < 0:
+        raise SystemCallError("EINVAL")
+    if not opened.readable:
+        raise SystemCallError("EBADF")
+    node = opened.f_inode
+    if node.h is None:
+        raise Unsupported("reading an ordinary file")
+    n = max(min(op.get("bytes", 1), node.i_size - offset), 0)
+    if not n:
+        return {"n": 0, "first": ""}
+    frame = node.i_pages.get(offset // node.h.size)
+    byte = 0 if frame is None else memory.load(node.h, Run(0, 1, frame), offset % node.h.size)[0]
+    return {"n": n, "first": f"{byte:02x}"}
+
+
+def sys_pwrite(k: Core, mm: mm_struct, op: Op) -> None:
+    """pwrite(2): hugetlbfs has no write. Raises SystemCallError EINVAL, or EBADF."""
+    opened = descriptor(mm, op.args["fd"])
+    if not opened.writable:
+        raise SystemCallError("EBADF")
+    raise SystemCallError("EINVAL")
+
+
+def sys_sendfile(k: Core, mm: mm_struct, op: Op) -> None:
+    """sendfile(2) from the file: hugetlbfs has no splice_read. Raises SystemCallError EINVAL, or EBADF."""
+    if not descriptor(mm, op.args["fd"]).readable:
+        raise SystemCallError("EBADF")
+    raise SystemCallError("EINVAL")
+
+
+def sys_lseek(k: Core, mm: mm_struct, op: Op) -> dict[str, int]:
+    """lseek(2): data lies everywhere below the end, the only hole at it (default_llseek)."""
+    opened = descriptor(mm, op.args["fd"])
+    size, whence = opened.f_inode.i_size, str(op.get("whence", "SEEK_SET")).removeprefix("SEEK_")
+    offset = length_of(op, k.machine.sizes[0], "page", "off_bytes")
+    if whence in ("DATA", "HOLE", "3", "4"):
+        if not 0 <= offset < size:
+            raise SystemCallError("ENXIO")
+        offset = offset if whence in ("DATA", "3") else size
+    elif whence in ("END", "2"):
+        offset += size
+    elif whence in ("CUR", "1"):
+        offset += opened.f_pos
+    elif whence not in ("SET", "0"):
+        raise SystemCallError("EINVAL")
+    if offset < 0:
+        raise SystemCallError("EINVAL")
+    opened.f_pos = offset
+    return {"n": offset}
+
+
+def sys_fsync(k: Core, mm: mm_struct, op: Op) -> None:
+    """fsync, posix_fadvise and readahead: accepted, no effect on the pool."""
+    descriptor(mm, op.args["fd"])

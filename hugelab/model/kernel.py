@@ -11,14 +11,29 @@ from typing import Any
 from ..recording import Recording
 from ..scenario import Op, Scenario, ScenarioError
 from ..source import Unsupported, record
-from ..structs import mm_struct, super_block
+from ..structs import mm_struct, shmid_kernel, super_block
 from ..units import format_size
-from . import files, mmap, pool, process
-from .abi import Fault, page_size
+from . import (
+    admin,
+    advise,
+    fallocate,
+    files,
+    fork,
+    memfd,
+    mmap,
+    mount,
+    pool,
+    process,
+    remap,
+    shm,
+    smaps,
+)
+from .abi import Fault
 from .core import Core
 from .errors import SystemCallError
-from .hugetlbfs import hugetlbfs_fill_super, hugetlbfs_put_super
+from .hugetlbfs import iput, kill_super
 from .machines import MACHINES, X86_64, Machine
+from .mount import hugetlbfs_fill_super
 
 ORDINARY = "@"  # the mount name of the ordinary file system beside the hugetlbfs ones
 
@@ -67,22 +82,22 @@ class Kernel(Core):
         the kernel as it was.
         """
         if op.op not in CALLS:
-            raise Unsupported(f"{op.op} is not in the model yet")
+            raise Unsupported(f"{op.op} is not in the model")
         function, known = CALLS[op.op]
         if unknown := op.args.keys() - set(known.split()) - {"hsize", "note"}:
             raise Unsupported(f"{op.op} has no {', '.join(sorted(unknown))}; it takes {known}")
         entry = ENTRY.get(op.op, f"sys_{op.op}")
-        rows, maps = len(self.state.rows), dict(self.maps)
+        rows, maps, segments = len(self.state.rows), dict(self.maps), dict(self.segments)
         self.state.row(op.proc, 1, self.machine.sizes[0])
         try:
-            mm = None if op.op in BY_ANYBODY else self.mm(op.proc)
+            mm = self._who(op)
             self.state.point(entry, "start", op=str(op))
             outcome, value = "ok", function(self, mm, op)
         except SystemCallError as error:
             outcome, value = error.name, None
         except (ScenarioError, Unsupported):
             self.state.rollback(rows)
-            self.maps = maps
+            self.maps, self.segments = maps, segments
             raise
         if isinstance(value, Fault):
             outcome, value = value
@@ -90,49 +105,119 @@ class Kernel(Core):
         self.state.point(entry, "return", result=outcome, value=value)
         return outcome, value
 
+    def _who(self, op: Op) -> mm_struct | None:
+        """The process that does an operation; None for the administrator.
+
+        He does what needs no process, and works on paths for a program that has not begun or has ended.
+        """
+        if op.op in BY_ADMINISTRATOR:
+            return None
+        found = self.state.records.get(f"mm/{op.proc}")
+        if op.op in BY_ANYBODY and not (isinstance(found, mm_struct) and found.alive):
+            return None
+        return self.mm(op.proc)
+
     def kill_all(self) -> None:
         """Every process ends."""
         for mm in self.state.of(mm_struct):
             if mm.alive:
-                process.do_exit(self, mm)
+                fork.do_exit(self, mm)
 
     def umount_all(self) -> None:
-        """Every file is unlinked and every mount unmounted."""
+        """Every file is unlinked, every mount unmounted and every shared memory segment removed."""
+        for segment in self.state.of(shmid_kernel):
+            segment.dest = True
+            iput(self, "", segment.shm_file)
         for sb in self.state.of(super_block):
-            hugetlbfs_put_super(self, sb)
-
-
-def set_nr(k: Core, mm: None, op: Op) -> None:
-    """Write ``n`` to nr_hugepages of ``hsize`` (nr_hugepages_store)."""
-    try:
-        h = k.size_to_hstate(page_size(op, k.machine.sizes[0]))
-    except KeyError:
-        raise SystemCallError("ENOENT") from None
-    if op.args["n"] < 0:
-        raise SystemCallError("EINVAL")
-    k.state.rows[-1].size = h.size
-    pool.set_max_huge_pages(k, h, op.args["n"])
-    k.state.point("set_max_huge_pages")
+            if sb.key in self.state.records:
+                kill_super(self, "", sb)
 
 
 # Operation -> its function and the arguments it takes.
+RANGE = "map page pages off_bytes bytes"
 CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "open": (files.sys_open, "fd path flags mode"),
     "close": (files.sys_close, "fd"),
+    "memfd": (memfd.sys_memfd_create, "fd flags"),
+    "seal": (memfd.memfd_add_seals, "fd seals"),
     "unlink": (files.sys_unlink, "path"),
+    "link": (files.sys_link, "path new"),
+    "rename": (files.sys_rename, "path new"),
+    "mkdir": (files.sys_mkdir, "path mode"),
+    "symlink": (files.sys_symlink, "path target"),
+    "truncate": (files.sys_truncate, "path pages bytes"),
     "ftruncate": (files.sys_ftruncate, "fd pages bytes"),
     "stat": (files.sys_stat, "path"),
     "fstat": (files.sys_fstat, "fd"),
+    "pread": (files.sys_pread, "fd page off_bytes bytes"),
+    "pwrite": (files.sys_pwrite, "fd page off_bytes bytes"),
+    "sendfile": (files.sys_sendfile, "fd page off_bytes bytes"),
+    "lseek": (files.sys_lseek, "fd page off_bytes bytes whence"),
+    "fsync": (files.sys_fsync, "fd"),
+    "fadvise": (files.sys_fsync, "fd page pages off_bytes bytes advice"),
+    "readahead": (files.sys_fsync, "fd page pages off_bytes bytes"),
+    "fallocate": (fallocate.sys_fallocate, "fd page pages off_bytes bytes mode"),
     "mmap": (mmap.sys_mmap, "map fd pages bytes offset_pages offset_bytes flags prot at want_align"),
-    "munmap": (mmap.sys_munmap, "map page pages off_bytes bytes"),
+    "munmap": (mmap.sys_munmap, RANGE),
+    "mremap": (remap.sys_mremap, f"{RANGE} new_pages new_bytes flags at as"),
+    "mprotect": (remap.sys_mprotect, f"{RANGE} prot"),
+    "madvise": (advise.sys_madvise, f"{RANGE} advice"),
+    "mlock": (advise.sys_mlock, RANGE),
+    "munlock": (advise.sys_munlock, RANGE),
+    "msync": (advise.sys_msync, f"{RANGE} flags"),
+    "mincore": (advise.sys_mincore, RANGE),
+    "mbind": (remap.sys_mbind, f"{RANGE} policy nodemask flags"),
+    "set_mempolicy": (remap.sys_set_mempolicy, "policy nodemask"),
+    "smaps": (smaps.smaps, "map"),
     "touch": (process.touch, "map page count mode byte off_bytes catch"),
-    "exit": (process.sys_exit, ""),
-    "set_nr": (set_nr, "n"),
+    "kread": (process.kread, "map page off_bytes"),
+    "fork": (fork.sys_fork, "child"),
+    "exit": (fork.sys_exit, "code"),
+    "kill": (fork.sys_kill, "signal"),
+    "setuid": (admin.sys_setuid, "uid"),
+    "setrlimit_memlock": (admin.setrlimit_memlock, "bytes"),
+    "hugetlb_usage": (admin.hugetlb_usage, ""),
+    "shmget": (shm.sys_shmget, "shm pages bytes flags"),
+    "shmat": (shm.sys_shmat, "shm map flags"),
+    "shmdt": (shm.sys_shmdt, "map"),
+    "shmrm": (shm.sys_shmrm, "shm"),
+    "mount": (mount.sys_mount, "mount options"),
+    "remount": (mount.sys_remount, "mount options"),
+    "umount": (mount.sys_umount, "mount"),
+    "umount_lazy": (mount.sys_umount_lazy, "mount"),
+    "statfs": (mount.sys_statfs, "mount"),
+    "set_nr": (admin.nr_hugepages_store, "n"),
+    "set_overcommit": (admin.nr_overcommit_hugepages_store, "n"),
+    "set_nr_node": (admin.nr_hugepages_store_node, "node n"),
+    "node_counters": (admin.node_counters, "node"),
+    "demote": (admin.demote_store, "n"),
+    "meminfo": (admin.meminfo, ""),
+    "sync": (admin.nothing, "seconds"),
+    "cg_mount": (admin.cg_mount, "version"),
+    "cg_mkdir": (admin.cg_mkdir, "version cg"),
+    "cg_rmdir": (admin.cg_rmdir, "version cg"),
+    "cg_set": (admin.cg_set, "version cg file value"),
+    "cg_get": (admin.cg_get, "version cg files"),
+    "cg_attach": (admin.cg_attach, "version cg"),
 }
-BY_ANYBODY = {"set_nr", "stat", "unlink"}  # a shell could do it: needs no process of the program
+BY_ANYBODY = {"stat", "unlink", "link", "rename", "mkdir", "symlink", "truncate"}  # a shell could do it
+BY_ADMINISTRATOR = {
+    *("set_nr", "set_overcommit", "set_nr_node", "node_counters", "demote", "meminfo", "sync", "shmrm"),
+    *("mount", "remount", "umount", "umount_lazy", "statfs"),
+    *("cg_mount", "cg_mkdir", "cg_rmdir", "cg_set", "cg_get"),
+}
 
 # What a learner reads as the first and last event of an operation that is no system call.
-ENTRY = {"touch": "user_access", "set_nr": "nr_hugepages_store"}
+ENTRY = {
+    "touch": "user_access",
+    "kread": "sys_read",
+    "memfd": "sys_memfd_create",
+    "seal": "sys_fcntl",
+    "set_nr": "nr_hugepages_store",
+    "set_nr_node": "nr_hugepages_store",
+    "set_overcommit": "nr_overcommit_hugepages_store",
+    "demote": "demote_store",
+}
 
 
 def boot(scenario: Scenario, machine: Machine | str | None = None) -> Kernel:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..runs import Run
 from ..units import BASE_PAGE_SIZE, GIB, MIB
-from .rules import V3_10, V6_18, Rules
+from .rules import V3_10, V5_10, V6_1, V6_18, Rules
 
 SIZE_2M = 2 * MIB
 SIZE_1G = GIB
@@ -34,6 +34,7 @@ class Machine:
     pid: int = 2385
     first_ino: int = 16079
     frames: tuple[Run, ...] = ()  # of the default size, in the order the buddy allocator gives them; () = from 4 GiB up
+    nodes: int = 1  # memory nodes; each has the same part of the memory
 
     @property
     def version(self) -> str:
@@ -42,12 +43,29 @@ class Machine:
 
     def capacity(self, size: int) -> int:
         """How many pages of a size the pool can get at most."""
+        return self.node_capacity(size) * self.nodes
+
+    def node_capacity(self, size: int) -> int:
+        """How many pages of a size one node can give at most."""
         if self.frames:
             return sum(run.count for run in self.frames)
-        return self.memory // size
+        return self.memory // self.nodes // size
 
-    def frame_run(self, size: int, taken: int, most: int) -> Run:
-        """The next frames that the buddy allocator gives: a run of 1 to ``most`` values, keys from 0.
+    def first_frame(self, size: int, node: int) -> int:
+        """The first frame of a size on a node. Each size has a range of its own."""
+        base = 4 * GIB if size == self.sizes[0] else 2 * self.memory
+        return base // size + node * self.node_capacity(size)
+
+    def node_of(self, size: int, frame: int) -> int:
+        """The node whose memory a frame is. A page that was demoted lies in the range of the larger size."""
+        for whole in self.sizes:
+            at = frame * size // whole - self.first_frame(whole, 0)
+            if 0 <= at < self.capacity(whole):
+                return at // self.node_capacity(whole)
+        return 0
+
+    def frame_run(self, size: int, node: int, taken: int, most: int) -> Run:
+        """The next frames that a node's buddy allocator gives: a run of 1 to ``most`` values, keys from 0.
 
         ``taken`` frames of this size were given before. Raises IndexError when memory is exhausted.
         """
@@ -57,10 +75,9 @@ class Machine:
                     return Run(0, min(most, run.count - taken), run.value + taken * run.step, run.step)
                 taken -= run.count
             raise IndexError("no frame left")
-        if taken >= self.capacity(size):
+        if taken >= self.node_capacity(size):
             raise IndexError("no frame left")
-        base = 4 * GIB if size == self.sizes[0] else 2 * self.memory  # gigantic pages: a range of their own
-        return Run(0, min(most, self.capacity(size) - taken), base // size + taken, 1)
+        return Run(0, min(most, self.node_capacity(size) - taken), self.first_frame(size, node) + taken, 1)
 
     def struct_page_of(self, pfn: int) -> int:
         """The address of a page's struct page: what the log's ``page=`` shows."""
@@ -111,4 +128,11 @@ X86_64 = Machine(
     fault_flags=0x1254,
 )
 
-MACHINES = {machine.name: machine for machine in (LESSON, X86_64)}
+NUMA = replace(X86_64, name="numa", title="the same server with two memory nodes", nodes=2)
+
+X86_64_5_10 = replace(
+    X86_64, name="x86-64-5.10", title="the same server with Linux 5.10", rules=V5_10, fault_flags=0x254
+)
+X86_64_6_1 = replace(X86_64, name="x86-64-6.1", title="the same server with Linux 6.1", rules=V6_1, fault_flags=0x254)
+
+MACHINES = {machine.name: machine for machine in (LESSON, X86_64, X86_64_6_1, X86_64_5_10, NUMA)}

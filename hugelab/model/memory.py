@@ -62,3 +62,11 @@ def clear(h: hstate, frames: Run) -> None:
     low, high = _ends(frames)
     for run in h.memory.within(low, high):
         _change(h, frames, run.start, run.end, None)
+
+
+def zero(h: hstate, frame: int, start: int, end: int) -> None:
+    """Zero the bytes [start, end) of one page."""
+    for run in h.memory.within(frame, frame + 1):
+        kept = tuple((offset, byte) for offset, byte in run.tag if not start <= offset < end)
+        if kept != run.tag:
+            _change(h, Run(0, 1, frame), frame, frame + 1, kept)

@@ -9,17 +9,17 @@ from ..scenario import Op
 from ..source import Unsupported
 from ..structs import file, hstate, inode, mm_struct, vm_area_struct
 from ..units import BASE_PAGE_SIZE
-from . import fault
-from .abi import FAILED, MAP_HUGE_SIZES, Mapping, length_of, map_flags, page_size
+from .abi import FAILED, Mapping, length_of, map_flags, page_size
 from .core import Core
 from .errors import SystemCallError
 from .files import descriptor
+from .gup import populate_vma_page_range
 from .hugetlbfs import hugetlbfs_get_inode, iput
+from .memfd import memfd_check_seals_mmap
 from .vma import (
     MMAP_MIN_ADDR,
     do_munmap,
     huge_align,
-    hugetlb_reserve_pages,
     hugetlbfs_file_mmap,
     overlapping,
     page_align,
@@ -38,9 +38,10 @@ def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
     anonymous = "MAP_ANONYMOUS" in flags
     if anonymous and "MAP_HUGETLB" not in flags:
         raise Unsupported("anonymous memory of small pages")
-    opened = None if anonymous else descriptor(mm, op.get("fd") or "")
+    opened = None if anonymous else descriptor(mm, op.get("fd"))
     node = opened.f_inode if opened else None
-    h = node.h if node else hstate_sizelog(k, flags)
+    sizes = {flag.removeprefix("MAP_") for flag in flags if flag.startswith("MAP_HUGE_")}
+    h = node.h if node else k.hstate_sizelog(sizes)
     if h is None:
         if "MAP_HUGETLB" in flags:
             raise SystemCallError("EINVAL")  # an ordinary file, or a page size this machine does not have
@@ -54,6 +55,8 @@ def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
         raise SystemCallError("ENOMEM")
     start = get_unmapped_area(k, mm, op, flags, h, length)
     vm_flags = calc_vm_flags(k, flags, kind, prot, opened, offset + length)
+    if node:
+        vm_flags = memfd_check_seals_mmap(node, vm_flags)
     return mmap_region(k, mm, op, flags, opened, h, start, length, offset, vm_flags)
 
 
@@ -124,7 +127,7 @@ def mmap_region(
         raise
     k.maps[mm.proc, op.args["map"]] = Mapping(start, length, h.size)
     if flags & {"MAP_POPULATE", "MAP_LOCKED"} and not ("MAP_NONBLOCK" in flags and "MAP_LOCKED" not in flags):
-        populate(k, vma)
+        populate_vma_page_range(k, vma, vma.vm_pgoff, vma.vm_pgoff + vma.pages)
     put_all(k, mm, dropped)
     return {"aligned": start % h.size == 0} if op.get("want_align") else None
 
@@ -143,7 +146,7 @@ def new_mapping(
     node.refs += 1
     fields = {"mm": mm, "vm_start": start, "vm_end": end, "vm_pgoff": pgoff, "vm_flags": vm_flags}
     number = k.number("vma")
-    vma = k.state.enter(vm_area_struct(k.state, number, inode=node, h=h, resv_map=None, name=op.args["map"], **fields))
+    vma = k.state.enter(vm_area_struct(k.state, number, inode=node, h=h, name=op.args["map"], **fields))
     extends = opened is None or opened.writable or k.rules.slip("private_map_of_readonly_fd_extends_file")
     try:
         hugetlbfs_file_mmap(k, vma, extends)
@@ -153,17 +156,6 @@ def new_mapping(
         iput(k, mm.proc, node)
         raise
     return vma
-
-
-def hstate_sizelog(k: Core, flags: set[str]) -> hstate | None:
-    """The pool that an anonymous mapping asks for with MAP_HUGE_...; the default one without."""
-    shift = 0  # the MAP_HUGE_ values are numbers in one field: two of them are or-ed into a third
-    for flag in flags & MAP_HUGE_SIZES.keys():
-        shift |= MAP_HUGE_SIZES[flag].bit_length() - 1
-    try:
-        return k.size_to_hstate(1 << shift if shift else k.machine.sizes[0])
-    except KeyError:
-        return None
 
 
 def get_unmapped_area(k: Core, mm: mm_struct, op: Op, flags: set[str], h: hstate, length: int) -> int:
@@ -194,25 +186,9 @@ def hugetlb_file_setup(k: Core, h: hstate, length: int) -> inode:
     """The nameless file behind an anonymous mapping, on the kernel's internal mount."""
     node = hugetlbfs_get_inode(k, None, h, "anon_hugepage", 0o777)
     node.i_nlink, node.i_size = 0, length
-    hugetlb_reserve_pages(k, node, 0, length // h.size, None)
+    k.state.point("hugetlb_reserve_pages", "start", f=0, t=length // h.size, needed=length // h.size)
+    k.state.point("hugetlb_reserve_pages", "hstate", hugepage_size=h.size)  # VM_NORESERVE: the mapping will ask
     return node
-
-
-def populate(k: Core, vma: vm_area_struct) -> None:
-    """MAP_POPULATE: fault in what is possible; a shortage is silent.
-
-    get_user_pages stops at a page it cannot have and says how far it came; the next call meets that page again.
-    """
-    write = vma.vm_flags & (VM_WRITE | VM_SHARED) == VM_WRITE  # breaks COW at once
-    index, end = vma.vm_pgoff, vma.vm_pgoff + vma.pages
-    begun = index
-    while index < end:
-        done, signal = fault.access(k, vma, index, end, write)
-        index += done
-        if signal and index == begun:
-            break
-        if signal:
-            begun = index
 
 
 def sys_munmap(k: Core, mm: mm_struct, op: Op) -> None:

@@ -1,27 +1,24 @@
-"""hstate: the free list, its counters, surplus, and the size of the pool (mm/hugetlb.c)."""
+"""hstate: the free lists, their counters, surplus, and the size of the pool (mm/hugetlb.c)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ..runs import Run
-from ..structs import hstate, hugepage_subpool
+from ..structs import hstate, hstate_node, mm_struct
 from .core import Core
-from .memory import clear
-from .subpool import hugepage_subpool_put_pages
+from .mempolicy import LOCAL, allowed_mems_nr, zonelist
 
 
 # -- the free list -----------------------------------------------------------------------------------
-def enqueue_huge_page(h: hstate, frames: Run) -> None:
-    """Put pages on the free list, one after another; the last is handed out first."""
-    h.freelist.push(frames.value, frames.count, frames.step)
-    h.free_huge_pages += frames.count
+def enqueue_huge_page(h: hstate, node: hstate_node, frames: Run) -> None:
+    """Put pages on the free list of their node, one after another; the last is handed out first."""
+    node.freelist.push(frames.value, frames.count, frames.step)
+    h.count(node, free=frames.count)
 
 
-def dequeue_huge_page_node(h: hstate, n: int) -> Run:
-    """Take up to n pages off the free list that lie in one run (dequeue_hugetlb_folio_node_exact)."""
-    frames = h.freelist.pop(n)
-    h.free_huge_pages -= frames.count
+def dequeue_huge_page_node(h: hstate, node: hstate_node, n: int) -> Run:
+    """Take up to n pages off a free list that lie in one run (dequeue_hugetlb_folio_node_exact)."""
+    frames = node.freelist.pop(n)
+    h.count(node, free=-frames.count)
     return frames
 
 
@@ -30,43 +27,78 @@ def turned(frames: Run) -> Run:
     return Run(0, frames.count, frames.at(frames.end - 1), -frames.step)
 
 
+def node_of(k: Core, h: hstate, frame: int) -> hstate_node:
+    """The node whose memory a frame is (folio_nid)."""
+    return h.nodes[0] if len(h.nodes) == 1 else h.nodes[k.machine.node_of(h.size, frame)]
+
+
 # -- the buddy allocator -----------------------------------------------------------------------------
-def alloc_fresh_huge_page(k: Core, h: hstate, n: int) -> Run | None:
-    """Up to n frames in one run from the buddy allocator (alloc_fresh_hugetlb_folio); None when memory is out."""
-    if h.buddy:
-        return h.buddy.pop(n)
+def alloc_fresh_huge_page(k: Core, h: hstate, node: hstate_node, n: int) -> Run | None:
+    """Up to n frames in one run from a node's buddy allocator (alloc_fresh_hugetlb_folio); None when it has none."""
+    if node.buddy:
+        return node.buddy.pop(n)
     try:
-        frames = k.machine.frame_run(h.size, h.fresh, n)
+        frames = k.machine.frame_run(h.size, node.nid, node.fresh, n)
     except IndexError:
         return None
-    h.fresh += frames.count
+    node.fresh += frames.count
     return frames
 
 
-def update_and_free_page(h: hstate, frames: Run) -> None:
+def update_and_free_page(h: hstate, node: hstate_node, frames: Run) -> None:
     """Pages leave the pool for the buddy allocator."""
-    h.buddy.push(frames.value, frames.count, frames.step)
-    h.nr_huge_pages -= frames.count
+    node.buddy.push(frames.value, frames.count, frames.step)
+    h.count(node, nr=-frames.count)
 
 
-def remove_pool_huge_page(h: hstate, n: int) -> None:
-    """Give n free pages, next in line first, back to the buddy allocator (free_pool_huge_page until 6.x)."""
-    while n:
-        frames = dequeue_huge_page_node(h, n)
-        update_and_free_page(h, frames)
-        n -= frames.count
+def remove_pool_huge_page(h: hstate, n: int, nodes: list[hstate_node], surplus: bool = False) -> None:
+    """Give up to n free pages back to the buddy allocator, nodes in turn.
+
+    ``surplus``: only from nodes that have surplus pages, and the count of those falls too.
+    """
+    room = {node: min(node.free_huge_pages, node.surplus_huge_pages if surplus else n) for node in nodes}
+    for node, share in in_turn(h, "next_nid_to_free", n, room):
+        while share:
+            frames = dequeue_huge_page_node(h, node, share)
+            update_and_free_page(h, node, frames)
+            if surplus:
+                h.count(node, surplus=-frames.count)
+            share -= frames.count
+
+
+def in_turn(h: hstate, turn: str, n: int, room: dict[hstate_node, int]) -> list[tuple[hstate_node, int]]:
+    """Spread n pages over nodes round robin, each up to its room (for_each_node_mask_to_alloc, _to_free).
+
+    ``turn`` is the field that says whose turn it is. Whole rounds are taken at once.
+    """
+    if len(room) == 1:
+        return [(node, min(n, most)) for node, most in room.items()]
+    shares, count, first = dict.fromkeys(room, 0), len(h.nodes), getattr(h, turn)
+    while n and (able := [node for node in room if shares[node] < room[node]]):
+        able.sort(key=lambda node: (node.nid - first) % count)
+        rounds = min(n // len(able), *(room[node] - shares[node] for node in able))
+        for node in able if rounds else able[:n]:
+            shares[node] += max(rounds, 1)
+            n -= max(rounds, 1)
+            first = (node.nid + 1) % count
+    setattr(h, turn, first)
+    return list(shares.items())
 
 
 # -- reservations ------------------------------------------------------------------------------------
-def hugetlb_acct_memory(k: Core, h: hstate, delta: int) -> bool:
+def hugetlb_acct_memory(k: Core, h: hstate, delta: int, mm: mm_struct | None = None) -> bool:
     """Promise ``delta`` more pages, or (negative) take promises back. False = ENOMEM, and nothing changed.
 
-    All or nothing: what the free pages do not cover must come as surplus pages.
+    All or nothing: what the free pages do not cover must come as surplus pages. A process ``mm`` that is bound to
+    nodes cannot be promised more than is free there.
     """
+    promised = True
     if delta > 0:
         promised = gather_surplus_pages(k, h, delta)
+        if promised and delta > allowed_mems_nr(h, mm):
+            return_unused_surplus_pages(h, delta)
+            promised = False
     else:
-        promised = True
         return_unused_surplus_pages(h, -delta)
     k.state.point("hugetlb_acct_memory", delta=delta)
     return promised
@@ -81,19 +113,19 @@ def gather_surplus_pages(k: Core, h: hstate, delta: int) -> bool:
     if needed > 0:
         if needed > surplus_room(k, h):
             return False
-        found: list[Run] = []
-        while needed:
-            frames = alloc_fresh_huge_page(k, h, needed)
-            if frames is None:
-                for frames in map(turned, reversed(found)):
-                    h.buddy.push(frames.value, frames.count, frames.step)
-                return False
-            found.append(frames)
-            needed -= frames.count
-        for frames in map(turned, reversed(found)):  # the page allocated first ends on top
-            enqueue_huge_page(h, frames)
-            h.nr_huge_pages += frames.count
-            h.surplus_huge_pages += frames.count
+        found: list[tuple[hstate_node, Run]] = []
+        for node in zonelist(h, LOCAL):
+            while needed and (frames := alloc_fresh_huge_page(k, h, node, needed)):
+                found.append((node, frames))
+                needed -= frames.count
+        for node, frames in ((node, turned(frames)) for node, frames in reversed(found)):
+            if needed:
+                node.buddy.push(frames.value, frames.count, frames.step)
+            else:  # the page allocated first ends on top
+                enqueue_huge_page(h, node, frames)
+                h.count(node, nr=frames.count, surplus=frames.count)
+        if needed:
+            return False
     h.resv_huge_pages += delta
     return True
 
@@ -105,89 +137,82 @@ def surplus_room(k: Core, h: hstate) -> int:
     return max(h.nr_overcommit_huge_pages - h.surplus_huge_pages, 0)
 
 
-def alloc_surplus_huge_page(k: Core, h: hstate) -> Run | None:
+def alloc_surplus_huge_page(k: Core, h: hstate, nodes: list[hstate_node]) -> Run | None:
     """One page beyond the configured number, straight to the caller (alloc_buddy_huge_page in 3.10)."""
-    if not surplus_room(k, h):
-        return None
-    frames = alloc_fresh_huge_page(k, h, 1)
-    if frames is not None:
-        h.nr_huge_pages += 1
-        h.surplus_huge_pages += 1
-    return frames
+    if surplus_room(k, h):
+        for node in nodes:
+            if frames := alloc_fresh_huge_page(k, h, node, 1):
+                h.count(node, nr=1, surplus=1)
+                return frames
+    return None
 
 
 def return_unused_surplus_pages(h: hstate, unused: int) -> None:
     """Drop ``unused`` promises; as many free pages as are surplus go back to the buddy allocator."""
     h.resv_huge_pages -= unused
-    surplus = min(unused, h.surplus_huge_pages, h.free_huge_pages)
-    remove_pool_huge_page(h, surplus)
-    h.surplus_huge_pages -= surplus
-
-
-# -- a page comes back -------------------------------------------------------------------------------
-def free_huge_page(
-    k: Core,
-    h: hstate,
-    spool: hugepage_subpool | None,
-    proc: str,
-    frames: Run,
-    detach: Callable[[int, int], object],
-    restore: Callable[[int, int], object] | None = None,
-) -> None:
-    """Pages nobody holds any more go back, one after another (free_huge_folio since 6.7).
-
-    ``frames`` maps page indices to frames; ``detach(start, end)`` takes those pages off their last holder.
-    ``restore(start, end)``, if given, puts their reservation back (restore_reserve). A page goes to the buddy
-    allocator while there is surplus, else to the head of the free list.
-    """
-    while frames.count > 0:
-        n = frames.count
-        if h.surplus_huge_pages:
-            n = min(n, h.surplus_huge_pages)
-        if spool is not None:
-            n = 1
-        part = frames.clip(frames.start, frames.start + n)
-        row = k.state.row(proc, n, h.size)
-        row.page, row.frame, row.frame_step = part.start, part.value, part.step
-        detach(part.start, part.end)
-        k.state.point("free_huge_page", "start")
-        if restore:
-            restore(part.start, part.end)
-            h.resv_huge_pages += n
-        elif hugepage_subpool_put_pages(spool, n) == 0:
-            h.resv_huge_pages += n
-        clear(h, part)
-        if h.surplus_huge_pages:
-            h.surplus_huge_pages -= n
-            update_and_free_page(h, part)
-        else:
-            enqueue_huge_page(h, part)
-        k.state.point("free_huge_page", "after")
-        frames = frames.clip(part.end, frames.end)
+    remove_pool_huge_page(h, min(unused, h.surplus_huge_pages), list(h.nodes), surplus=True)
 
 
 # -- the size of the pool ----------------------------------------------------------------------------
-def set_max_huge_pages(k: Core, h: hstate, count: int) -> None:
-    """Write ``count`` to nr_hugepages. A shortage of memory is no error: the pool is just smaller.
+def set_max_huge_pages(k: Core, h: hstate, count: int, nid: int | None = None) -> None:
+    """Write ``count`` to nr_hugepages, of one node if ``nid`` is given. A shortage of memory is no error.
 
     Growing turns surplus pages into persistent ones first. Shrinking never takes a page that is used or
     promised: what cannot go now becomes surplus and goes when it is freed.
     """
-    while h.surplus_huge_pages and count > h.persistent_huge_pages:
-        h.surplus_huge_pages -= min(h.surplus_huge_pages, count - h.persistent_huge_pages)
-    wanted, found = max(count - h.persistent_huge_pages, 0), list[Run]()
-    while wanted and (frames := alloc_fresh_huge_page(k, h, wanted)):
-        found.append(frames)
-        wanted -= frames.count
-    for frames in [turned(run) for run in reversed(found)] if k.rules.pool_in_order else found:
-        enqueue_huge_page(h, frames)
-        h.nr_huge_pages += frames.count
+    nodes = list(h.nodes) if nid is None else [h.nodes[nid]]
+    if nid is not None:
+        count += h.persistent_huge_pages - (nodes[0].nr_huge_pages - nodes[0].surplus_huge_pages)
+    adjust_pool_surplus(h, -max(count - h.persistent_huge_pages, 0), nodes)
+    grow(k, h, max(count - h.persistent_huge_pages, 0), nodes)
     spare = h.free_huge_pages
     if k.rules.shrink_spares_surplus and spare > h.persistent_huge_pages:
         spare = max(spare - h.surplus_huge_pages, 0)
     used = h.persistent_huge_pages if k.rules.shrink_spares_surplus else h.nr_huge_pages
     lowest = max(count, h.resv_huge_pages + used - spare)
     if lowest < h.persistent_huge_pages:
-        remove_pool_huge_page(h, h.persistent_huge_pages - lowest)
-    if count < h.persistent_huge_pages:
-        h.surplus_huge_pages += h.persistent_huge_pages - count
+        remove_pool_huge_page(h, h.persistent_huge_pages - lowest, nodes)
+    adjust_pool_surplus(h, max(h.persistent_huge_pages - count, 0), nodes)
+
+
+def adjust_pool_surplus(h: hstate, delta: int, nodes: list[hstate_node]) -> None:
+    """Call ``delta`` more pages surplus (negative: that many surplus pages persistent), as far as the nodes allow."""
+    if delta < 0:
+        room = {node: node.surplus_huge_pages for node in nodes}
+        for node, share in in_turn(h, "next_nid_to_alloc", -delta, room):
+            h.count(node, surplus=-share)
+    else:
+        room = {node: node.nr_huge_pages - node.surplus_huge_pages for node in nodes}
+        for node, share in in_turn(h, "next_nid_to_free", delta, room):
+            h.count(node, surplus=share)
+
+
+def grow(k: Core, h: hstate, wanted: int, nodes: list[hstate_node]) -> None:
+    """Allocate pages for the pool, nodes in turn, as many as memory has (alloc_pool_huge_folio)."""
+    room = {node: len(node.buddy) + k.machine.node_capacity(h.size) - node.fresh for node in nodes}
+    found: list[tuple[hstate_node, Run]] = []
+    for node, share in in_turn(h, "next_nid_to_alloc", wanted, room):
+        while share and (frames := alloc_fresh_huge_page(k, h, node, share)):
+            found.append((node, frames))
+            share -= frames.count
+    if k.rules.pool_in_order:
+        found = [(node, turned(frames)) for node, frames in reversed(found)]
+    for node, frames in found:
+        enqueue_huge_page(h, node, frames)
+        h.count(node, nr=frames.count)
+
+
+def demote_pool_huge_page(k: Core, h: hstate, into: hstate, n: int, nodes: list[hstate_node]) -> int:
+    """Break up to n free pages that nobody was promised into pages of a smaller pool; returns how many."""
+    done = 0
+    for node in nodes:
+        while done < n and node.freelist and h.free_huge_pages > h.resv_huge_pages:
+            frames = dequeue_huge_page_node(h, node, 1)
+            h.count(node, nr=-1)
+            parts = h.size // into.size
+            first = frames.value * parts
+            target = into.nodes[node.nid]
+            enqueue_huge_page(into, target, turned(Run(0, parts, first, 1)))
+            into.count(target, nr=parts)
+            done += 1
+    return done

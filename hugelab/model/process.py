@@ -1,25 +1,24 @@
-"""A process uses its memory, and ends (exit_mmap, exit_files)."""
+"""A program uses its memory: user and kernel access (arch/x86/mm/fault.c, lib/clear_user)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..scenario import Op, ScenarioError
-from ..source import Unsupported
 from ..structs import mm_struct, vm_area_struct
 from . import fault, memory
 from .abi import BUS_ADRERR, FAILED, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, Fault, page_size
 from .core import Core
-from .files import fput
-from .hugetlbfs import iput
+from .errors import SystemCallError
+from .fork import do_exit
 from .machines import Machine
-from .vma import areas, remove_vma, unmap_hugepage_range
+from .vma import areas
 
 
 def touch(k: Core, mm: mm_struct, op: Op) -> Any:
     """Write or read one byte in each of ``count`` pages, one page after another, until one faults.
 
-    value: ``done`` pages, ``bytes`` read, ``si_code`` of the signal.
+    value: ``done`` pages, ``bytes`` read, ``si_code`` of the signal. ``catch`` false: the signal kills the process.
     """
     area = k.mapping(mm, op.args["map"])
     page, count, mode = op.get("page", 0), op.get("count", 1), op.get("mode", "w")
@@ -27,7 +26,9 @@ def touch(k: Core, mm: mm_struct, op: Op) -> Any:
         raise ScenarioError(f"touch: mode is r or w, not {mode!r}")
     offset = op.get("off_bytes", 0)
     if area is FAILED:
-        return killed_by("SIGSEGV", SEGV_MAPERR, 0, []) if count else {"done": 0}
+        if not count:
+            return {"done": 0}
+        return signalled(k, mm, op, Fault("SIGSEGV", {"done": 0, "si_code": SEGV_MAPERR}))
     unit = page_size(op, k.machine.sizes[0])
     done, signal, si_code = 0, None, 0
     read: list[int] = []
@@ -46,9 +47,7 @@ def touch(k: Core, mm: mm_struct, op: Op) -> Any:
             read += use(vma, addr, n, (addr - vma.vm_start) % size, op.get("byte", ord("H")) if mode == "w" else None)
         done += n
     if signal:
-        if op.get("catch", True) is False:
-            raise Unsupported("a signal that kills the process")
-        return killed_by(signal, si_code, done, read)
+        return signalled(k, mm, op, Fault(signal, {"done": done, "si_code": si_code}))
     return {"done": done, "bytes": read} if mode == "r" else {"done": done}
 
 
@@ -58,11 +57,12 @@ def is_canonical(machine: Machine, addr: int) -> bool:
     return machine.word == 32 or not 1 << 47 <= addr < (1 << 64) - (1 << 47)
 
 
-def killed_by(signal: str, si_code: int, done: int, read: list[int]) -> Fault:
-    value: dict[str, Any] = {"done": done}
-    if read:
-        value["bytes"] = read
-    return Fault(signal, {**value, "si_code": si_code})
+def signalled(k: Core, mm: mm_struct, op: Op, fault: Fault) -> Fault:
+    """The program's handler runs; without one the process dies."""
+    if op.get("catch", True):
+        return fault
+    do_exit(k, mm)
+    return Fault("KILLED", {"status": fault.outcome})
 
 
 def use(vma: vm_area_struct, addr: int, n: int, offset: int, byte: int | None) -> list[int]:
@@ -76,23 +76,15 @@ def use(vma: vm_area_struct, addr: int, n: int, offset: int, byte: int | None) -
     return read
 
 
-def sys_exit(k: Core, mm: mm_struct, op: Op) -> dict[str, str]:
-    """_exit(0): first all mappings go (exit_mmap), then the descriptors (exit_files)."""
-    do_exit(k, mm)
-    return {"status": "exit 0"}
-
-
-def do_exit(k: Core, mm: mm_struct) -> None:
-    """A process ends."""
-    parts = areas(mm)
-    for vma in parts:
-        unmap_hugepage_range(k, vma, vma.vm_start, vma.vm_end, final=True)
-    for vma in parts:
-        iput(k, mm.proc, remove_vma(k, vma))
-    held, mm.fds = mm.fds, {}
-    if held:
-        k.state.row(mm.proc)
-        k.state.point("exit_files")
-    for opened in held.values():
-        fput(k, mm.proc, opened)
-    mm.alive = False
+def kread(k: Core, mm: mm_struct, op: Op) -> dict[str, int]:
+    """read(2) of one zero byte into a page: the kernel writes there. Raises SystemCallError EFAULT, never a signal."""
+    area = k.mapping(mm, op.args["map"])
+    addr = area.addr + op.get("page", 0) * page_size(op, k.machine.sizes[0]) + op.get("off_bytes", 0)
+    vma = next((vma for vma in areas(mm) if vma.vm_start <= addr < vma.vm_end), None)
+    if area is FAILED or vma is None:
+        raise SystemCallError("EFAULT")
+    index = vma.index(addr)
+    if fault.access(k, vma, index, index + 1, write=True).signal:
+        raise SystemCallError("EFAULT")
+    use(vma, addr, 1, (addr - vma.vm_start) % vma.h.size, 0)
+    return {"n": 1}

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from ..decode import VM_MAYSHARE
 from ..runs import Run
-from ..structs import resv_map, vm_area_struct
+from ..structs import hstate, resv_map, vm_area_struct
+from .cgroup import hugetlb_cgroup_uncharge
+from .core import Core
 
 
 def region_chg(resv: resv_map, f: int, t: int) -> int:
@@ -16,17 +18,27 @@ def region_chg(resv: resv_map, f: int, t: int) -> int:
     return t - f - resv.regions.held(f, t)
 
 
-def region_add(resv: resv_map, f: int, t: int) -> int:
-    """Enter the pages [f, t); returns how many were new. Neighbouring regions become one."""
+def region_add(resv: resv_map, f: int, t: int, cgroup: str | None = None) -> int:
+    """Enter the pages [f, t); returns how many were new. Neighbouring regions become one.
+
+    ``cgroup`` was charged for the promise of these pages; the region remembers it.
+    """
     gaps = resv.regions.gaps(f, t)
     for start, end in gaps:
-        resv.regions.put(Run(start, end - start))
+        resv.regions.put(Run(start, end - start, tag=cgroup))
     return sum(end - start for start, end in gaps)
 
 
-def region_del(resv: resv_map, f: int, t: int) -> int:
-    """Remove the pages [f, t) (region_truncate until 4.3); returns how many were there."""
-    return sum(run.count for run in resv.regions.cut(f, t))
+def region_del(k: Core, h: hstate, resv: resv_map, f: int, t: int) -> int:
+    """Remove the pages [f, t) (region_truncate until 4.3); returns how many were there.
+
+    Who was charged for their promise is uncharged (hugetlb_cgroup_uncharge_file_region).
+    """
+    gone = resv.regions.cut(f, t)
+    for run in gone:
+        if run.tag is not None:
+            hugetlb_cgroup_uncharge(k, run.tag, h, run.count, True)
+    return sum(run.count for run in gone)
 
 
 def region_count(resv: resv_map, f: int, t: int) -> int:
@@ -42,20 +54,13 @@ def vma_resv_map(vma: vm_area_struct) -> resv_map | None:
     return vma.inode.resv_map if vma.vm_flags & VM_MAYSHARE else vma.resv_map
 
 
-def vma_needs_reservation(vma: vm_area_struct, index: int, limit: int) -> tuple[bool, int]:
-    """Must a fault at a file index find a page nobody promised it? And up to which index (at most limit) alike.
+def needs_reservation(resv: resv_map | None, index: int, limit: int) -> tuple[bool, int]:
+    """Must an allocation at an index find a page nobody promised it? And up to which index (at most limit) alike.
 
-    Shared: yes where the map has no entry. Private owner: yes where it has one. No map: always.
+    Shared: yes where the map has no entry. Private owner: yes where it has one. No map: always
+    (vma_needs_reservation).
     """
-    resv = vma_resv_map(vma)
     if resv is None:
         return True, limit
     entry, end = resv.regions.stretch(index, limit)
     return (entry is None) == resv.shared, end
-
-
-def vma_commit_reservation(vma: vm_area_struct, index: int, n: int) -> None:
-    """The pages [index, index + n) are allocated: enter them (in a shared map a reservation is there already)."""
-    resv = vma_resv_map(vma)
-    if resv is not None:
-        region_add(resv, index, index + n)

@@ -42,6 +42,31 @@ class Rules:
     shared_validate: bool
     """mmap knows MAP_SHARED_VALIDATE and so refuses MAP_SYNC (4.15)."""
 
+    fallocate: bool
+    """hugetlbfs knows fallocate and holes, and so MADV_REMOVE (4.3)."""
+
+    fork_copies_every_table: bool
+    """fork copies the page table of every huge page mapping, also where a fault would bring it back
+    (vma_needs_copy, 6.0 and later: only where there are private pages)."""
+
+    memfd: bool
+    """memfd_create knows MFD_HUGETLB (4.14; its seals 4.16)."""
+
+    cgroup_rsvd: bool
+    """A hugetlb cgroup counts and limits promises, too (5.7)."""
+
+    populate_advice: bool
+    """madvise knows MADV_POPULATE_READ and _WRITE (5.14)."""
+
+    mremap: bool
+    """A huge page mapping can be moved and shrunk (5.16); before, mremap of it is EINVAL."""
+
+    dontneed: bool
+    """MADV_DONTNEED works on huge pages (5.18); before, it is EINVAL."""
+
+    demote: bool
+    """Pages can be broken into pages of a smaller pool (5.16)."""
+
     slips: frozenset[str] = frozenset()
 
     def with_slips(self) -> Rules:
@@ -61,6 +86,14 @@ SLIPS = {
     " i_size. scenarios.json: quirk_private_map_of_readonly_fd_extends_file",
     "failed_allocation_leaks_quota": "a page that size= granted and the pool then refused stays counted as used until"
     " umount (alloc_hugetlb_folio, out_subpool_put). scenarios.json: mount_size_pool_short_noreserve_then_statfs",
+    "restore_while_shared": "the owner of a private mapping unmaps a page that its child still maps: the map's entry is"
+    " deleted at once, so the promise is dropped, and comes back when the child lets the page go; in between"
+    " resv_huge_pages is too low. scenarios.json: quirk_fork_parent_munmap_first_underflow,"
+    " quirk_fork_parent_dontneed_while_child_maps",
+    "partial_mremap_strips_reserve_map": "mremap of a part of a private mapping takes the reservation map from all of"
+    " the old one (fixup_hugetlb_reservations before the split). SEMANTICS 3.6: mremap_move_partial_private",
+    "min_size_given_back_twice": "with size= and min_size=, an mmap that the pool refuses puts pages back while"
+    " used_hpages is still too high, so their reservation is dropped although the mount keeps it. SEMANTICS 3.9; never run live",
     "available_is_unsigned": "with more promised than free (pages behind min_size= that went as surplus) free - rsvd"
     " wraps round, and an unreserved fault takes a pool page (available_huge_pages). Seen on a running 6.18",
 }
@@ -75,15 +108,35 @@ V3_10 = Rules(
     min_size=False,
     map_fixed_evicts_last=False,
     shared_validate=False,
+    fallocate=False,
+    fork_copies_every_table=True,
+    memfd=False,
+    cgroup_rsvd=False,
+    populate_advice=False,
+    mremap=False,
+    dontneed=False,
+    demote=False,
 )
-V6_18 = Rules(
-    "6.18",
-    zap_restores_reserve=True,
+V5_10 = replace(
+    V3_10, version="5.10", min_size=True, shared_validate=True, fallocate=True, memfd=True, cgroup_rsvd=True
+)
+V6_1 = replace(
+    V5_10,
+    version="6.1",
     dequeue_pays_promise=False,
     unmap_clears_mayshare=False,
+    fork_copies_every_table=False,
+    populate_advice=True,
+    mremap=True,
+    dontneed=True,
+    demote=True,
+)
+V6_18 = replace(
+    V6_1,
+    version="6.18",
+    zap_restores_reserve=True,
     pool_in_order=True,
     shrink_spares_surplus=True,
-    min_size=True,
     map_fixed_evicts_last=True,
-    shared_validate=True,
 )
+VERSIONS = {rules.version: rules for rules in (V3_10, V5_10, V6_1, V6_18)}

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from ..structs import hugepage_subpool
+from ..structs import hstate, hugepage_subpool
+from .core import Core
+from .pool import hugetlb_acct_memory
+
+
+def hugepage_new_subpool(k: Core, h: hstate, max_hpages: int, min_hpages: int) -> hugepage_subpool | None:
+    """The budget of a new mount; None when the pool cannot promise min_size= now."""
+    if min_hpages > 0 and not hugetlb_acct_memory(k, h, min_hpages):
+        return None
+    spool = k.state.enter(hugepage_subpool(k.state, k.number("subpool"), h, max_hpages, min_hpages))
+    spool.rsv_hpages = max(min_hpages, 0)
+    return spool
 
 
 def hugepage_subpool_get_pages(spool: hugepage_subpool | None, delta: int) -> int | None:
@@ -29,7 +40,7 @@ def hugepage_subpool_forget(spool: hugepage_subpool | None, delta: int) -> None:
         spool.used_hpages -= delta
 
 
-def hugepage_subpool_put_pages(spool: hugepage_subpool | None, delta: int) -> int:
+def hugepage_subpool_put_pages(k: Core, spool: hugepage_subpool | None, delta: int) -> int:
     """Give ``delta`` pages back; returns how many reservations the pool may drop.
 
     The others refill what min_size= keeps reserved.
@@ -43,4 +54,23 @@ def hugepage_subpool_put_pages(spool: hugepage_subpool | None, delta: int) -> in
         room = spool.min_hpages - spool.rsv_hpages
         released = max(delta - room, 0)
         spool.rsv_hpages = min(spool.rsv_hpages + delta, spool.min_hpages)
+    unlock_or_release_subpool(k, spool)
     return released
+
+
+def hugepage_put_subpool(k: Core, spool: hugepage_subpool | None) -> None:
+    """The super block is gone: so is its budget, at once or with the last page that it paid for."""
+    if spool is not None:
+        spool.count -= 1
+        unlock_or_release_subpool(k, spool)
+
+
+def unlock_or_release_subpool(k: Core, spool: hugepage_subpool) -> None:
+    """Nobody uses the budget any more: what min_size= kept reserved is dropped."""
+    if spool.count:
+        return
+    free = spool.used_hpages == 0 if spool.max_hpages != -1 else spool.rsv_hpages == spool.min_hpages
+    if free:
+        k.state.leave(spool)
+        if spool.min_hpages > 0:
+            hugetlb_acct_memory(k, spool.h, -spool.min_hpages)

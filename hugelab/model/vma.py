@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_WRITE
-from ..structs import hstate, inode, mm_struct, resv_map, vm_area_struct
+from ..runs import Run, RunMap
+from ..structs import hstate, hugepage_subpool, inode, mm_struct, resv_map, vm_area_struct
 from ..units import BASE_PAGE_SIZE
+from .cgroup import hugetlb_cgroup_charge_cgroup, hugetlb_cgroup_uncharge
 from .core import Core
 from .errors import SystemCallError
-from .hugetlbfs import subpool_inode
-from .pool import free_huge_page, hugetlb_acct_memory
+from .folio import free_huge_page, subpool_inode
+from .pool import hugetlb_acct_memory
 from .reserve import region_add, region_chg, region_count, region_del
 from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages
 
@@ -52,7 +56,7 @@ def hugetlbfs_file_mmap(k: Core, vma: vm_area_struct, extends_file: bool) -> Non
     start = {"file": node.name, "vma_size": vma.vm_end - vma.vm_start, "vm_flags": vma.vm_flags}
     vma.vm_flags |= VM_HUGETLB | VM_DONTEXPAND
     k.state.point("hugetlbfs_file_mmap", "start", **start)
-    if not hugetlb_reserve_pages(k, node, vma.vm_pgoff, vma.vm_pgoff + vma.pages, vma):
+    if not hugetlb_reserve_pages(k, vma.mm, node, vma.vm_pgoff, vma.vm_pgoff + vma.pages, vma):
         k.state.point("hugetlbfs_file_mmap", "failed", ret=-12, result="ENOMEM")
         raise SystemCallError("ENOMEM")
     end = (vma.vm_pgoff + vma.pages) * h.size
@@ -61,36 +65,46 @@ def hugetlbfs_file_mmap(k: Core, vma: vm_area_struct, extends_file: bool) -> Non
     k.state.point("hugetlbfs_file_mmap", "success", start=vma.vm_start, end=vma.vm_end)
 
 
-def hugetlb_reserve_pages(k: Core, node: inode, f: int, t: int, vma: vm_area_struct | None) -> bool:
-    """Promise the pages [f, t) of a file to a mapping (``vma`` None: when the file is set up, NORESERVE).
+def hugetlb_reserve_pages(k: Core, mm: mm_struct, node: inode, f: int, t: int, vma: vm_area_struct | None) -> bool:
+    """Promise the pages [f, t) of a file to a mapping (``vma`` None: to System V shared memory, before it is mapped).
 
-    Shared: only what the inode's map does not hold yet. Private: the whole length, in a map of its own.
-    False = ENOMEM.
+    Shared: only what the inode's map does not hold yet. Private: the whole length, in a map of its own. The cgroup
+    of the process is charged, then the mount's budget, then the pool. False = ENOMEM.
     """
-    h = node.h
-    assert h is not None
+    h, spool = _hstate(node), subpool_inode(node)
     k.state.point("hugetlb_reserve_pages", "start", f=f, t=t, needed=t - f)
     k.state.point("hugetlb_reserve_pages", "hstate", hugepage_size=h.size)
-    if vma is None or vma.vm_flags & VM_NORESERVE:
+    if vma is not None and (vma.vm_flags & VM_NORESERVE or node.s_private):
         return True
-    shared = bool(vma.vm_flags & VM_MAYSHARE)
+    shared = vma is None or bool(vma.vm_flags & VM_MAYSHARE)
     chg = region_chg(node.resv_map, f, t) if shared else t - f
     k.state.point("region_chg", chg=chg)
-    spool = subpool_inode(node)
+    if not hugetlb_cgroup_charge_cgroup(k, mm, h, chg, rsvd=True):
+        return False
     promise = hugepage_subpool_get_pages(spool, chg)
-    if promise is None:
+    if promise is None or not hugetlb_acct_memory(k, h, promise, mm):
+        if promise is not None:
+            _put_pages_back(k, spool, chg, promise)
+        hugetlb_cgroup_uncharge(k, mm.cgroup, h, chg, rsvd=True)
         return False
-    if not hugetlb_acct_memory(k, h, promise):
-        hugepage_subpool_put_pages(spool, chg - promise)
-        hugepage_subpool_forget(spool, promise)
-        return False
-    if shared:
-        region_add(node.resv_map, f, t)
+    if vma is None or shared:
+        region_add(node.resv_map, f, t, mm.cgroup)
         k.state.point("region_add", f=f, t=t)
     else:
         vma.resv_map = k.state.enter(resv_map(k.state, k.number("resv_map"), shared=False))
+        vma.resv_map.cgroup = mm.cgroup
         k.state.point("resv_map_alloc", f=f, t=t)
     return True
+
+
+def _put_pages_back(k: Core, spool: hugepage_subpool | None, chg: int, promise: int) -> None:
+    """The mount granted ``chg`` pages, the pool refused to promise ``promise`` of them (out_put_pages)."""
+    if k.rules.slip("min_size_given_back_twice") and spool is not None and chg > promise:
+        hugetlb_acct_memory(k, spool.h, -hugepage_subpool_put_pages(k, spool, chg - promise))
+        hugepage_subpool_forget(spool, promise)
+    else:
+        hugepage_subpool_forget(spool, promise)
+        hugepage_subpool_put_pages(k, spool, chg - promise)
 
 
 # -- munmap ------------------------------------------------------------------------------------------
@@ -101,72 +115,171 @@ def do_munmap(k: Core, mm: mm_struct, start: int, end: int) -> list[inode]:
     """
     found = overlapping(mm, start, end)
     for vma in found:
-        if any(vma.vm_start < edge < vma.vm_end and edge % vma.h.size for edge in (start, end)):
-            raise SystemCallError("EINVAL")
-    parts = []
-    for vma in found:
-        if vma.vm_start < start:
-            vma = split_vma(k, vma, start)
-        if vma.vm_end > end:
-            split_vma(k, vma, end)
-        parts.append(vma)
+        for edge in (start, end):
+            check_split(vma, edge)
+    parts = [carve(k, vma, start, end) for vma in found]
     k.state.point("do_munmap")
-    for vma in parts:
-        unmap_hugepage_range(k, vma, vma.vm_start, vma.vm_end, final=True)
+    unmap_vmas(k, parts)
     return [remove_vma(k, vma) for vma in parts]
+
+
+def check_split(vma: vm_area_struct, addr: int) -> None:
+    """hugetlb_vm_op_split: a VMA is cut at huge pages only. Raises SystemCallError EINVAL."""
+    if vma.vm_start < addr < vma.vm_end and addr % vma.h.size:
+        raise SystemCallError("EINVAL")
+
+
+def carve(k: Core, vma: vm_area_struct, start: int, end: int) -> vm_area_struct:
+    """Split off what of a VMA sticks out of [start, end); returns the part inside."""
+    if vma.vm_start < start:
+        vma = split_vma(k, vma, start)
+    if vma.vm_end > end:
+        split_vma(k, vma, end)
+    return vma
+
+
+def vma_modify_flags(k: Core, vma: vm_area_struct, start: int, end: int, vm_flags: int) -> vm_area_struct:
+    """Give the part [start, end) of a VMA other flags; it becomes a VMA of its own, which is returned.
+
+    Raises SystemCallError EINVAL when an edge cuts a huge page.
+    """
+    if vm_flags == vma.vm_flags:
+        return vma
+    for edge in (start, end):
+        check_split(vma, edge)
+    part = carve(k, vma, start, end)
+    part.vm_flags = vm_flags
+    return part
+
+
+def copy_vma(k: Core, vma: vm_area_struct, **changed: Any) -> vm_area_struct:
+    """Another VMA of the same file, with its hold on file and private reservation map (hugetlb_vm_op_open)."""
+    names = ("mm", "vm_start", "vm_end", "vm_pgoff", "vm_flags", "inode", "h", "resv_map", "name")
+    more = ("unmapped", "anon_vma", "policy")
+    fields = {name: getattr(vma, name) for name in (*names, *more)} | changed
+    new = k.state.enter(vm_area_struct(k.state, k.number("vma"), **fields))
+    new.inode.refs += 1
+    if new.resv_map is not None:
+        new.resv_map.refs += 1
+    return new
 
 
 def split_vma(k: Core, vma: vm_area_struct, addr: int) -> vm_area_struct:
     """Cut a VMA in two at an address; returns the upper part. Both share a private reservation map."""
-    copied = ("mm", "vm_flags", "inode", "h", "resv_map", "name")
-    upper = vm_area_struct(
-        k.state,
-        k.number("vma"),
-        vm_start=addr,
-        vm_end=vma.vm_end,
-        vm_pgoff=vma.index(addr),
-        **{field: getattr(vma, field) for field in copied},
-    )
-    k.state.enter(upper)
+    upper = copy_vma(k, vma, vm_start=addr, vm_pgoff=vma.index(addr))
     vma.vm_end = addr
-    vma.inode.refs += 1
-    if vma.resv_map is not None:
-        vma.resv_map.refs += 1
     return upper
 
 
-def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, final: bool = False) -> None:
-    """Remove the page table entries in [start, end) (__unmap_hugepage_range).
+class Zapped(NamedTuple):
+    """Private pages whose page table entries are to go, and that nobody else maps: they are freed together
+    when all of the range is looked at (mmu_gather). ``restores``: their reservation comes back."""
 
-    Pages of the page cache stay there. Private pages are freed; while their VMA lives and no surplus exists,
-    6.10 and later give their reservation back with them. ``final``: the whole VMA goes.
+    vma: vm_area_struct
+    run: Run  # page table entries
+    restores: bool
+
+
+def unmap_vmas(k: Core, parts: list[vm_area_struct]) -> None:
+    """The page tables of whole VMAs go, with their private pages."""
+    zapped = []
+    for vma in parts:
+        zapped += unmap_hugepage_range(k, vma, vma.vm_start, vma.vm_end, final=True)
+    tlb_finish_mmu(k, zapped)
+
+
+def zap_page_range(k: Core, vma: vm_area_struct, start: int, end: int) -> None:
+    """Remove the page table entries in [start, end) of a VMA that stays."""
+    tlb_finish_mmu(k, unmap_hugepage_range(k, vma, start, end))
+
+
+def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, final: bool = False) -> list[Zapped]:
+    """Remove the page table entries in [start, end) (__unmap_hugepage_range); returns the pages to free.
+
+    Pages of the page cache stay there, private pages that others map stay with them. Of the owner's private pages
+    6.10 and later give the reservation back, if there is no surplus. ``final``: the whole VMA goes.
     """
     h, table = vma.h, vma.table
     k.state.row(vma.mm.proc, 1, h.size)
     if final and k.rules.unmap_clears_mayshare:
         vma.vm_flags &= ~VM_MAYSHARE
-    shift = vma.vm_start // h.size - vma.vm_pgoff  # page table key of file index 0
     resv = vma.resv_map
     restores = k.rules.zap_restores_reserve and h.surplus_huge_pages == 0 and resv is not None
-    mapped = table.within(start // h.size, end // h.size)
-    for run in mapped:
+    found = []
+    for run in table.within(start // h.size, end // h.size):
         if not run.tag[1]:  # the page cache keeps its pages
             table.cut(run.start, run.end)
-    if final:
-        k.state.point("__unmap_hugepage_range_final")
-    else:
-        k.state.point("__unmap_hugepage_range")
-    for run in (run for run in mapped if run.tag[1]):
+            continue
+        for part, shared in by_sharing(vma, run):
+            if not shared:
+                found.append(Zapped(vma, part, restores))
+                continue
+            table.cut(part.start, part.end)
+            if restores and resv is not None and k.rules.slip("restore_while_shared"):
+                region_del(k, h, resv, vma.index(part.start * h.size), vma.index(part.end * h.size))
+                low = min(part.value, part.at(part.end - 1))
+                for gap in h.restore.gaps(low, low + part.count):
+                    h.restore.put(Run(gap[0], gap[1] - gap[0]))
+    k.state.point("__unmap_hugepage_range_final" if final else "__unmap_hugepage_range")
+    return found
+
+
+def tlb_finish_mmu(k: Core, zapped: list[Zapped]) -> None:
+    """Free the private pages that were unmapped."""
+    for vma, run, restores in zapped:
+        h, table, resv = vma.h, vma.table, vma.resv_map
+        shift = vma.vm_start // h.size - vma.vm_pgoff  # page table key of file index 0
+
+        def detach(a: int, b: int, table: RunMap = table, shift: int = shift) -> None:
+            table.cut(a + shift, b + shift)
+
+        def restore(a: int, b: int, h: hstate = h, resv: resv_map | None = resv) -> None:
+            if resv is not None:
+                region_del(k, h, resv, a, b)
+
         frames = run._replace(start=run.start - shift, tag=None)
-        free_huge_page(
-            k,
-            h,
-            subpool_inode(vma.inode),
-            vma.mm.proc,
-            frames,
-            detach=lambda a, b: table.cut(a + shift, b + shift),
-            restore=(lambda a, b: region_del(resv, a, b)) if restores and resv is not None else None,
-        )
+        spool = subpool_inode(vma.inode)
+        free_huge_page(k, h, spool, vma.mm.proc, frames, detach, restore if restores else None)
+
+
+def by_sharing(vma: vm_area_struct, run: Run) -> list[tuple[Run, bool]]:
+    """Cut a run of page table entries of private pages into stretches, each with: does another process map them?
+
+    After a fork both sides have entries for one page, at the same file index (page_mapcount > 1).
+    """
+    others = private_vmas(vma)
+    if not others:
+        return [(run, False)]
+    found: list[tuple[Run, bool]] = []
+    key = run.start
+    while key < run.end:
+        index, end, shared = vma.index(key * vma.h.size), run.end, False
+        for other in others:
+            inside = max(other.vm_pgoff, index), min(other.vm_pgoff + other.pages, index + end - key)
+            if inside[0] >= inside[1]:
+                continue
+            if inside[0] > index:
+                end = key + inside[0] - index
+                continue
+            mine = other.addr(index) // vma.h.size
+            entry, last = other.table.stretch(mine, mine + inside[1] - index)
+            end = key + last - mine
+            if entry is not None and entry.tag[1] and entry.at(mine) == run.at(key):
+                shared = True
+                if end - key > 1 and entry.step != run.step:
+                    end = key + 1
+        found.append((run.clip(key, end), shared))
+        key = end
+    return found
+
+
+def private_vmas(vma: vm_area_struct) -> list[vm_area_struct]:
+    """The other private mappings of its file."""
+    return [
+        other
+        for other in vma.state.of(vm_area_struct)
+        if other.inode is vma.inode and other is not vma and not other.vm_flags & VM_MAYSHARE
+    ]
 
 
 def remove_vma(k: Core, vma: vm_area_struct) -> inode:
@@ -188,19 +301,28 @@ def hugetlb_vm_op_close(k: Core, vma: vm_area_struct) -> None:
         return
     first, last = vma.vm_pgoff, vma.vm_pgoff + vma.pages
     unused = last - first - region_count(resv, first, last)
+    if resv.cgroup:
+        hugetlb_cgroup_uncharge(k, resv.cgroup, vma.h, last - first, rsvd=True)
     resv.refs -= 1
     if resv.refs == 0:
         k.state.leave(resv)
     if unused:
-        hugetlb_acct_memory(k, vma.h, -hugepage_subpool_put_pages(subpool_inode(vma.inode), unused))
+        hugetlb_acct_memory(k, vma.h, -hugepage_subpool_put_pages(k, subpool_inode(vma.inode), unused))
 
 
-def hugetlb_vmtruncate(k: Core, proc: str, node: inode, start: int) -> None:
-    """Unmap a file's pages from index ``start`` on in every mapping, private copies too."""
+def hugetlb_vmdelete_list(k: Core, node: inode, start: int, end: int | None = None) -> None:
+    """Unmap a file's pages from index ``start`` on (up to ``end``) in every mapping, private copies too."""
     for vma in k.state.of(vm_area_struct):
-        if vma.inode is node and vma.vm_pgoff + vma.pages > start:
-            low = max(vma.vm_start, vma.addr(start))
-            unmap_hugepage_range(k, vma, low, vma.vm_end)
+        last = vma.vm_pgoff + vma.pages if end is None else min(end, vma.vm_pgoff + vma.pages)
+        first = max(start, vma.vm_pgoff)
+        if vma.inode is node and first < last:
+            zap_page_range(k, vma, vma.addr(first), vma.addr(last))
+
+
+# -- helpers -----------------------------------------------------------------------------------------
+def _hstate(node: inode) -> hstate:
+    assert node.h is not None, "an ordinary file has no huge pages"
+    return node.h
 
 
 def page_align(length: int) -> int:

@@ -1,0 +1,161 @@
+"""What must be true of a state at every moment (DESIGN, decision 4). It costs runs, not pages.
+
+:func:`broken` checks one state. All but one rule hold after every *event*; the last one, ``rsvd`` is what maps and
+subpools promise, may be off between two events of one operation (region_add is a later event than the
+hugetlb_acct_memory that counts it, a failed mmap has charged the subpool when it prints, ...), so it is asked for
+only with ``settled=True``: at the last event of a step.
+
+In the middle of a fault, between the event that takes the page off the free list and the one that gives it to a file
+or a page table, nobody holds the page but the kernel's own local variable; the same between the two lines of a free.
+:func:`in_flight` says which frame that is; no other may be missing.
+
+The rules are those of the design. A slip of the kernel breaks them: that is what makes it one.
+"""
+
+from __future__ import annotations
+
+from .recording import Recording
+from .runs import Run, RunMap
+from .state import State
+from .structs import hstate, hugepage_subpool, inode, mm_struct, vm_area_struct
+
+_TAKES = {"dequeue_huge_page_vma", "alloc_buddy_huge_page"}
+_GIVES = {"huge_add_to_page_cache", "hugetlb_no_page", "hugetlb_cow"}
+_WHOLE = {"set_max_huge_pages", "demote_store", "return"}
+
+
+def in_flight(recording: Recording, index: int) -> int | None:
+    """The frame that the kernel has in its hands right after an event, if any."""
+    event = recording.event(index)
+    if event.pfn is None:
+        return None
+    frame = event.pfn * 4096 // event.size
+    if event.name == "free_huge_page":
+        return frame if event.moment == "start" else None
+    row, _unit, point = recording.place(index)
+    names = [passed.name for passed in recording.rows[row].points[: point + 1]]
+    taken = any(name in _TAKES for name in names)
+    return frame if taken and not any(name in _GIVES for name in names) else None
+
+
+def broken(state: State, settled: bool = False, moving: tuple[int, int] | None = None) -> str | None:
+    """The first rule that a state breaks, in words; None if it breaks none.
+
+    ``settled``: see the module; ``moving``: page size (bytes) and frame of the page that the kernel has in its hands.
+    """
+    for h in state.of(hstate):
+        flying = moving[1] if moving and moving[0] == h.size else None
+        found = _counters(h, flying is not None) or _owners(state, h, flying) or (settled and _promises(state, h))
+        if found:
+            return f"{h.key} {h.counters}: {found}"
+    return _tables(state)
+
+
+def unsound(recording: Recording, every_event: bool = True) -> str | None:
+    """The first event, or (not ``every_event``) the first step, that leaves a state that breaks a rule, in words.
+
+    The recording's state is left at the last event looked at.
+    """
+    lasts = [step.last for step in recording.steps]
+    settled = set(lasts)
+    for index in range(len(recording)) if every_event else lasts:
+        flying = in_flight(recording, index)
+        moving = None if flying is None else (recording.event(index).size, flying)
+        if problem := broken(recording.seek(index), index in settled, moving):
+            return f"event {index} ({recording.event(index).name}): {problem}"
+    return None
+
+
+def _counters(h: hstate, flying: bool) -> str | None:
+    """Counts that no kernel has; between the dequeue and its end a 6.x kernel has paid no promise yet."""
+    if min(h.nr_huge_pages, h.free_huge_pages, h.resv_huge_pages, h.surplus_huge_pages) < 0:
+        return "a counter is negative"
+    if h.resv_huge_pages > h.free_huge_pages + flying:
+        return "more pages are promised than are free"
+    if h.surplus_huge_pages > h.nr_huge_pages:
+        return "more surplus than pages"
+    for name in ("nr_huge_pages", "free_huge_pages", "surplus_huge_pages"):
+        if sum(getattr(node, name) for node in h.nodes) != getattr(h, name):
+            return f"{name} of the nodes do not add up"
+    for node in h.nodes:
+        if len(node.freelist) != node.free_huge_pages:
+            return f"the free list of node {node.nid} has {len(node.freelist)} pages"
+    return None
+
+
+def _frames(run: Run) -> tuple[int, int]:
+    """The frames of a run as a range [low, high)."""
+    low = min(run.value, run.at(run.end - 1))
+    return low, low + run.count
+
+
+def _owners(state: State, h: hstate, flying: int | None) -> str | None:
+    """Each frame is held by a free list, one page cache, private page table entries, or the buddy allocator."""
+    held = [] if flying is None else [(flying, flying + 1)]
+    for node in state.of(inode):
+        if node.h is h:
+            held += map(_frames, node.i_pages)
+    private = [_frames(run) for mm in state.of(mm_struct) for run in mm.tables[h.size] if run.tag[1]]
+    held += _union(private)
+    count = sum(high - low for low, high in held)
+    if h.nr_huge_pages != h.free_huge_pages + count:
+        return f"total is not free + the {count} pages that files and private mappings hold"
+    for part in h.nodes:
+        held += map(_frames, part.freelist)
+        held += map(_frames, part.buddy)
+    held.sort()
+    for (_, end), (start, _) in zip(held, held[1:], strict=False):
+        if start < end:
+            return f"frame {start} has two holders"
+    return None
+
+
+def _union(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same frames, each once: after a fork two processes map one private page."""
+    found: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if found and low <= found[-1][1]:
+            found[-1] = found[-1][0], max(high, found[-1][1])
+        else:
+            found.append((low, high))
+    return found
+
+
+def _promises(state: State, h: hstate) -> str | None:
+    promised = sum(node.promised for node in state.of(inode) if node.h is h)
+    for vma in state.of(vm_area_struct):
+        if vma.h is h and vma.resv_map is not None:
+            promised += vma.pages - vma.resv_map.regions.held(vma.vm_pgoff, vma.vm_pgoff + vma.pages)
+    promised += sum(spool.rsv_hpages for spool in state.of(hugepage_subpool) if spool.h is h)
+    if promised != h.resv_huge_pages:
+        return f"maps and subpools promise {promised} pages"
+    return None
+
+
+def _tables(state: State) -> str | None:
+    """Every page table entry lies in a mapping; one that is not private is the page cache's page."""
+    for mm in state.of(mm_struct):
+        areas = [vma for vma in state.of(vm_area_struct) if vma.mm is mm]
+        for size, table in mm.tables.items():
+            mine = [vma for vma in areas if vma.h.size == size]
+            if sum(len(vma.mapped()) and sum(run.count for run in vma.mapped()) for vma in mine) != len(table):
+                return f"{mm.key}: an entry outside every mapping"
+            for vma in mine:
+                for run in vma.mapped():
+                    if not run.tag[1] and (problem := _cached(vma, run)):
+                        return f"{mm.key}: {problem}"
+    return None
+
+
+def _cached(vma: vm_area_struct, run: Run) -> str | None:
+    pages: RunMap = vma.inode.i_pages
+    key = run.start
+    while key < run.end:
+        index = vma.index(key * vma.h.size)
+        cached, end = pages.stretch(index, index + run.end - key)
+        if cached is None:
+            return f"{key * vma.h.size:#x} maps a page that the file no longer has"
+        if cached.at(index) != run.at(key) or (end - index > 1 and cached.step != run.step):
+            return f"{key * vma.h.size:#x} maps frame {run.at(key)}, the file has {cached.at(index)}"
+        key += end - index
+    return None

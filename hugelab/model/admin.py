@@ -1,0 +1,244 @@
+"""What an administrator does: pool sizes of the machine and of its nodes, demotion, control groups.
+
+The files are those of /proc/sys/vm, /sys/kernel/mm/hugepages, /sys/devices/system/node and of cgroup v1 and v2.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..scenario import Op, ScenarioError
+from ..structs import hstate, hugetlb_cgroup, mm_struct
+from ..units import format_size
+from . import pool
+from .abi import page_size
+from .core import Core
+from .errors import SystemCallError
+
+PAGE_COUNTER_MAX = (1 << 63) - 4096  # bytes; what cgroup v1 shows where there is no limit
+
+
+# -- pools -------------------------------------------------------------------------------------------
+def _pool(k: Core, op: Op) -> hstate:
+    """The pool of ``hsize``. Raises SystemCallError ENOENT."""
+    try:
+        return k.size_to_hstate(page_size(op, k.machine.sizes[0]))
+    except KeyError:
+        raise SystemCallError("ENOENT") from None
+
+
+def _node(k: Core, op: Op) -> int:
+    """``node`` as a number. Raises SystemCallError ENOENT."""
+    nid: int = op.args["node"]
+    if not 0 <= nid < k.machine.nodes:
+        raise SystemCallError("ENOENT")
+    return nid
+
+
+def _count(op: Op) -> int:
+    """``n`` as it is written to a file. Raises SystemCallError EINVAL for a negative number."""
+    n: int = op.args["n"]
+    if not 0 <= n < 1 << 64:
+        raise SystemCallError("EINVAL")
+    return n
+
+
+def nr_hugepages_store(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """Write ``n`` to nr_hugepages of ``hsize``."""
+    h, n = _pool(k, op), _count(op)
+    k.state.rows[-1].size = h.size
+    pool.set_max_huge_pages(k, h, n)
+    k.state.point("set_max_huge_pages")
+
+
+def nr_hugepages_store_node(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """Write ``n`` to nr_hugepages of one ``node``."""
+    h, nid, n = _pool(k, op), _node(k, op), _count(op)
+    k.state.rows[-1].size = h.size
+    pool.set_max_huge_pages(k, h, n, nid)
+    k.state.point("set_max_huge_pages")
+
+
+def nr_overcommit_hugepages_store(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """Write ``n`` to nr_overcommit_hugepages: no page moves. Raises SystemCallError EINVAL for a gigantic size."""
+    h, n = _pool(k, op), _count(op)
+    if h.size > k.machine.sizes[0]:
+        raise SystemCallError("EINVAL")
+    h.nr_overcommit_huge_pages = n
+
+
+def node_counters(k: Core, mm: mm_struct | None, op: Op) -> dict[str, int]:
+    """The files of one ``node``, in pages. There is no resv_hugepages of a node."""
+    node = _pool(k, op).nodes[_node(k, op)]
+    counts = {"nr": node.nr_huge_pages, "free": node.free_huge_pages, "surplus": node.surplus_huge_pages}
+    return {f"{name}_hugepages": value for name, value in counts.items()}
+
+
+def demote_store(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """Write ``n`` to demote of the largest size (or of ``hsize``): pages become pages of the default size.
+
+    Pages that are used or promised stay; fewer than asked is no error.
+    """
+    h, n = k.state.pools[-1] if "hsize" not in op.args else _pool(k, op), _count(op)
+    into = k.state.pools[0]
+    if h is into or not k.rules.demote:
+        raise SystemCallError("ENOENT")
+    pool.demote_pool_huge_page(k, h, into, n, list(h.nodes))
+    k.state.point("demote_store")
+
+
+def meminfo(k: Core, mm: mm_struct | None, op: Op) -> dict[str, int]:
+    """The HugePages_ lines of /proc/meminfo: the default size only, in pages."""
+    h = k.state.pools[0]
+    return {
+        "HugePages_Total": h.nr_huge_pages,
+        "HugePages_Free": h.free_huge_pages,
+        "HugePages_Rsvd": h.resv_huge_pages % (1 << 64),
+        "HugePages_Surp": h.surplus_huge_pages,
+    }
+
+
+def nothing(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """Wait (``sync``): the model does everything at once."""
+
+
+# -- control groups ----------------------------------------------------------------------------------
+def _group(k: Core, op: Op) -> hugetlb_cgroup:
+    """The group ``cg`` of a version. Raises ScenarioError when there is none."""
+    for group in k.state.of(hugetlb_cgroup):
+        if (group.version, group.name) == (op.args["version"], op.args["cg"]) and group.online:
+            return group
+    raise ScenarioError(f"there is no cgroup {op.args['cg']!r} of version {op.args['version']}")
+
+
+def cg_mount(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """Mount the hugetlb controller (v1), or cgroup2 with +hugetlb in cgroup.subtree_control."""
+    if op.args["version"] not in (1, 2):
+        raise ScenarioError(f"cg_mount: version is 1 or 2, not {op.args['version']!r}")
+
+
+def cg_mkdir(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """A new group, without limits. ``cg`` may be a path below another group."""
+    version, name = op.args["version"], op.args["cg"]
+    groups = {group.name: group for group in k.state.of(hugetlb_cgroup) if group.version == version and group.online}
+    if name in groups:
+        raise SystemCallError("EEXIST")
+    above = name.rpartition("/")[0]
+    if above and above not in groups:
+        raise SystemCallError("ENOENT")
+    key = f"cgroup{version}/{k.number('cgroup')}"
+    parent = groups[above].key if above else None
+    k.state.enter(hugetlb_cgroup(k.state, key, version, name, parent, k.machine.sizes))
+
+
+def cg_rmdir(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """Remove a group. Raises SystemCallError EBUSY while it has processes or groups.
+
+    Charges for pages move to the parent; those for promises stay with the group until they end.
+    """
+    group = _group(k, op)
+    members = any(task.alive and task.cgroup == group.key for task in k.state.of(mm_struct))
+    if members or any(other.parent == group.key and other.online for other in k.state.of(hugetlb_cgroup)):
+        raise SystemCallError("EBUSY")
+    group.online = False
+
+
+def cg_attach(k: Core, mm: mm_struct, op: Op) -> None:
+    """Move a process into a group; what it was charged for stays where it is."""
+    mm.cgroup = _group(k, op).key
+
+
+_FILE = re.compile(r"hugetlb\.(\w+)\.(rsvd\.)?([\w.]+)")
+
+
+def _file(k: Core, group: hugetlb_cgroup, name: str) -> tuple[hstate, bool, str]:
+    """hugetlb.2MB.rsvd.max -> pool, is it rsvd, "max". Raises SystemCallError ENOENT."""
+    match = _FILE.fullmatch(name)
+    sizes = {format_size(size).replace(" ", ""): size for size in k.machine.sizes}
+    if not match or match[1] not in sizes:
+        raise SystemCallError("ENOENT")
+    h, rsvd, leaf = k.size_to_hstate(sizes[match[1]]), bool(match[2]), match[3]
+    known = {
+        1: ("limit_in_bytes", "usage_in_bytes", "max_usage_in_bytes", "failcnt"),
+        2: ("max", "current", *(() if rsvd else ("events", "events.local"))),
+    }[group.version]
+    if leaf not in known or (rsvd and not k.rules.cgroup_rsvd):
+        raise SystemCallError("ENOENT")
+    return h, rsvd, leaf
+
+
+def cg_set(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """Write a limit in bytes, rounded down to huge pages; -1 (v1) and max (v2) are none; failcnt is set to 0."""
+    group = _group(k, op)
+    h, rsvd, leaf = _file(k, group, op.args["file"])
+    counter, text = group.counters[h.size, rsvd], str(op.args["value"]).strip()
+    if leaf == "failcnt":
+        counter.failcnt = 0
+        return
+    if leaf == "max_usage_in_bytes":
+        counter.watermark = counter.usage
+        return
+    if leaf not in ("limit_in_bytes", "max"):
+        raise SystemCallError("EINVAL")
+    if text == {1: "-1", 2: "max"}[group.version]:
+        counter.max = None
+        return
+    from .mount import memparse
+
+    try:
+        value, rest = memparse(text)
+    except ValueError:
+        raise SystemCallError("EINVAL") from None
+    if rest:
+        raise SystemCallError("EINVAL")
+    pages = value // h.size
+    if pages < counter.usage and group.version == 1:
+        raise SystemCallError("EBUSY")
+    counter.max = None if value >= PAGE_COUNTER_MAX else pages
+
+
+def cg_get(k: Core, mm: mm_struct | None, op: Op) -> dict[str, str]:
+    """Read ``files`` of a group: file -> text."""
+    group = _group(k, op)
+    if not isinstance(op.args["files"], list):
+        raise ScenarioError("cg_get: files is a list of names")
+    return {name: _read(k, group, name) for name in op.args["files"]}
+
+
+def _read(k: Core, group: hugetlb_cgroup, name: str) -> str:
+    h, rsvd, leaf = _file(k, group, name)
+    counter = group.counters[h.size, rsvd]
+    if leaf in ("usage_in_bytes", "current"):
+        return str(counter.usage * h.size)
+    if leaf == "max_usage_in_bytes":
+        return str(counter.watermark * h.size)
+    if leaf == "failcnt":
+        return str(counter.failcnt)
+    if leaf.startswith("events"):
+        return f"max {(group.events_local if leaf == 'events.local' else group.events)[h.size]}"
+    if counter.max is not None:
+        return str(counter.max * h.size)
+    if group.version == 2:
+        return "max"
+    return str(PAGE_COUNTER_MAX)
+
+
+# -- a process ---------------------------------------------------------------------------------------
+def sys_setuid(k: Core, mm: mm_struct, op: Op) -> None:
+    """setuid(2): root may become anybody, others only themselves."""
+    if mm.uid not in (0, op.args["uid"]):
+        raise SystemCallError("EPERM")
+    mm.uid = op.args["uid"]
+
+
+def setrlimit_memlock(k: Core, mm: mm_struct, op: Op) -> None:
+    """setrlimit(RLIMIT_MEMLOCK), in bytes. Raises SystemCallError EPERM to raise it without root."""
+    limit: int = op.args["bytes"]
+    if mm.uid and mm.rlimit_memlock is not None and not 0 <= limit <= mm.rlimit_memlock:
+        raise SystemCallError("EPERM")
+    mm.rlimit_memlock = None if limit < 0 else limit
+
+
+def hugetlb_usage(k: Core, mm: mm_struct, op: Op) -> dict[str, int]:
+    """HugetlbPages of /proc/PID/status: what the process has in its page tables, in kB."""
+    return {"kB": sum(len(table) * size for size, table in mm.tables.items()) // 1024}

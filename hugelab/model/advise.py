@@ -1,0 +1,185 @@
+"""System calls on a range of addresses: madvise, mlock, mincore, msync (mm/madvise.c, mlock.c, mincore.c, msync.c).
+
+Each goes through the range mapping by mapping; an error met on the way leaves what was done before it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import decode
+from ..decode import VM_DONTCOPY, VM_DONTDUMP, VM_HUGEPAGE, VM_MAYWRITE, VM_NOHUGEPAGE, VM_RAND_READ, VM_SEQ_READ
+from ..scenario import Op
+from ..source import Unsupported
+from ..structs import mm_struct, vm_area_struct
+from ..units import BASE_PAGE_SIZE
+from .abi import FAILED, length_of
+from .core import Core
+from .errors import SystemCallError
+from .fallocate import hugetlbfs_punch_hole
+from .gup import faultin_page_range, populate_vma_page_range
+from .vma import overlapping, page_align, tlb_finish_mmu, unmap_hugepage_range, vma_modify_flags
+
+# Advice that sets and clears bits of vm_flags: (set, clear). None of them moves a counter.
+FLAGS = {
+    "MADV_NORMAL": (0, VM_RAND_READ | VM_SEQ_READ),
+    "MADV_RANDOM": (VM_RAND_READ, VM_SEQ_READ),
+    "MADV_SEQUENTIAL": (VM_SEQ_READ, VM_RAND_READ),
+    "MADV_DONTFORK": (VM_DONTCOPY, 0),
+    "MADV_DOFORK": (0, VM_DONTCOPY),
+    "MADV_KEEPONFORK": (0, 0),
+    "MADV_DONTDUMP": (VM_DONTDUMP, 0),
+    "MADV_DODUMP": (0, VM_DONTDUMP),
+    "MADV_HUGEPAGE": (VM_HUGEPAGE, VM_NOHUGEPAGE),
+    "MADV_NOHUGEPAGE": (VM_NOHUGEPAGE, VM_HUGEPAGE),
+    "MADV_WILLNEED": (0, 0),
+    "MADV_MERGEABLE": (0, 0),
+    "MADV_UNMERGEABLE": (0, 0),
+}
+REFUSED = {"MADV_FREE", "MADV_COLD", "MADV_PAGEOUT", "MADV_WIPEONFORK", "MADV_COLLAPSE"}  # EINVAL for huge pages
+ZAP = {"MADV_DONTNEED", "MADV_DONTNEED_LOCKED"}
+POPULATE = {"MADV_POPULATE_READ": False, "MADV_POPULATE_WRITE": True}
+KNOWN = FLAGS.keys() | REFUSED | ZAP | POPULATE.keys() | {"MADV_REMOVE"}
+
+
+def span(k: Core, mm: mm_struct, op: Op) -> tuple[int, int]:
+    """Start and length, in bytes, of the part of a map that an operation names; the whole map by default."""
+    whole = k.mapping(mm, op.args["map"])
+    offset = length_of(op, k.machine.sizes[0], "page", "off_bytes")
+    sized = "pages" in op.args or "bytes" in op.args
+    length = length_of(op, k.machine.sizes[0]) if sized else whole.length - offset
+    return whole.addr + offset, length % (1 << k.machine.word)
+
+
+def page_range(k: Core, mm: mm_struct, op: Op, whole_pages: bool = True) -> tuple[int, int]:
+    """[start, end) of an operation. Raises SystemCallError EINVAL for a start that is no page address.
+
+    Not ``whole_pages``: the start is rounded down instead (mlock).
+    """
+    start, length = span(k, mm, op)
+    if k.mapping(mm, op.args["map"]) is FAILED:
+        raise SystemCallError("EINVAL" if whole_pages else "ENOMEM")  # MAP_FAILED is no page address
+    if not whole_pages:
+        length, start = length + start % BASE_PAGE_SIZE, start - start % BASE_PAGE_SIZE
+    end = start + page_align(length)
+    if start % BASE_PAGE_SIZE or end < start or end >= 1 << k.machine.word:
+        raise SystemCallError("EINVAL")
+    return start, end
+
+
+def pieces(mm: mm_struct, start: int, end: int) -> tuple[list[tuple[vm_area_struct, int, int]], bool]:
+    """The parts of VMAs in [start, end), and whether there is a hole between or beside them."""
+    found = [(vma, max(start, vma.vm_start), min(end, vma.vm_end)) for vma in overlapping(mm, start, end)]
+    return found, sum(last - first for _, first, last in found) < end - start
+
+
+# -- madvise -----------------------------------------------------------------------------------------
+def sys_madvise(k: Core, mm: mm_struct, op: Op) -> None:
+    """madvise(2). Raises SystemCallError; ENOMEM for a hole in the range comes after the rest was done."""
+    advice = op.args["advice"]
+    if advice not in KNOWN:
+        raise Unsupported(f"advice {advice} is not in the model")
+    start, end = page_range(k, mm, op)
+    if advice in POPULATE and not k.rules.populate_advice:
+        raise SystemCallError("EINVAL")
+    if start == end:
+        return
+    if advice in POPULATE:
+        madvise_populate(k, mm, start, end, POPULATE[advice])
+        return
+    found, hole = pieces(mm, start, end)
+    for vma, first, last in found:
+        if advice in REFUSED:
+            raise SystemCallError("EINVAL")
+        if advice in ZAP:
+            madvise_dontneed(k, vma, first, last)
+        elif advice == "MADV_REMOVE":
+            madvise_remove(k, vma, first, last)
+        else:
+            more, less = FLAGS[advice]
+            vma_modify_flags(k, vma, first, last, (vma.vm_flags | more) & ~less)
+    if hole:
+        raise SystemCallError("ENOMEM")
+
+
+def madvise_dontneed(k: Core, vma: vm_area_struct, start: int, end: int) -> None:
+    """MADV_DONTNEED: private pages are freed and their reservation comes back; pages of a file are unmapped only.
+
+    The length is rounded down to huge pages. Raises SystemCallError EINVAL for a start inside one.
+    """
+    if start % vma.h.size or not k.rules.dontneed:
+        raise SystemCallError("EINVAL")
+    end -= end % vma.h.size
+    if start < end:
+        tlb_finish_mmu(k, unmap_hugepage_range(k, vma, start, end))
+
+
+def madvise_remove(k: Core, vma: vm_area_struct, start: int, end: int) -> None:
+    """MADV_REMOVE: a hole in the file. Raises SystemCallError EACCES where the mapping may not write the file."""
+    both = decode.VM_SHARED | VM_MAYWRITE
+    if not k.rules.fallocate:
+        raise SystemCallError("EINVAL")
+    if vma.vm_flags & both != both:
+        raise SystemCallError("EACCES")
+    offset = start - vma.vm_start + vma.vm_pgoff * vma.h.size
+    hugetlbfs_punch_hole(k, vma.mm.proc, vma.inode, offset, end - start)
+
+
+def madvise_populate(k: Core, mm: mm_struct, start: int, end: int, write: bool) -> None:
+    """MADV_POPULATE_READ, _WRITE. Raises SystemCallError: ENOMEM a hole, EINVAL no right, EFAULT no page."""
+    while start < end:
+        found, _ = pieces(mm, start, end)
+        if not found or found[0][1] > start:
+            raise SystemCallError("ENOMEM")
+        vma, first, last = found[0]
+        if not vma.vm_flags & (decode.VM_WRITE if write else decode.VM_READ):
+            raise SystemCallError("EINVAL")
+        if not faultin_page_range(k, vma, vma.index(first), vma.index(last - 1) + 1, write):
+            raise SystemCallError("EFAULT")
+        start = last
+
+
+# -- mlock, mincore, msync ---------------------------------------------------------------------------
+def sys_mlock(k: Core, mm: mm_struct, op: Op) -> None:
+    """mlock(2) faults everything in; VM_LOCKED is not set for huge pages.
+
+    Raises SystemCallError ENOMEM: a hole, a page that could not be had, or more than RLIMIT_MEMLOCK; EPERM when
+    that limit is 0.
+    """
+    start, end = page_range(k, mm, op, whole_pages=False)
+    if mm.uid and mm.rlimit_memlock is not None:
+        if mm.rlimit_memlock == 0:
+            raise SystemCallError("EPERM")
+        if end - start > mm.rlimit_memlock:
+            raise SystemCallError("ENOMEM")
+    found, hole = pieces(mm, start, end)
+    if hole:
+        raise SystemCallError("ENOMEM")
+    for vma, first, last in found:
+        if not populate_vma_page_range(k, vma, vma.index(first), vma.index(last - 1) + 1):
+            raise SystemCallError("ENOMEM")
+
+
+def sys_munlock(k: Core, mm: mm_struct, op: Op) -> None:
+    """munlock(2): nothing to do. Raises SystemCallError ENOMEM for a hole."""
+    if pieces(mm, *page_range(k, mm, op, whole_pages=False))[1]:
+        raise SystemCallError("ENOMEM")
+
+
+def sys_msync(k: Core, mm: mm_struct, op: Op) -> None:
+    """msync(2): nothing to do. Raises SystemCallError ENOMEM for a hole."""
+    if pieces(mm, *page_range(k, mm, op))[1]:
+        raise SystemCallError("ENOMEM")
+
+
+def sys_mincore(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
+    """mincore(2): for each huge page 1 if this process has it in its page table. Raises SystemCallError ENOMEM."""
+    start, end = page_range(k, mm, op)
+    found, hole = pieces(mm, start, end)
+    if hole:
+        raise SystemCallError("ENOMEM")
+    resident = []
+    for vma, first, last in found:
+        size = vma.h.size
+        resident += [int(vma.table.get(key) is not None) for key in range(first // size, (last - 1) // size + 1)]
+    return {"resident": resident}

@@ -1,0 +1,59 @@
+"""hugetlb_cgroup: limits on pages and on promises, in pages of each size (mm/hugetlb_cgroup.c).
+
+``usage`` is charged when a page is allocated and uncharged when it is freed; ``rsvd`` is charged when a page is
+promised (or taken without a promise) and stays charged until the promise's region, or that page, is gone.
+"""
+
+from __future__ import annotations
+
+from ..runs import Run
+from ..structs import hstate, hugetlb_cgroup, mm_struct
+from .core import Core
+
+
+def lineage(k: Core, key: str | None) -> list[hugetlb_cgroup]:
+    """A group and its ancestors below the root, which has no limit."""
+    found = []
+    while key is not None:
+        group = k.state.records[key]
+        assert isinstance(group, hugetlb_cgroup)
+        found.append(group)
+        key = group.parent
+    return found
+
+
+def hugetlb_cgroup_charge_cgroup(k: Core, mm: mm_struct | None, h: hstate, n: int, rsvd: bool) -> bool:
+    """Charge n pages to the group of a process and to its ancestors; False, and an event, where a limit forbids it."""
+    groups = lineage(k, mm.cgroup if mm else None) if k.rules.cgroup_rsvd or not rsvd else []
+    counters = [group.counters[h.size, rsvd] for group in groups]
+    for counter in counters:
+        if counter.max is not None and counter.usage + n > counter.max:
+            counter.failcnt += 1
+            for group in groups:
+                group.events = {**group.events, h.size: group.events[h.size] + 1}
+            groups[0].events_local = {**groups[0].events_local, h.size: groups[0].events_local[h.size] + 1}
+            return False
+    for counter in counters:
+        counter.usage += n
+        counter.watermark = max(counter.watermark, counter.usage)
+    return True
+
+
+def hugetlb_cgroup_uncharge(k: Core, key: str | None, h: hstate, n: int, rsvd: bool) -> None:
+    """Take n pages off a group and its ancestors."""
+    for group in lineage(k, key) if k.rules.cgroup_rsvd or not rsvd else []:
+        group.counters[h.size, rsvd].usage -= n
+
+
+def hugetlb_cgroup_commit_charge(h: hstate, frame: int, usage: str | None, rsvd: str | None) -> None:
+    """A page remembers which groups were charged for it and (only without a promise) for its reservation."""
+    if usage or rsvd:
+        h.cgroup.put(Run(frame, 1, tag=(usage, rsvd)))
+
+
+def hugetlb_cgroup_uncharge_folio(k: Core, h: hstate, frame: int) -> None:
+    """A page is freed: both charges go."""
+    for run in h.cgroup.cut(frame, frame + 1):
+        usage, rsvd = run.tag
+        hugetlb_cgroup_uncharge(k, usage, h, 1, False)
+        hugetlb_cgroup_uncharge(k, rsvd, h, 1, True)

@@ -1,0 +1,198 @@
+"""The life of a huge page: allocated for one index of a file or mapping, and freed (mm/hugetlb.c).
+
+Both go stretch by stretch: as many pages as take the same way at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..runs import Run
+from ..structs import hstate, hstate_node, hugepage_subpool, inode, vm_area_struct
+from .cgroup import (
+    hugetlb_cgroup_charge_cgroup,
+    hugetlb_cgroup_commit_charge,
+    hugetlb_cgroup_uncharge,
+    hugetlb_cgroup_uncharge_folio,
+)
+from .core import Core
+from .memory import clear
+from .mempolicy import huge_node, policy_of
+from .pool import (
+    alloc_surplus_huge_page,
+    dequeue_huge_page_node,
+    enqueue_huge_page,
+    hugetlb_acct_memory,
+    node_of,
+    surplus_room,
+    update_and_free_page,
+)
+from .reserve import needs_reservation, region_add, vma_resv_map
+from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages
+
+NOTHING = Run(0, 0)
+
+
+def subpool_inode(node: inode) -> hugepage_subpool | None:
+    """The budget that pays for this inode's pages."""
+    return node.sb.subpool if node.sb else None
+
+
+# -- a page is taken ---------------------------------------------------------------------------------
+class Plan(NamedTuple):
+    """How the next allocation will go: ``n`` pages alike."""
+
+    n: int
+    map_chg: bool  # no reservation in the map pays for them
+    cow_from_owner: bool  # the map is not asked, and not told
+
+
+def plan(k: Core, vma: vm_area_struct, index: int, n: int, cow_from_owner: bool = False) -> Plan:
+    """How many of the next n pages can be allocated the same way, and how. Changes nothing."""
+    h = vma.h
+    map_chg, end = (True, index + n) if cow_from_owner else needs_reservation(vma_resv_map(vma), index, index + n)
+    n = end - index
+    policy = policy_of(vma)
+    if (map_chg and subpool_inode(vma.inode)) or vma.mm.cgroup or (policy and policy.mode == "MPOL_INTERLEAVE"):
+        return Plan(1, map_chg, cow_from_owner)  # each page may find something changed
+    node = _node(vma, index)
+    most = n if not map_chg else min(n, h.free_huge_pages - h.resv_huge_pages)
+    if node is None or most < 1:
+        return Plan(1, map_chg, cow_from_owner)
+    return Plan(node.freelist.stretch_down(most), map_chg, cow_from_owner)
+
+
+def _node(vma: vm_area_struct, index: int) -> hstate_node | None:
+    """The node whose free page is next (dequeue_hugetlb_folio_nodemask)."""
+    return next((node for node in huge_node(vma, index) if node.freelist), None)
+
+
+def alloc_huge_page(k: Core, vma: vm_area_struct, index: int, p: Plan) -> Run:
+    """Allocate the planned pages (alloc_hugetlb_folio since 6.3); the run is empty when there are none.
+
+    A page with a reservation uses it up; one without must be granted by the mount's budget and by the cgroup, and
+    must leave enough free pages for all promises, or come as surplus. On failure everything granted is given back.
+    """
+    h, n, spool = vma.h, p.n, subpool_inode(vma.inode)
+    k.state.point("alloc_huge_page", "start", avoid_reserve=int(p.cow_from_owner))
+    gbl_chg = hugepage_subpool_get_pages(spool, n) if p.map_chg else 0
+    if gbl_chg is None:
+        return _refused(k, "the mount's size= is used up")
+    why = None
+    if p.map_chg and not hugetlb_cgroup_charge_cgroup(k, vma.mm, h, n, rsvd=True):
+        why = "the cgroup's rsvd limit is reached"
+    elif not hugetlb_cgroup_charge_cgroup(k, vma.mm, h, n, rsvd=False):
+        why = "the cgroup's limit is reached"
+        if p.map_chg:
+            hugetlb_cgroup_uncharge(k, vma.mm.cgroup, h, n, rsvd=True)
+    if why is None:
+        k.state.point("alloc_huge_page", "hstate")
+        frames = _take(k, vma, index, n, promised=not gbl_chg)
+        if frames:
+            return _taken(k, vma, index, p, frames)
+        why = "the pool is empty, and no surplus page is allowed"
+        hugetlb_cgroup_uncharge(k, vma.mm.cgroup, h, n, rsvd=False)
+        if p.map_chg:
+            hugetlb_cgroup_uncharge(k, vma.mm.cgroup, h, n, rsvd=True)
+    if p.map_chg and not gbl_chg:
+        hugetlb_acct_memory(k, h, -hugepage_subpool_put_pages(k, spool, n))
+    elif p.map_chg and not k.rules.slip("failed_allocation_leaks_quota"):
+        hugepage_subpool_forget(spool, n)
+    return _refused(k, why)
+
+
+def _refused(k: Core, why: str) -> Run:
+    k.state.point("alloc_huge_page", "failed", result="ENOSPC", why=why)
+    return NOTHING
+
+
+def _take(k: Core, vma: vm_area_struct, index: int, n: int, promised: bool) -> Run | None:
+    """Pages off the free list (dequeue_hugetlb_folio_vma) or one beyond it; a promise is paid with them."""
+    h = vma.h
+    available = h.free_huge_pages - h.resv_huge_pages
+    if available < 0 and not k.rules.slip("available_is_unsigned"):
+        available = 0
+    node = _node(vma, index) if promised or available else None
+    early = 0
+    if node is not None:
+        frames = dequeue_huge_page_node(h, node, n)
+        early = n if promised and k.rules.dequeue_pays_promise else 0
+        h.resv_huge_pages -= early
+        row_frames(k, frames)
+        k.state.point("dequeue_huge_page_vma", node=node.nid, pid=vma.mm.pid)
+    else:
+        fresh = alloc_surplus_huge_page(k, h, huge_node(vma, index)) if surplus_room(k, h) else None
+        if fresh is None:
+            return None
+        frames = fresh
+        row_frames(k, frames)
+        k.state.point("alloc_buddy_huge_page")
+    if promised:
+        h.resv_huge_pages -= n - early
+    return frames
+
+
+def _taken(k: Core, vma: vm_area_struct, index: int, p: Plan, frames: Run) -> Run:
+    """The books are closed: cgroup, reservation map, contents."""
+    group = vma.mm.cgroup
+    if group:
+        hugetlb_cgroup_commit_charge(vma.h, frames.value, group, group if p.map_chg else None)
+    k.state.point("alloc_huge_page", "success")
+    resv = vma_resv_map(vma)
+    if resv is not None and not p.cow_from_owner:
+        region_add(resv, index, index + p.n)
+    k.state.point("vma_commit_reservation")
+    k.state.point("clear_huge_page")
+    return frames
+
+
+def row_frames(k: Core, frames: Run) -> None:
+    """The row is about these frames."""
+    row = k.state.rows[-1]
+    row.frame, row.frame_step = frames.value, frames.step
+
+
+# -- a page comes back -------------------------------------------------------------------------------
+def free_huge_page(
+    k: Core,
+    h: hstate,
+    spool: hugepage_subpool | None,
+    proc: str,
+    frames: Run,
+    detach: Callable[[int, int], object],
+    restore: Callable[[int, int], object] | None = None,
+) -> None:
+    """Pages nobody holds any more go back, one after another (free_huge_folio since 6.7).
+
+    ``frames`` maps page indices to frames; ``detach(start, end)`` takes those pages off their last holder.
+    ``restore(start, end)``, if given, puts their reservation back in its map first. A page goes to the buddy
+    allocator while its node has surplus, else to the head of its free list.
+    """
+    while frames.count > 0:
+        n = frames.count
+        if spool is not None or len(h.nodes) > 1 or h.cgroup or h.restore:
+            n = 1
+        node = node_of(k, h, frames.value)
+        if node.surplus_huge_pages:
+            n = min(n, node.surplus_huge_pages)
+        part = frames.clip(frames.start, frames.start + n)
+        row = k.state.row(proc, n, h.size)
+        row.page, row.frame, row.frame_step = part.start, part.value, part.step
+        detach(part.start, part.end)
+        k.state.point("free_huge_page", "start")
+        restored = bool(h.restore.cut(part.value, part.value + 1)) if h.restore else False
+        if restore:
+            restore(part.start, part.end)
+        if restore or restored or hugepage_subpool_put_pages(k, spool, n) == 0:
+            h.resv_huge_pages += n
+        if h.cgroup:
+            hugetlb_cgroup_uncharge_folio(k, h, part.value)
+        clear(h, part)
+        if node.surplus_huge_pages:
+            h.count(node, surplus=-n)
+            update_and_free_page(h, node, part)
+        else:
+            enqueue_huge_page(h, node, part)
+        k.state.point("free_huge_page", "after")
+        frames = frames.clip(part.end, frames.end)

@@ -1,0 +1,78 @@
+"""Processes: fork with copy on write, exit, kill (kernel/fork.c, kernel/exit.c, copy_hugetlb_page_range)."""
+
+from __future__ import annotations
+
+from ..decode import VM_DONTCOPY, VM_MAYWRITE, VM_SHARED
+from ..scenario import Op, ScenarioError
+from ..structs import mm_struct, vm_area_struct
+from .core import Core
+from .files import fput
+from .hugetlbfs import iput
+from .vma import areas, copy_vma, remove_vma, unmap_vmas
+
+
+def sys_fork(k: Core, mm: mm_struct, op: Op) -> None:
+    """fork(2): the child has its own page tables; descriptors, files and pages are shared. No counter moves."""
+    name = op.args["child"]
+    if f"mm/{name}" in k.state.records:
+        raise ScenarioError(f"there is a process {name} already")
+    pid = k.machine.pid + len(k.state.of(mm_struct))
+    more = {"uid": mm.uid, "rlimit_memlock": mm.rlimit_memlock, "cgroup": mm.cgroup, "policy": mm.policy}
+    child = k.state.enter(mm_struct(k.state, name, pid, k.machine.sizes, **more))
+    for opened in mm.fds.values():
+        opened.count += 1
+    child.fds = mm.fds
+    for vma in areas(mm):
+        if not vma.vm_flags & VM_DONTCOPY:
+            dup_vma(k, vma, child)
+    for (proc, map_name), area in list(k.maps.items()):
+        if proc == mm.proc:
+            k.maps[name, map_name] = area
+    k.state.point("copy_process", child=name)
+
+
+def dup_vma(k: Core, vma: vm_area_struct, child: mm_struct) -> None:
+    """dup_mmap for one VMA. A private one of the child owns no reservation (hugetlb_dup_vma_private).
+
+    Page table entries are copied where a fault could not bring them back: where there are private pages. They
+    become read-only on both sides.
+    """
+    k.state.row(vma.mm.proc, 1, vma.h.size)
+    copy = copy_vma(k, vma, mm=child, resv_map=None, unmapped=False)
+    if vma.anon_vma or k.rules.fork_copies_every_table:
+        cow = vma.vm_flags & (VM_SHARED | VM_MAYWRITE) == VM_MAYWRITE
+        for run in vma.mapped():
+            writable, anonymous = run.tag
+            if cow and writable:
+                vma.table.cut(run.start, run.end)
+                run = run._replace(tag=(False, anonymous))
+                vma.table.put(run)
+            copy.table.put(run)
+    k.state.point("copy_hugetlb_page_range")
+
+
+def sys_exit(k: Core, mm: mm_struct, op: Op) -> dict[str, str]:
+    """_exit(0), and the parent waits for it."""
+    do_exit(k, mm)
+    return {"status": "exit 0"}
+
+
+def sys_kill(k: Core, mm: mm_struct, op: Op) -> dict[str, str]:
+    """kill(2) with a signal that ends the process, SIGKILL by default."""
+    do_exit(k, mm)
+    return {"status": op.get("signal", "SIGKILL")}
+
+
+def do_exit(k: Core, mm: mm_struct) -> None:
+    """A process ends: first all mappings go (exit_mmap), then the descriptors (exit_files)."""
+    parts = areas(mm)
+    unmap_vmas(k, parts)
+    for vma in parts:
+        iput(k, mm.proc, remove_vma(k, vma))
+    held, mm.fds = mm.fds, {}
+    if held:
+        k.state.row(mm.proc)
+        k.state.point("exit_files")
+    for opened in held.values():
+        fput(k, mm.proc, opened)
+    mm.alive = False

@@ -1,0 +1,34 @@
+"""Faulting pages in for a program that did not touch them: populate and mlock (mm/gup.c, mm/mlock.c)."""
+
+from __future__ import annotations
+
+from ..decode import VM_EXEC, VM_READ, VM_SHARED, VM_WRITE
+from ..structs import vm_area_struct
+from . import fault
+from .core import Core
+
+
+def populate_vma_page_range(k: Core, vma: vm_area_struct, index: int, end: int) -> bool:
+    """MAP_POPULATE and mlock: fault in the pages [index, end) of a VMA; False where one could not be had.
+
+    Writable private mappings get their own copies at once, all others are read. A mapping without any right is not
+    looked at, one without VM_READ is (FOLL_FORCE). get_user_pages stops at a page it cannot have and says how far
+    it came; the next call meets that page again.
+    """
+    write = vma.vm_flags & (VM_WRITE | VM_SHARED) == VM_WRITE
+    if not vma.vm_flags & (VM_READ | VM_WRITE | VM_EXEC):
+        return False
+    return faultin_page_range(k, vma, index, end, write)
+
+
+def faultin_page_range(k: Core, vma: vm_area_struct, index: int, end: int, write: bool) -> bool:
+    """Fault in the pages [index, end) for reading or writing; False where one could not be had."""
+    begun = index
+    while index < end:
+        done, signal = fault.access(k, vma, index, end, write)
+        index += done
+        if signal and index == begun:
+            return False
+        if signal:
+            begun = index
+    return True

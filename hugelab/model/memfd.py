@@ -1,0 +1,87 @@
+"""memfd_create(2) with MFD_HUGETLB, and the seals of such a file (mm/memfd.c)."""
+
+from __future__ import annotations
+
+from ..decode import VM_MAYWRITE, VM_SHARED, VM_WRITE
+from ..scenario import Op
+from ..source import Unsupported
+from ..structs import inode, mm_struct, vm_area_struct
+from .abi import (
+    F_SEAL_EXEC,
+    F_SEAL_FUTURE_WRITE,
+    F_SEAL_GROW,
+    F_SEAL_SEAL,
+    F_SEAL_SHRINK,
+    F_SEAL_WRITE,
+    HUGE_SIZES,
+    SEALS,
+    names_of,
+)
+from .core import Core
+from .errors import SystemCallError
+from .files import descriptor, fd_install
+from .hugetlbfs import hugetlbfs_get_inode
+
+MFD_FLAGS = {"MFD_CLOEXEC", "MFD_ALLOW_SEALING", "MFD_HUGETLB", "MFD_NOEXEC_SEAL", "MFD_EXEC"}
+
+
+def sys_memfd_create(k: Core, mm: mm_struct, op: Op) -> None:
+    """memfd_create(2): ``flags`` default MFD_HUGETLB; a nameless file of no size, with no promise."""
+    flags = names_of(op, "flags", ["MFD_HUGETLB"])
+    sizes = {flag.removeprefix("MFD_") for flag in flags if flag.startswith("MFD_HUGE_")}
+    if unknown := flags - MFD_FLAGS - {f"MFD_{name}" for name in HUGE_SIZES}:
+        raise Unsupported(f"memfd flag {', '.join(sorted(unknown))} is not in the model")
+    if "MFD_HUGETLB" not in flags:
+        if sizes:
+            raise SystemCallError("EINVAL")
+        raise Unsupported("a memfd of small pages")
+    if {"MFD_EXEC", "MFD_NOEXEC_SEAL"} <= flags:
+        raise SystemCallError("EINVAL")
+    if not k.rules.memfd:
+        raise SystemCallError("EINVAL")
+    h = k.hstate_sizelog(sizes)
+    if h is None:
+        raise SystemCallError("ENODEV")
+    node = hugetlbfs_get_inode(k, None, h, "memfd", 0o666 if "MFD_NOEXEC_SEAL" in flags else 0o777, mm.uid)
+    node.i_nlink = 0
+    if "MFD_NOEXEC_SEAL" in flags:
+        node.seals = F_SEAL_EXEC
+    elif "MFD_ALLOW_SEALING" in flags:
+        node.seals = 0
+    fd_install(k, mm, op.args["fd"], node, readable=True, writable=True)
+
+
+def memfd_add_seals(k: Core, mm: mm_struct, op: Op) -> None:
+    """fcntl(F_ADD_SEALS). Raises SystemCallError EPERM (sealed, or no memfd), EBUSY (it is mapped writable)."""
+    wanted = 0
+    for name in names_of(op, "seals", []):
+        if name not in SEALS:
+            raise Unsupported(f"seal {name} is not in the model")
+        wanted |= SEALS[name]
+    opened = descriptor(mm, op.args["fd"])
+    node = opened.f_inode
+    if not opened.writable or node.seals & F_SEAL_SEAL:
+        raise SystemCallError("EPERM")
+    if wanted & F_SEAL_WRITE and not node.seals & F_SEAL_WRITE and mapped_writable(k, node):
+        raise SystemCallError("EBUSY")
+    if wanted & F_SEAL_EXEC and node.i_mode & 0o111:
+        wanted |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE
+    node.seals |= wanted
+
+
+def mapped_writable(k: Core, node: inode) -> bool:
+    """Does a shared mapping exist that is, or could be made, writable (mapping_deny_writable)?"""
+    both = VM_SHARED | VM_MAYWRITE
+    return any(vma.inode is node and vma.vm_flags & both == both for vma in k.state.of(vm_area_struct))
+
+
+def memfd_check_seals_mmap(node: inode, vm_flags: int) -> int:
+    """The vm_flags of a mapping of a file with seals. Raises SystemCallError EPERM.
+
+    A write seal forbids shared writable mappings, and shared ones to become so.
+    """
+    if node.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) and vm_flags & VM_SHARED:
+        if vm_flags & VM_WRITE:
+            raise SystemCallError("EPERM")
+        vm_flags &= ~VM_MAYWRITE
+    return vm_flags

@@ -1,0 +1,49 @@
+"""Which memory node a page comes from (mm/mempolicy.c), and whose turn a node is when a pool changes size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..structs import Policy, hstate, hstate_node, mm_struct, vm_area_struct
+
+LOCAL = 0  # numa_node_id(): the programs of the model run on the first node
+
+
+def zonelist(h: hstate, preferred: int) -> Iterable[hstate_node]:
+    """All nodes in the order in which an allocation that prefers one looks at them."""
+    return (*h.nodes[preferred:], *h.nodes[:preferred])
+
+
+def policy_of(vma: vm_area_struct) -> Policy | None:
+    """get_vma_policy(): the mapping's own, else the task's."""
+    return vma.policy or vma.mm.policy
+
+
+def huge_node(vma: vm_area_struct, index: int) -> list[hstate_node]:
+    """The nodes that may give the page of a file index, best first.
+
+    MPOL_BIND allows only its nodes; MPOL_PREFERRED and MPOL_INTERLEAVE begin at a node of theirs and then take any;
+    MPOL_PREFERRED_MANY tries its nodes first.
+    """
+    h, policy = vma.h, policy_of(vma)
+    if policy is None or not policy.nodes:
+        return list(zonelist(h, LOCAL))
+    if policy.mode == "MPOL_INTERLEAVE":
+        return list(zonelist(h, policy.nodes[index % len(policy.nodes)]))
+    if policy.mode == "MPOL_PREFERRED":
+        return list(zonelist(h, policy.nodes[0]))
+    mine = [node for node in zonelist(h, LOCAL) if node.nid in policy.nodes]
+    if policy.mode == "MPOL_PREFERRED_MANY":
+        return mine + [node for node in zonelist(h, LOCAL) if node.nid not in policy.nodes]
+    return mine
+
+
+def allowed_mems_nr(h: hstate, mm: mm_struct | None) -> int:
+    """Free pages on the nodes that the task's own MPOL_BIND allows: a reservation may not be larger.
+
+    The policy of a mapping is not asked (it may come later, with mbind): that is how mmap passes and a touch dies.
+    """
+    policy = mm.policy if mm else None
+    if policy is None or policy.mode != "MPOL_BIND":
+        return h.free_huge_pages
+    return sum(node.free_huge_pages for node in h.nodes if node.nid in policy.nodes)

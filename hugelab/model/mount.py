@@ -1,0 +1,140 @@
+"""Mounts of hugetlbfs: their options, statfs, unmount (fs/hugetlbfs/inode.c)."""
+
+from __future__ import annotations
+
+import re
+
+from ..scenario import Op, ScenarioError
+from ..structs import hstate, mm_struct, super_block
+from ..units import BASE_PAGE_SIZE
+from .core import Core
+from .errors import SystemCallError
+from .hugetlbfs import in_use, kill_super
+from .subpool import hugepage_new_subpool
+
+
+# -- mount -------------------------------------------------------------------------------------------
+def hugetlbfs_fill_super(k: Core, name: str, options: str) -> super_block:
+    """Mount with ``size=, min_size=, nr_inodes=, mode=, uid=, gid=, pagesize=``.
+
+    Raises SystemCallError: EINVAL for an option it does not know or cannot read, ENOMEM when the pool
+    cannot reserve min_size=.
+    """
+    h, most, least, inodes, owner = hugetlbfs_parse_params(k, options)
+    if inodes == 0:  # not even the root directory
+        raise SystemCallError("ENOMEM")
+    if most != -1 and least > most:
+        raise SystemCallError("EINVAL")
+    spool = None
+    if most != -1 or least != -1:
+        spool = hugepage_new_subpool(k, h, most, least)
+        if spool is None:
+            raise SystemCallError("ENOMEM")
+    root = inodes - 1 if inodes != -1 else -1
+    sb = super_block(k.state, name, h, subpool=spool, max_inodes=inodes, free_inodes=root, **owner)
+    return k.state.enter(sb)
+
+
+def hugetlbfs_parse_params(k: Core, options: str) -> tuple[hstate, int, int, int, dict[str, int]]:
+    """Options as numbers: pool, size= and min_size= in pages, nr_inodes= (-1: not given), mode, uid and gid.
+
+    Raises SystemCallError EINVAL.
+    """
+    given = dict(part.partition("=")[::2] for part in options.split(",") if part)
+    unknown = given.keys() - {"size", "min_size", "nr_inodes", "mode", "uid", "gid", "pagesize"}
+    if unknown or ("min_size" in given and not k.rules.min_size):
+        raise SystemCallError("EINVAL")
+    try:
+        h = k.size_to_hstate(memparse(given["pagesize"])[0]) if "pagesize" in given else k.state.pools[0]
+        most, least = (_pages(h, given[option]) if option in given else -1 for option in ("size", "min_size"))
+        owner: dict[str, int] = {option: _id(given[option]) for option in ("uid", "gid") if option in given}
+        owner["mode"] = int(given.get("mode", "755"), 8) & 0o1777
+        inodes = memparse(given["nr_inodes"])[0] if "nr_inodes" in given else -1
+    except (ValueError, KeyError):
+        raise SystemCallError("EINVAL") from None
+    return h, most, least, inodes, owner
+
+
+def _pages(h: hstate, text: str) -> int:
+    """A size option in pages, rounded down; ``50%`` is of the configured pool at this moment."""
+    value, rest = memparse(text)
+    if rest.startswith("%"):
+        return value * h.persistent_huge_pages // 100
+    return value // h.size
+
+
+def memparse(text: str) -> tuple[int, str]:
+    """A number as the kernel reads it (lib/cmdline.c): 0x and 0 prefixes, one of k m g t p e; what follows is left.
+
+    Raises ValueError when there is no digit first.
+    """
+    match = re.match(r"(0[xX][0-9a-fA-F]+|\d+)([kmgtpe]?)(.*)", text, re.DOTALL | re.IGNORECASE)
+    if not match:
+        raise ValueError(text)
+    number, suffix, rest = match.groups()
+    power = "kmgtpe".find(suffix.lower()) + 1 if suffix else 0
+    return _c_number(number) << 10 * power, rest
+
+
+def _c_number(digits: str) -> int:
+    """A number in C: 0x is hexadecimal, a leading 0 octal."""
+    if digits.lower().startswith("0x"):
+        return int(digits, 16)
+    return int(digits, 8 if digits.startswith("0") else 10)
+
+
+def _id(text: str) -> int:
+    """A user or group; -1 is nobody."""
+    value = _c_number(text)
+    if not 0 <= value < 0xFFFFFFFF:
+        raise ValueError(text)
+    return value
+
+
+# -- system calls ------------------------------------------------------------------------------------
+def find_mount(k: Core, name: str) -> super_block:
+    """The file system that a mount name leads to. Raises ScenarioError when there is none."""
+    for sb in reversed(k.state.of(super_block)):
+        if sb.name == name and sb.mounted:
+            return sb
+    names = ", ".join(sb.name for sb in k.state.of(super_block) if sb.mounted)
+    raise ScenarioError(f"no file system is mounted as {name!r}; there are {names}")
+
+
+def sys_mount(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """mount -t hugetlbfs -o ``options``."""
+    hugetlbfs_fill_super(k, op.args["mount"], op.get("options", ""))
+
+
+def sys_remount(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """mount -o remount: the options are read, and ignored (hugetlbfs has no reconfigure)."""
+    find_mount(k, op.args["mount"])
+    hugetlbfs_parse_params(k, op.get("options", ""))
+
+
+def sys_umount(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """umount2(0): EBUSY while a file is open or mapped; files that were never unlinked go with it."""
+    sb = find_mount(k, op.args["mount"])
+    if in_use(sb):
+        raise SystemCallError("EBUSY")
+    kill_super(k, op.proc, sb)
+
+
+def sys_umount_lazy(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """umount2(MNT_DETACH): no path leads there any more; the rest goes when the last file is let go."""
+    sb = find_mount(k, op.args["mount"])
+    sb.mounted = False
+    if not in_use(sb):
+        kill_super(k, op.proc, sb)
+
+
+def sys_statfs(k: Core, mm: mm_struct | None, op: Op) -> dict[str, int]:
+    """statfs(2), in pages; -1 stands for no limit. Without size= and min_size= all is 0, nr_inodes= or not."""
+    sb = find_mount(k, op.args["mount"])
+    spool = sb.subpool
+    size = sb.h.size if sb.h else BASE_PAGE_SIZE
+    if spool is None:
+        return {"bsize": size, "blocks": 0, "bfree": 0, "bavail": 0, "files": 0, "ffree": 0}
+    free = spool.max_hpages - spool.used_hpages
+    shown = {"blocks": spool.max_hpages, "bfree": free, "bavail": free, "files": sb.max_inodes, "ffree": sb.free_inodes}
+    return {"bsize": size, **shown}

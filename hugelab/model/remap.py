@@ -1,0 +1,187 @@
+"""mprotect, mremap and mbind: mappings that change (mm/mprotect.c, mm/mremap.c, mm/mempolicy.c)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..decode import VM_EXEC, VM_READ, VM_SHARED, VM_WRITE
+from ..runs import Run
+from ..scenario import Op, ScenarioError
+from ..source import Unsupported
+from ..structs import Policy, mm_struct, vm_area_struct
+from ..units import BASE_PAGE_SIZE
+from .abi import FAILED, Mapping, length_of, names_of, page_size, protection
+from .advise import page_range, pieces, span
+from .core import Core
+from .errors import SystemCallError
+from .mmap import put_all
+from .reserve import region_count
+from .vma import areas, carve, check_split, copy_vma, do_munmap, huge_align, page_align, remove_vma, vma_modify_flags
+
+ACCESS = VM_READ | VM_WRITE | VM_EXEC
+
+
+# -- mprotect ----------------------------------------------------------------------------------------
+def sys_mprotect(k: Core, mm: mm_struct, op: Op) -> None:
+    """mprotect(2). Raises SystemCallError: EINVAL an edge inside a huge page, EACCES more than may be, ENOMEM a hole.
+
+    The mappings before the one that fails have changed.
+    """
+    prot = protection(op, [])
+    start, end = page_range(k, mm, op)
+    found, _ = pieces(mm, start, end)
+    for vma, first, last in found:
+        if first > start:
+            break
+        if prot & ~(vma.vm_flags >> 4) & ACCESS:
+            raise SystemCallError("EACCES")
+        if vma.vm_flags & ACCESS != prot:
+            part = vma_modify_flags(k, vma, first, last, vma.vm_flags & ~ACCESS | prot)
+            hugetlb_change_protection(k, part)
+        start = last
+    if start < end:
+        raise SystemCallError("ENOMEM")
+
+
+def hugetlb_change_protection(k: Core, vma: vm_area_struct) -> None:
+    """The page table entries get the right of the mapping: writable only where it is shared and writable.
+
+    A private page becomes writable again in its next fault.
+    """
+    writable = bool(vma.vm_flags & VM_SHARED and vma.vm_flags & VM_WRITE)
+    for run in vma.mapped():
+        if run.tag[0] != writable:
+            vma.table.cut(run.start, run.end)
+            vma.table.put(run._replace(tag=(writable, run.tag[1])))
+    k.state.point("hugetlb_change_protection")
+
+
+# -- mremap ------------------------------------------------------------------------------------------
+def sys_mremap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
+    """mremap(2): shrinks in place, moves with MREMAP_FIXED, never grows. ``as`` names the result.
+
+    value: ``moved``. Raises SystemCallError.
+    """
+    name, size = op.get("as", op.args["map"]), k.machine.sizes[0]
+    flags = names_of(op, "flags", ["MREMAP_MAYMOVE"])
+    if unknown := flags - {"MREMAP_MAYMOVE", "MREMAP_FIXED", "MREMAP_DONTUNMAP"}:
+        raise Unsupported(f"mremap flag {', '.join(sorted(unknown))} is not in the model")
+    addr, length = span(k, mm, op)
+    new_length = length_of(op, size, "new_pages", "new_bytes") % (1 << k.machine.word)
+    if k.mapping(mm, op.args["map"]) is FAILED or addr % BASE_PAGE_SIZE:
+        raise SystemCallError("EINVAL")
+    target = 0
+    if at := op.get("at"):
+        base = k.mapping(mm, at.get("map", ""))
+        target = base.addr + at.get("page", 0) * page_size(op, size) + at.get("bytes", 0)
+    moved = mremap(k, mm, addr, page_align(length), page_align(new_length), flags, target)
+    vma = next(vma for vma in areas(mm) if vma.vm_start <= moved < vma.vm_end)
+    k.maps[mm.proc, name] = Mapping(moved, huge_align(vma.h, new_length), vma.h.size)
+    return {"moved": moved != addr}
+
+
+def mremap(k: Core, mm: mm_struct, addr: int, old: int, new: int, flags: set[str], target: int) -> int:
+    """Returns the address (bytes) of the mapping afterwards; ``old`` and ``new`` are lengths in bytes."""
+    fixed = "MREMAP_FIXED" in flags
+    if ("MREMAP_MAYMOVE" not in flags and flags) or not new:
+        raise SystemCallError("EINVAL")
+    if "MREMAP_DONTUNMAP" in flags and old != new:
+        raise SystemCallError("EINVAL")
+    if fixed and (target % BASE_PAGE_SIZE or target < 0 or new > k.machine.task_size - target):
+        raise SystemCallError("EINVAL")
+    if fixed and addr + old > target and target + new > addr:
+        raise SystemCallError("EINVAL")
+    vma = next((vma for vma in areas(mm) if vma.vm_start <= addr < vma.vm_end), None)
+    if vma is None:
+        raise SystemCallError("EFAULT")
+    if not k.rules.mremap:
+        raise SystemCallError("EINVAL")
+    h = vma.h
+    old, new = huge_align(h, old), huge_align(h, new)
+    if addr % h.size or (fixed and target % h.size) or new > old or "MREMAP_DONTUNMAP" in flags or not old:
+        raise SystemCallError("EINVAL")
+    if addr + old > vma.vm_end:
+        raise SystemCallError("EFAULT")
+    if fixed:
+        put_all(k, mm, do_munmap(k, mm, target, target + new))
+    if new < old:
+        put_all(k, mm, do_munmap(k, mm, addr + new, addr + old))
+    if not fixed:
+        return addr
+    move_vma(k, mm, addr, new, target)
+    return target
+
+
+def move_vma(k: Core, mm: mm_struct, addr: int, length: int, target: int) -> None:
+    """The page table entries and the reservations move with the addresses."""
+    vma = next(vma for vma in areas(mm) if vma.vm_start <= addr < vma.vm_end)
+    partial = vma.vm_end - vma.vm_start != length
+    strips = partial and vma.resv_map is not None and k.rules.slip("partial_mremap_strips_reserve_map")
+    old = carve(k, vma, addr, addr + length)
+    k.state.row(mm.proc, 1, old.h.size)
+    new = copy_vma(k, old, vm_start=target, vm_end=target + length)
+    shift = (target - addr) // old.h.size
+    for run in old.mapped():
+        old.table.cut(run.start, run.end)
+        new.table.put(Run(run.start + shift, run.count, run.value, run.step, run.tag))
+    k.state.point("move_hugetlb_page_tables")
+    if strips:
+        fixup_hugetlb_reservations(k, new)
+    if old.resv_map is not None:
+        old.resv_map.refs -= 1
+        old.resv_map = None
+    remove_vma(k, old)
+
+
+def fixup_hugetlb_reservations(k: Core, new: vm_area_struct) -> None:
+    """The slip: the map is taken from the whole old VMA before it is split, so the parts left behind have none.
+
+    What they had not used stays promised for ever.
+    """
+    for vma in areas(new.mm):
+        if vma is not new and vma.resv_map is new.resv_map and vma.resv_map is not None:
+            if region_count(vma.resv_map, vma.vm_pgoff, vma.vm_pgoff + vma.pages) < vma.pages:
+                k.danger("mremap of a part of a private mapping: the reservations left behind are never given back")
+            vma.resv_map.refs -= 1
+            vma.resv_map = None
+    k.state.point("fixup_hugetlb_reservations")
+
+
+# -- policies ----------------------------------------------------------------------------------------
+MODES = {"MPOL_DEFAULT", "MPOL_PREFERRED", "MPOL_BIND", "MPOL_INTERLEAVE", "MPOL_LOCAL", "MPOL_PREFERRED_MANY"}
+
+
+def policy(k: Core, op: Op) -> Policy | None:
+    """``policy`` and ``nodemask`` (bits). Raises SystemCallError EINVAL for nodes that are not there."""
+    mode, mask = op.args["policy"], op.get("nodemask", 0)
+    if mode not in MODES:
+        raise Unsupported(f"policy {mode} is not in the model")
+    if not isinstance(mask, int) or mask < 0:
+        raise ScenarioError(f"{op.op}: nodemask is a number whose bits are nodes, not {mask!r}")
+    nodes = tuple(nid for nid in range(k.machine.nodes) if mask >> nid & 1)
+    if mode in ("MPOL_DEFAULT", "MPOL_LOCAL"):
+        if mask:
+            raise SystemCallError("EINVAL")
+        return None
+    if not nodes and (mask or mode != "MPOL_PREFERRED"):
+        raise SystemCallError("EINVAL")
+    return Policy(mode, nodes) if nodes else None
+
+
+def sys_mbind(k: Core, mm: mm_struct, op: Op) -> None:
+    """mbind(2): where pages that are not there yet will come from. Raises SystemCallError EINVAL, EFAULT (a hole)."""
+    start, end = page_range(k, mm, op)
+    chosen = policy(k, op)
+    found, hole = pieces(mm, start, end)
+    if not found or hole:
+        raise SystemCallError("EFAULT")
+    for vma, first, last in found:
+        if vma.policy != chosen:
+            for edge in (first, last):
+                check_split(vma, edge)
+            carve(k, vma, first, last).policy = chosen
+
+
+def sys_set_mempolicy(k: Core, mm: mm_struct, op: Op) -> None:
+    """set_mempolicy(2): the same for all of a process. MPOL_BIND also limits what can be reserved."""
+    mm.policy = policy(k, op)

@@ -1,0 +1,106 @@
+"""System V shared memory of huge pages (ipc/shm.c with SHM_HUGETLB)."""
+
+from __future__ import annotations
+
+from ..decode import VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_READ, VM_SHARED, VM_WRITE
+from ..scenario import Op, ScenarioError
+from ..source import Unsupported
+from ..structs import mm_struct, shmid_kernel, vm_area_struct
+from .abi import FAILED, HUGE_SIZES, Mapping, length_of, names_of
+from .core import Core
+from .errors import SystemCallError
+from .hugetlbfs import hugetlbfs_get_inode, iput
+from .mmap import put_all
+from .vma import areas, do_munmap, huge_align, hugetlb_reserve_pages, hugetlbfs_file_mmap, unmapped_area
+
+FLAGS = {"SHM_HUGETLB", "SHM_NORESERVE", "IPC_CREAT", "IPC_EXCL", "IPC_PRIVATE", "SHM_R", "SHM_W"}
+
+
+def segment(k: Core, name: str) -> shmid_kernel:
+    """The segment of a name. Raises SystemCallError EINVAL when it is gone, ScenarioError for a name never used."""
+    if name not in k.segments:
+        raise ScenarioError(f"no shared memory is called {name!r}")
+    found = k.segments[name]
+    if found is None or found.key not in k.state.records:
+        raise SystemCallError("EINVAL")
+    return found
+
+
+def sys_shmget(k: Core, mm: mm_struct, op: Op) -> None:
+    """shmget(2): ``flags`` default SHM_HUGETLB|IPC_CREAT; the pages are promised now, to the segment.
+
+    Raises SystemCallError: EINVAL size or page size, EPERM without CAP_IPC_LOCK, ENOMEM.
+    """
+    k.segments.setdefault(op.args["shm"], None)
+    flags = names_of(op, "flags", ["SHM_HUGETLB", "IPC_CREAT"])
+    sizes = {flag.removeprefix("SHM_") for flag in flags if flag.startswith("SHM_HUGE_")}
+    if unknown := flags - FLAGS - {f"SHM_{name}" for name in HUGE_SIZES}:
+        raise Unsupported(f"shmget flag {', '.join(sorted(unknown))} is not in the model")
+    if "SHM_HUGETLB" not in flags:
+        raise Unsupported("shared memory of small pages")
+    size = length_of(op, k.machine.sizes[0])
+    h = k.hstate_sizelog(sizes)
+    if size <= 0 or h is None:
+        raise SystemCallError("EINVAL")
+    if mm.uid != 0:  # can_do_hugetlb_shm
+        raise SystemCallError("EPERM")
+    length = huge_align(h, size)
+    if length >= 1 << 63:
+        raise SystemCallError("ENOMEM")
+    node = hugetlbfs_get_inode(k, None, h, "SYSV", 0o600, mm.uid)
+    node.s_private, node.i_nlink, node.i_size = True, 0, length
+    if "SHM_NORESERVE" not in flags and not hugetlb_reserve_pages(k, mm, node, 0, length // h.size, None):
+        iput(k, mm.proc, node)
+        raise SystemCallError("ENOMEM")
+    node.refs += 1
+    made = k.state.enter(shmid_kernel(k.state, k.number("shm"), op.args["shm"], node, size))
+    k.segments[op.args["shm"]] = made
+    k.state.point("newseg")
+
+
+def sys_shmat(k: Core, mm: mm_struct, op: Op) -> None:
+    """shmat(2): maps the whole segment; nothing is promised here. ``flags`` SHM_RDONLY."""
+    k.maps.setdefault((mm.proc, op.args["map"]), FAILED)
+    flags = names_of(op, "flags", [])
+    if unknown := flags - {"SHM_RDONLY"}:
+        raise Unsupported(f"shmat flag {', '.join(sorted(unknown))} is not in the model")
+    node = segment(k, op.args["shm"]).shm_file
+    h = node.h
+    assert h is not None
+    start = unmapped_area(k, mm, node.i_size, h.size)
+    write = VM_WRITE if not flags else 0
+    vm_flags = VM_READ | write | VM_SHARED | VM_MAYSHARE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
+    if flags:
+        vm_flags &= ~(VM_MAYWRITE | VM_SHARED)
+    fields = {"mm": mm, "vm_start": start, "vm_end": start + node.i_size, "vm_pgoff": 0, "vm_flags": vm_flags}
+    vma = vm_area_struct(k.state, k.number("vma"), inode=node, h=h, name=op.args["map"], **fields)
+    k.state.enter(vma)
+    node.refs += 1
+    hugetlbfs_file_mmap(k, vma, extends_file=False)
+    k.maps[mm.proc, op.args["map"]] = Mapping(start, node.i_size, h.size)
+
+
+def attached(mm: mm_struct, addr: int) -> list[vm_area_struct]:
+    """The pieces of the segment that is mapped from an address on."""
+    first = next((vma for vma in areas(mm) if vma.vm_start - vma.vm_pgoff * vma.h.size == addr), None)
+    if first is None or not first.inode.s_private:
+        return []
+    return [vma for vma in areas(mm) if vma.inode is first.inode and vma.vm_start - vma.vm_pgoff * vma.h.size == addr]
+
+
+def sys_shmdt(k: Core, mm: mm_struct, op: Op) -> None:
+    """shmdt(2): unmaps the segment. Raises SystemCallError EINVAL where none is mapped."""
+    area = k.mapping(mm, op.args["map"])
+    parts = attached(mm, area.addr)
+    if area is FAILED or not parts:
+        raise SystemCallError("EINVAL")
+    for vma in parts:
+        put_all(k, mm, do_munmap(k, mm, vma.vm_start, vma.vm_end))
+
+
+def sys_shmrm(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """shmctl(IPC_RMID): the segment goes with the last mapping. Raises SystemCallError EINVAL."""
+    found = segment(k, op.args["shm"])
+    found.dest = True
+    k.state.point("do_shm_rmid")
+    iput(k, op.proc, found.shm_file)
