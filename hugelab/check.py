@@ -1,4 +1,4 @@
-"""Hold recorded answers against the model: the ``expect`` of each step of a file of scenarios."""
+"""Hold recorded answers against a kernel, the model or the running one: the ``expect`` of each step of a scenario."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .model.kernel import boot
 from .model.machines import Machine
 from .recording import Difference, Recording, compare_step
 from .scenario import Scenario
-from .source import record
+from .source import Source, record
 
 
 @dataclass
 class CaseResult:
-    """How one case went: steps compared, steps not in the model yet, and the first difference."""
+    """How one case went: steps compared, steps the source does not know yet, and the first difference."""
 
     scenario: Scenario
     recording: Recording
@@ -29,13 +29,21 @@ class CaseResult:
 
 
 def check_case(scenario: Scenario, machine: Machine | None = None) -> CaseResult:
-    """Run a case and compare each step with its ``expect``, then what is left after everybody has gone.
+    """Check a case on the model (x86-64 if ``machine`` is None).
 
     Raises ScenarioError for a case that cannot be run as written.
     """
-    kernel = boot(scenario, machine)
-    initial = kernel.state.counters()[0]._asdict()
-    recording = record(kernel, scenario)
+    return check(boot(scenario, machine), scenario)
+
+
+def check(source: Source, scenario: Scenario) -> CaseResult:
+    """Run a case on a kernel that has booted and compare each step with its ``expect``, then what is left after
+    everybody has gone.
+
+    Raises ScenarioError for a case that cannot be run as written.
+    """
+    initial = source.state.counters()[0].shown._asdict()
+    recording = record(source, scenario)
     difference, compared = None, 0
     if expected := scenario.extra.get("initial"):
         difference = _counters(-1, "before the first step", initial, expected)
@@ -48,17 +56,23 @@ def check_case(scenario: Scenario, machine: Machine | None = None) -> CaseResult
             difference = compare_step(step.index, step.to_json("1G" in expect), expect)
     done = sum(step.outcome != "unsupported" for step in recording.steps)
     waiting = len(scenario.steps) - done
-    rows = len(kernel.state.rows)
     if difference is None and not waiting:
-        ends = (("after_kill_all_processes", kernel.kill_all), ("after_unlink_and_umount", kernel.umount_all))
-        for key, end in ends:
-            if key in scenario.extra and difference is None:
-                end()
-                now = kernel.state.counters()[0]._asdict()
-                difference = _counters(len(scenario.steps), key, now, scenario.extra[key])
-        kernel.state.rollback(rows)  # the recording ends with the program
-        kernel.state.finish()
+        difference = _at_the_end(source, scenario)
     return CaseResult(scenario, recording, compared, waiting, difference)
+
+
+def _at_the_end(source: Source, scenario: Scenario) -> Difference | None:
+    """The counters after every process is dead, then after everything is unmounted."""
+    difference, rows = None, len(source.state.rows)
+    ends = (("after_kill_all_processes", source.kill_all), ("after_unlink_and_umount", source.umount_all))
+    for key, end in ends:
+        if key in scenario.extra and difference is None:
+            end()
+            now = source.state.counters()[0].shown._asdict()
+            difference = _counters(len(scenario.steps), key, now, scenario.extra[key])
+    source.state.rollback(rows)  # the recording ends with the program
+    source.state.finish()
+    return difference
 
 
 def _counters(step: int, what: str, ours: dict[str, int], theirs: dict[str, Any]) -> Difference | None:

@@ -32,7 +32,21 @@ VM_READ, VM_WRITE, VM_EXEC, VM_SHARED, VM_MAYREAD, VM_MAYWRITE, VM_MAYEXEC, VM_M
 _locked, VM_SEQ_READ, VM_RAND_READ, VM_DONTCOPY, VM_DONTEXPAND, VM_NORESERVE, VM_HUGETLB, *_rest = _rest
 VM_DONTDUMP, VM_HUGEPAGE, VM_NOHUGEPAGE = _rest
 
-# include/linux/mm.h (3.10), mm_types.h (6.18): renumbered in between, so a decoder needs the version.
+# include/linux/mm.h (3.10, 5.10), mm_types.h (6.1, 6.18): renumbered after 3.10, then grown, so a decoder needs the
+# version.
+_SINCE_4_0 = {
+    "FAULT_FLAG_WRITE": 0x0001,
+    "FAULT_FLAG_MKWRITE": 0x0002,
+    "FAULT_FLAG_ALLOW_RETRY": 0x0004,
+    "FAULT_FLAG_RETRY_NOWAIT": 0x0008,
+    "FAULT_FLAG_KILLABLE": 0x0010,
+    "FAULT_FLAG_TRIED": 0x0020,
+    "FAULT_FLAG_USER": 0x0040,
+    "FAULT_FLAG_REMOTE": 0x0080,
+    "FAULT_FLAG_INSTRUCTION": 0x0100,
+    "FAULT_FLAG_INTERRUPTIBLE": 0x0200,
+}
+_SINCE_5_19 = _SINCE_4_0 | {"FAULT_FLAG_UNSHARE": 0x0400, "FAULT_FLAG_ORIG_PTE_VALID": 0x0800}
 FAULT_FLAGS = {
     "3.10": {
         "FAULT_FLAG_WRITE": 0x01,
@@ -44,21 +58,9 @@ FAULT_FLAGS = {
         "FAULT_FLAG_TRIED": 0x40,
         "FAULT_FLAG_USER": 0x80,
     },
-    "6.18": {
-        "FAULT_FLAG_WRITE": 0x0001,
-        "FAULT_FLAG_MKWRITE": 0x0002,
-        "FAULT_FLAG_ALLOW_RETRY": 0x0004,
-        "FAULT_FLAG_RETRY_NOWAIT": 0x0008,
-        "FAULT_FLAG_KILLABLE": 0x0010,
-        "FAULT_FLAG_TRIED": 0x0020,
-        "FAULT_FLAG_USER": 0x0040,
-        "FAULT_FLAG_REMOTE": 0x0080,
-        "FAULT_FLAG_INSTRUCTION": 0x0100,
-        "FAULT_FLAG_INTERRUPTIBLE": 0x0200,
-        "FAULT_FLAG_UNSHARE": 0x0400,
-        "FAULT_FLAG_ORIG_PTE_VALID": 0x0800,
-        "FAULT_FLAG_VMA_LOCK": 0x1000,
-    },
+    "5.10": _SINCE_4_0,
+    "6.1": _SINCE_5_19,
+    "6.18": _SINCE_5_19 | {"FAULT_FLAG_VMA_LOCK": 0x1000},
 }
 
 
@@ -74,7 +76,7 @@ def vm_flags(value: int) -> list[str]:
 
 
 def fault_flags(value: int, version: str) -> list[str]:
-    """The names of the bits of a fault's flags. ``version`` is "3.10" or "6.18"; raises KeyError otherwise."""
+    """The names of the bits of a fault's flags. ``version`` is a key of FAULT_FLAGS; raises KeyError otherwise."""
     return _names(value, FAULT_FLAGS[version])
 
 

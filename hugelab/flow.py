@@ -1,7 +1,7 @@
 """Phase -> layers -> kernel functions, by kernel version; and the log lines that the lesson's kernel prints there.
 
-Three tables: NAMES (what a function of 3.10 is called later), CHAINS (who calls whom in each phase) and LINES (the
-printk lines). The model names its events by 3.10 functions; everything that is shown goes through here.
+Two tables: CHAINS (who calls whom in each phase) and LINES (the printk lines). The model names its events by 3.10
+functions; what is shown has the name of the kernel version at hand (``names``).
 """
 
 from __future__ import annotations
@@ -10,47 +10,13 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from .names import all_names
+from .names import function_name as function_name  # part of what views use here
 from .recording import Event, Recording
+from .scenario import Op
 
 if TYPE_CHECKING:
     from .model.machines import Machine
-
-# What the functions of 3.10 are called in 6.18, where that differs (SEMANTICS: symbols of a running 6.18 kernel).
-# "" = it is gone, or inlined into its caller.
-NAMES_6_18 = {
-    "sys_open": "__x64_sys_openat",
-    "do_sys_open": "do_sys_openat2",
-    "sys_mmap": "__x64_sys_mmap",
-    "sys_mmap_pgoff": "ksys_mmap_pgoff",
-    "do_mmap_pgoff": "do_mmap",
-    "do_page_fault": "exc_page_fault",
-    "hugetlb_cow": "hugetlb_wp",
-    "alloc_huge_page": "alloc_hugetlb_folio",
-    "dequeue_huge_page_vma": "dequeue_hugetlb_folio_nodemask",
-    "alloc_buddy_huge_page": "alloc_surplus_hugetlb_folio",
-    "clear_huge_page": "folio_zero_user",
-    "huge_add_to_page_cache": "hugetlb_add_to_page_cache",
-    "find_lock_page": "filemap_lock_hugetlb_folio",
-    "sys_munmap": "__x64_sys_munmap",
-    "do_munmap": "do_vmi_munmap",
-    "__unmap_hugepage_range_final": "__unmap_hugepage_range",
-    "truncate_hugepages": "remove_inode_hugepages",
-    "free_huge_page": "free_huge_folio",
-    "enqueue_huge_page": "enqueue_hugetlb_folio",
-    "sys_close": "__x64_sys_close",
-    "sys_unlink": "__x64_sys_unlink",
-    "sys_ftruncate": "__x64_sys_ftruncate",
-    "sys_exit": "__x64_sys_exit_group",
-    "sys_stat": "__x64_sys_newstat",
-    "sys_fstat": "__x64_sys_newfstat",
-    "hugetlb_vmtruncate": "hugetlb_vmdelete_list",
-}
-
-
-def function_name(name: str, version: str) -> str:
-    """What a 3.10 function is called in a kernel version ("3.10" or later)."""
-    return name if version == "3.10" else NAMES_6_18.get(name, name)
-
 
 class Call(NamedTuple):
     """One box of a call flow: its layer, the 3.10 name of the function, how deep it is called."""
@@ -62,6 +28,7 @@ class Call(NamedTuple):
 
 
 USER, SYSCALL, VFS, FS, MM, HUGE = "user space", "system call", "VFS", "hugetlbfs", "mm", "hugetlb"
+PROCESS, IPC = "process", "System V"
 
 CHAINS: dict[str, tuple[Call, ...]] = {
     "open": (
@@ -104,6 +71,20 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(HUGE, "alloc_huge_page", 5, "takes a page for the copy"),
         Call(HUGE, "dequeue_huge_page_vma", 6, "off the free list"),
         Call(HUGE, "vma_commit_reservation", 6, "the reservation is used"),
+        Call(HUGE, "unmap_ref_private", 5, "no page: the owner takes the child's"),
+    ),
+    "populate": (
+        Call(USER, "mlock()", 0, "or MAP_POPULATE, MADV_POPULATE"),
+        Call(MM, "__get_user_pages", 1, "the kernel asks, page by page"),
+        Call(HUGE, "follow_hugetlb_page", 2, "no entry yet: a fault without a CPU"),
+        Call(HUGE, "hugetlb_fault", 3, "a huge page VMA"),
+        Call(HUGE, "hugetlb_no_page", 4, "page cache, else a new page"),
+        Call(HUGE, "alloc_huge_page", 5, "takes a page, pays the promise"),
+        Call(HUGE, "dequeue_huge_page_vma", 6, "off the free list"),
+        Call(HUGE, "vma_commit_reservation", 6, "adds the map's entry, if it is missing"),
+        Call(MM, "clear_huge_page", 5, "2 MB of zeros: most of the time"),
+        Call(FS, "huge_add_to_page_cache", 5, "shared: the page is the file's now"),
+        Call(HUGE, "hugetlb_cow", 4, "private: its own copy at once"),
     ),
     "munmap": (
         Call(USER, "munmap()", 0, "the program"),
@@ -125,10 +106,115 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(HUGE, "hugetlb_unreserve_pages", 4, "deletes the map past it"),
         Call(HUGE, "hugetlb_acct_memory", 5, "drops promises without a page"),
     ),
+    "fork": (
+        Call(USER, "fork()", 0, "the parent"),
+        Call(SYSCALL, "sys_fork", 1, "enters the kernel"),
+        Call(PROCESS, "copy_process", 2, "a second process"),
+        Call(MM, "dup_mmap", 3, "mapping by mapping"),
+        Call(HUGE, "reset_vma_resv_huge_pages", 4, "private: the child owns no promise"),
+        Call(HUGE, "copy_hugetlb_page_range", 4, "same pages; private ones read-only now"),
+    ),
+    "exit": (
+        Call(USER, "exit()", 0, "or a signal that kills"),
+        Call(PROCESS, "do_exit", 1, "the process ends"),
+        Call(MM, "exit_mmap", 2, "first its mappings, all together"),
+        Call(HUGE, "__unmap_hugepage_range_final", 3, "page table entries go"),
+        Call(HUGE, "free_huge_page", 4, "private pages only"),
+        Call(MM, "remove_vma", 3, "closes each VMA, lets go of the file"),
+        Call(HUGE, "hugetlb_vm_op_close", 4, "shared: nothing; private: drops promises"),
+        Call(HUGE, "hugetlb_acct_memory", 5, "private: what was not used"),
+        Call(PROCESS, "exit_files", 2, "then its descriptors"),
+        Call(VFS, "fput", 3, "the last holder lets go of the file"),
+    ),
+    "mprotect": (
+        Call(USER, "mprotect()", 0, "the program"),
+        Call(SYSCALL, "sys_mprotect", 1, "checks the rights"),
+        Call(MM, "mprotect_fixup", 2, "splits what sticks out, at huge pages only"),
+        Call(HUGE, "hugetlb_change_protection", 3, "new rights in the page table entries"),
+    ),
+    "mremap": (
+        Call(USER, "mremap()", 0, "the program"),
+        Call(SYSCALL, "sys_mremap", 1, "moves and shrinks; never grows"),
+        Call(MM, "move_vma", 2, "a VMA elsewhere, with the same promises"),
+        Call(HUGE, "move_hugetlb_page_tables", 3, "entries move, no page does"),
+        Call(MM, "do_munmap", 2, "the old place; what is cut off or in the way"),
+        Call(HUGE, "__unmap_hugepage_range_final", 3, "page table entries go"),
+        Call(HUGE, "free_huge_page", 4, "private pages only"),
+        Call(MM, "remove_vma", 3, "closes the VMA, lets go of the file"),
+        Call(HUGE, "hugetlb_vm_op_close", 4, "nothing, if its promises have moved"),
+        Call(HUGE, "hugetlb_acct_memory", 5, "private: what was not used"),
+    ),
+    "madvise": (
+        Call(USER, "madvise()", 0, "the program"),
+        Call(SYSCALL, "sys_madvise", 1, "mapping by mapping"),
+        Call(MM, "zap_page_range", 2, "MADV_DONTNEED: the addresses stay"),
+        Call(HUGE, "__unmap_hugepage_range", 3, "page table entries go"),
+        Call(HUGE, "free_huge_page", 4, "private pages only; a promise comes back"),
+    ),
+    "fallocate": (
+        Call(USER, "fallocate()", 0, "the program"),
+        Call(VFS, "do_fallocate", 1, "checks the descriptor"),
+        Call(FS, "hugetlbfs_fallocate", 2, "each page that the file does not have"),
+        Call(HUGE, "alloc_huge_page", 3, "takes a page, pays a promise if there is one"),
+        Call(HUGE, "dequeue_huge_page_vma", 4, "off the free list"),
+        Call(HUGE, "vma_commit_reservation", 4, "adds the map's entry, if it is missing"),
+        Call(MM, "clear_huge_page", 3, "2 MB of zeros: most of the time"),
+        Call(FS, "huge_add_to_page_cache", 3, "the file's page; nobody maps it yet"),
+    ),
+    "hole": (
+        Call(USER, "fallocate(PUNCH_HOLE)", 0, "or madvise(MADV_REMOVE)"),
+        Call(VFS, "do_fallocate", 1, "the size must stay: KEEP_SIZE"),
+        Call(FS, "hugetlbfs_punch_hole", 2, "whole huge pages inside the range"),
+        Call(HUGE, "__unmap_hugepage_range", 3, "entries go everywhere, private copies too"),
+        Call(FS, "truncate_hugepages", 3, "the page cache between the edges goes"),
+        Call(HUGE, "free_huge_page", 4, "each page, with its entry in the map"),
+    ),
     "resize": (
         Call(USER, "echo N > nr_hugepages", 0, "the administrator"),
         Call(SYSCALL, "nr_hugepages_store", 1, "reads the number"),
         Call(HUGE, "set_max_huge_pages", 2, "surplus first, then buddy allocator"),
+    ),
+    "demote": (
+        Call(USER, "echo N > demote", 0, "the administrator"),
+        Call(SYSCALL, "demote_store", 1, "reads the number"),
+        Call(HUGE, "demote_pool_huge_page", 2, "free pages that nobody was promised"),
+    ),
+    "shmget": (
+        Call(USER, "shmget()", 0, "the program"),
+        Call(SYSCALL, "sys_shmget", 1, "enters the kernel"),
+        Call(IPC, "newseg", 2, "a segment: a file without a name"),
+        Call(FS, "hugetlbfs_get_inode", 3, "an inode with an empty page cache"),
+        Call(HUGE, "hugetlb_reserve_pages", 3, "promises all its pages, before any mapping"),
+        Call(HUGE, "region_chg", 4, "counts them"),
+        Call(HUGE, "hugetlb_acct_memory", 4, "resv_huge_pages += delta, or ENOMEM"),
+        Call(HUGE, "region_add", 4, "enters the promise in the map"),
+    ),
+    "shmat": (
+        Call(USER, "shmat()", 0, "the program"),
+        Call(SYSCALL, "sys_shmat", 1, "enters the kernel"),
+        Call(IPC, "do_shmat", 2, "always the whole segment"),
+        Call(MM, "do_mmap_pgoff", 3, "finds addresses"),
+        Call(FS, "hugetlbfs_file_mmap", 4, "the segment is a file"),
+        Call(HUGE, "hugetlb_reserve_pages", 5, "nothing new: shmget has promised"),
+    ),
+    "shmrm": (
+        Call(USER, "shmctl(IPC_RMID)", 0, "the program or the administrator"),
+        Call(SYSCALL, "sys_shmctl", 1, "enters the kernel"),
+        Call(IPC, "do_shm_rmid", 2, "it goes with its last mapping"),
+    ),
+    "mount": (
+        Call(USER, "mount()", 0, "the administrator"),
+        Call(SYSCALL, "sys_mount", 1, "enters the kernel"),
+        Call(FS, "hugetlbfs_fill_super", 2, "reads the options"),
+        Call(HUGE, "hugepage_new_subpool", 3, "size= and min_size=: a budget"),
+        Call(HUGE, "hugetlb_acct_memory", 4, "min_size= is promised at once, or ENOMEM"),
+    ),
+    "umount": (
+        Call(USER, "umount()", 0, "the administrator"),
+        Call(SYSCALL, "sys_umount", 1, "EBUSY while a file is open or mapped"),
+        Call(VFS, "generic_shutdown_super", 2, "evicts every file, also one with a name"),
+        Call(FS, "hugetlbfs_put_super", 3, "ends the mount's budget"),
+        Call(HUGE, "hugetlb_acct_memory", 4, "drops what min_size= kept promised"),
     ),
     "evict": (
         Call(VFS, "iput", 0, "nobody holds the file any more"),
@@ -149,9 +235,23 @@ PHASE_TITLES = {
     "evict": "eviction: the pages come back",
     "truncate": "ftruncate: the end of the file moves",
     "resize": "nr_hugepages: the pool grows or shrinks",
+    "populate": "pages faulted in by the kernel",
+    "fork": "fork: two processes, the same pages",
+    "exit": "exit: mappings first, then descriptors",
+    "mprotect": "mprotect: other rights",
+    "mremap": "mremap: other addresses, the same pages",
+    "madvise": "madvise: the pages go, the addresses stay",
+    "fallocate": "fallocate: pages before anybody maps them",
+    "hole": "a hole: pages and promises leave the file",
+    "demote": "demote: large pages become small ones",
+    "shmget": "shmget: a promise without a mapping",
+    "shmat": "shmat: addresses for a segment",
+    "shmrm": "shmctl: the segment is to go",
+    "mount": "mount: a budget for the files",
+    "umount": "umount: the files and the budget go",
 }
 
-# Functions that several phases share, or that stand for a whole phase.
+# Functions that begin a phase or stand for one; the events after them belong to it, too.
 _PHASE_OF = {
     "sys_open": "open",
     "fd_install": "open",
@@ -174,7 +274,31 @@ _PHASE_OF = {
     "__unmap_hugepage_range_final": "munmap",
     "remove_vma": "munmap",
     "hugetlb_vm_op_close": "munmap",
-    "sys_exit": "munmap",
+    "sys_shmdt": "munmap",
+    "sys_memfd_create": "open",
+    "sys_read": "fault",
+    "sys_mlock": "populate",
+    "sys_truncate": "truncate",
+    "sys_ftruncate": "truncate",
+    "hugetlb_vmtruncate": "truncate",
+    "nr_hugepages_store": "resize",
+    "demote_store": "demote",
+    "sys_fork": "fork",
+    "sys_exit": "exit",
+    "sys_kill": "exit",
+    "exit_files": "exit",
+    "sys_mprotect": "mprotect",
+    "sys_mremap": "mremap",
+    "sys_madvise": "madvise",
+    "sys_fallocate": "fallocate",
+    "hugetlbfs_punch_hole": "hole",
+    "sys_shmget": "shmget",
+    "sys_shmat": "shmat",
+    "sys_shmrm": "shmrm",
+    "sys_mount": "mount",
+    "sys_umount": "umount",
+    "sys_umount_lazy": "umount",
+    "hugetlbfs_put_super": "umount",
     "iput": "evict",
     "truncate_hugepages": "evict",
     "clear_inode": "evict",
@@ -187,37 +311,65 @@ _BOX_OF = {
     "resv_map_alloc": "region_add",
     "find_lock_page": "hugetlb_no_page",
     "alloc_buddy_huge_page": "alloc_huge_page",
-    "sys_exit": "sys_munmap",
     "clear_inode": "hugetlbfs_evict_inode",
     "fd_install": "sys_open",
+    "sys_memfd_create": "sys_open",
+    "sys_read": "user_access",
+    "sys_mlock": "mlock()",
+    "sys_truncate": "sys_ftruncate",
+    "sys_exit": "do_exit",
+    "sys_kill": "do_exit",
+    "fixup_hugetlb_reservations": "move_vma",
+    "sys_fallocate": "do_fallocate",
+    "sys_shmdt": "sys_munmap",
+    "sys_shmrm": "sys_shmctl",
+    "sys_umount_lazy": "sys_umount",
 }
 
-# Operations whose whole chain is one of its own, whatever functions it shares with others.
-_PHASE_OF_STEP = {"ftruncate": "truncate", "set_nr": "resize"}
+# Operations that pass functions of another phase on their way: what of it is in this chain belongs to this chain.
+_PHASE_OF_STEP = {
+    "open": "truncate",  # O_TRUNC
+    "truncate": "truncate",
+    "ftruncate": "truncate",
+    "touch": "exit",  # a signal that nobody catches
+    "exit": "exit",
+    "kill": "exit",
+    "mremap": "mremap",
+    "fallocate": "fallocate",
+    "shmget": "shmget",
+    "shmat": "shmat",
+}
+_POPULATES = {"mmap", "mlock", "madvise"}  # their faults come from the kernel itself
 
 
 def phase_of(recording: Recording, event: Event) -> str | None:
-    """The chain that an event belongs to: its operation's own, or that of the nearest event up to it in its step.
+    """The chain that an event belongs to: that of the nearest function up to it in its step that stands for one.
 
     None where no huge page code runs (a name that goes, a descriptor that is closed).
     """
-    own = _PHASE_OF_STEP.get(recording.steps[event.step].op.op) if event.step >= 0 else None
-    if own is not None:
-        return own
-    row = recording.state.rows[event.row]
-    names = {point.name for point in row.points}
+    op = recording.steps[event.step].op if event.step >= 0 else None
+    names = {point.name for point in recording.rows[event.row].points}
     if "hugetlb_fault" in names:
+        if op and op.op in _POPULATES:
+            return "populate"
         return "cow" if "hugetlb_cow" in names else "fault"
     first = max(recording.steps[event.step].first, 0) if event.step >= 0 else 0
     for number in range(event.row, recording.place(first)[0] - 1, -1):
-        points = recording.state.rows[number].points
+        points = recording.rows[number].points
         if number == event.row:
-            at = recording.place(event.index)[2]
-            points = points[: at + 1]
+            points = points[: recording.place(event.index)[2] + 1]
         for point in reversed(points):
             if point.name in _PHASE_OF:
-                return _PHASE_OF[point.name]
+                own = _own_chain(op) if op else None
+                lit = _BOX_OF.get(point.name, point.name)
+                return own if own and any(call.name == lit for call in CHAINS[own]) else _PHASE_OF[point.name]
     return None
+
+
+def _own_chain(op: Op) -> str | None:
+    if op.op == "fallocate" and "PUNCH_HOLE" in str(op.get("mode", "")):
+        return "hole"
+    return _PHASE_OF_STEP.get(op.op)
 
 
 def passed(recording: Recording, event: Event, chain: tuple[Call, ...]) -> list[bool]:
@@ -302,10 +454,13 @@ def log_text(event: Event, machine: Machine, extra: bool = False) -> str | None:
     if line is None or (line.extra and not extra):
         return None
     page = machine.struct_page_of(event.pfn) if event.pfn is not None else None
+    addr = event.addr
+    if addr is None and event.page is not None:  # fallocate has no address: it passes the offset in the file
+        addr = event.page * event.size
     fields = {
         **event.detail,
         "fn": function_name(event.name, machine.version),
-        "addr": event.addr,
+        "addr": addr,
         "pfn": event.pfn,
         "page": page,
         "free": event.counters.free,
@@ -344,7 +499,7 @@ def line_pattern(line: Line) -> re.Pattern[str]:
             break
         value = "[0-9a-f]+" if spec else ("[^',]*" if name == "file" else r"-?\d+")
         if name == "fn":
-            value = "|".join({re.escape(function_name(line.name, v)) for v in ("3.10", "6.18")})
+            value = "|".join(map(re.escape, all_names(line.name)))
         pattern += f"(?P<{name}>{value})" if name not in seen else f"(?:{value})"
         pattern += "" if name in ("fn", "file") else r"(?!\w)"
         seen.add(name)

@@ -14,6 +14,8 @@ The rules are those of the design. A slip of the kernel breaks them: that is wha
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from .recording import Recording
 from .runs import Run, RunMap
 from .state import State
@@ -104,7 +106,7 @@ def _owners(state: State, h: hstate, flying: int | None) -> str | None:
         held += map(_frames, part.freelist)
         held += map(_frames, part.buddy)
     held.sort()
-    for (_, end), (start, _) in zip(held, held[1:], strict=False):
+    for (_, end), (start, _) in pairwise(held):
         if start < end:
             return f"frame {start} has two holders"
     return None

@@ -57,7 +57,7 @@ def record(source: Source, scenario: Scenario) -> Recording:
             outcome, value, note = "unsupported", None, str(error)
         except ScenarioError as error:
             raise ScenarioError(f"{scenario.name}, step {index + 1}: {error}") from None
-        counters = dict(zip(sizes, source.state.counters(), strict=True))
+        counters = dict(zip(sizes, (now.shown for now in source.state.counters()), strict=True))
         events = _count(source.state, rows, events)
         rows = len(source.state.rows)
         steps.append(Step(index, op, outcome, value, counters, first, events - 1, note))

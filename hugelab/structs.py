@@ -58,7 +58,7 @@ class hstate(Record):
 
     @property
     def counters(self) -> Counters:
-        return Counters(self.nr_huge_pages, self.free_huge_pages, self.resv_huge_pages, self.surplus_huge_pages).shown
+        return Counters(self.nr_huge_pages, self.free_huge_pages, self.resv_huge_pages, self.surplus_huge_pages)
 
     @property
     def persistent_huge_pages(self) -> int:

@@ -88,7 +88,7 @@ def test_counters_after_everybody_has_gone(end: str, free: int) -> None:
 def test_an_unknown_operation_waits() -> None:
     """The steps before it are compared, it and the ones after it wait, the end is not looked at."""
     case = expected() | {"after_kill_all_processes": {"free": 99}}
-    case["steps"].insert(3, {"op": "mlock", "map": "ptr", "expect": {"outcome": "ok"}})
+    case["steps"].insert(3, {"op": "madvise", "map": "ptr", "advice": "MADV_HWPOISON", "expect": {"outcome": "ok"}})
     result = check_case(Scenario.from_json(case), LESSON)
     assert (result.difference, result.compared, result.waiting, result.complete) == (None, 3, 4, False)
 

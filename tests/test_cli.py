@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import io
 import json
+import os
+import platform
 import subprocess
 import sys
+import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hugelab import LESSON, __version__, flow, lesson, load, run
+from hugelab import LESSON, Op, Scenario, __version__, flow, lesson, load, run
 from hugelab.__main__ import main
+from hugelab.cli import check as check_command
+from hugelab.cli import live
+from hugelab.live.errors import LiveUnavailable
+from hugelab.model.kernel import Kernel, boot
+from hugelab.model.machines import X86_64
+from hugelab.source import Unsupported
 from tests.conftest import DATA
+from tests.live.alone import pool_alone
+
+__all__ = ["pool_alone"]  # a fixture
 
 ROOT = Path(__file__).parents[1]
 CASES = str(DATA / "scenarios.json")
@@ -195,7 +212,270 @@ def test_trace_names_the_first_wrong_line(tmp_path: Path, capsys: pytest.Capture
     assert [step["agrees"] for step in shown["steps"]] == [True] * (len(shown["steps"]) - 1) + [False]
 
 
+# -- the live kernel, played by the model ---------------------------------------------------------------
+class Played(Kernel):
+    """A live kernel that answers like the model, except where ``odd`` says otherwise."""
+
+    odd: dict[str, Any] = {}  # operation -> outcome, or an exception
+    closed = 0
+
+    def run(self, op: Op) -> tuple[str, Any]:
+        outcome, value = super().run(op)
+        odd = self.odd.get(op.op, outcome)
+        if isinstance(odd, BaseException):
+            raise odd
+        return odd, value
+
+    def close(self) -> None:
+        """Count how often it is cleaned up."""
+        Played.closed += 1
+
+
+Play = Callable[..., None]
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+    """play(release, **odd): `--on live` runs in the model, on a machine that says it runs this release of Linux."""
+
+    def boot_live(scenario: Scenario, pool: object) -> Kernel:
+        if scenario.extra.get("unfit"):
+            raise LiveUnavailable("there is no second memory node")
+        kernel = boot(scenario, X86_64.with_slips())
+        kernel.__class__ = Played
+        return kernel
+
+    @contextlib.contextmanager
+    def pool(yes: bool) -> Iterator[None]:
+        yield
+
+    def start(release: str = "6.18.44-test", **odd: Any) -> None:
+        monkeypatch.setattr(platform, "release", lambda: release)
+        monkeypatch.setattr(live, "pool", pool)
+        monkeypatch.setattr(Played, "odd", odd)
+        monkeypatch.setattr(Played, "closed", 0)
+        module = types.ModuleType("hugelab.live.kernel")
+        module.boot_live = boot_live  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "hugelab.live.kernel", module)
+
+    return start
+
+
+def cases_file(path: Path, *cases: dict[str, Any], kernel: str = "6.18.44-fc") -> str:
+    """A file of cases that was recorded on a kernel."""
+    path.write_text(json.dumps({"machine": {"kernel": kernel}, "scenarios": cases}))
+    return str(path)
+
+
+def answered(name: str, **more: Any) -> dict[str, Any]:
+    """The lesson as a case with right answers."""
+    case = lesson().to_json() | {"name": name} | more
+    for step, answer in zip(case["steps"], run(lesson(), X86_64).to_json()["steps"], strict=True):
+        step["expect"] = answer
+    return case
+
+
+def test_run_on_live(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same table and the same JSON, from another source; cleaned up after each case."""
+    assert call("run", "lesson", "--machine", "x86-64") == 0
+    model = capsys.readouterr().out
+    play()
+    assert call("run", "lesson", "--on", "live") == 0
+    assert capsys.readouterr().out == model
+    assert call("run", "lesson", "--on", "live", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == run(lesson(), X86_64).to_json()
+    assert Played.closed == 2
+
+
+def test_run_on_both_agrees(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
+    """Side by side: step, then outcome and counters of each; exit code 0."""
+    play()
+    assert call("run", "lesson", "--on", "both") == 0
+    title, head, *rows = capsys.readouterr().out.splitlines()
+    assert title.endswith("the model of Linux 6.18 | Linux 6.18.44, running here")
+    assert head.split("|")[0].split()[:2] == ["step", "model"]
+    assert head.split("|")[1].split() == ["live", "total", "free", "rsvd", "surp", "avail"]
+    assert [row[:3].strip() for row in rows] == ["1", "2", "3", "4", "5", "6", ""]
+    for row in rows[:-1]:
+        ours, theirs = row.split(" | ")
+        assert ours.split()[-6:] == theirs.split()
+
+
+def test_run_on_both_stops_at_the_first_difference(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
+    """Marked, exit code 1, and nothing after it; in JSON all steps and where they part."""
+    play(touch="SIGBUS", munmap="EINVAL")
+    assert call("run", "lesson", "--on", "both") == 1
+    *_, last, empty = capsys.readouterr().out.splitlines()
+    assert last.startswith("  3 touch")
+    assert last.endswith("<-- outcome: ok in the model, SIGBUS on this kernel")
+    assert empty == ""
+    assert call("run", "lesson", "--on", "both", "--json") == 1
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["difference"] == {"step": 2, "what": "outcome"}
+    assert [len(shown[source]) for source in ("model", "live")] == [6, 6]
+
+
+def test_run_on_both_when_one_does_not_know_a_step(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
+    """Compared is what both know; who stops, and why, is said; no difference."""
+    play(munmap=Unsupported("munmap is not for today"))
+    assert call("run", "lesson", "--on", "both") == 0
+    *_, row, stop, empty = capsys.readouterr().out.splitlines()
+    assert row.startswith("  3 touch")
+    assert (stop.strip(), empty) == ("the live kernel stops at step 4: munmap is not for today", "")
+
+
+def test_another_kernel_is_said(play: Play, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The model follows one version, a file was recorded on one: a difference may come from there."""
+    play("6.1.0-33-amd64", touch="SIGBUS")
+    assert call("run", "lesson", "--on", "both") == 1
+    assert "the model follows Linux 6.18, this is 6.1.0: a difference may be" in capsys.readouterr().out
+    file = cases_file(tmp_path / "cases.json", answered("one"))
+    assert call("check", file, "--on", "live") == 1
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.endswith("one: step 3: outcome is SIGBUS, expected ok (recorded on 6.18.44, this is 6.1.0)")
+    assert last.endswith("1 case, 3 steps compared, 1 case with a difference")
+    assert call("check", file, "--on", "live", "--json") == 1
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["recorded_on"], shown["kernel"]) == ("6.18.44", "6.1.0")
+    play("6.18.44-other", touch="SIGBUS")
+    assert call("check", file, "--on", "live") == 1
+    assert "recorded on" not in capsys.readouterr().out
+
+
+def test_check_on_live_goes_on(play: Play, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A case that must not run, and one that this machine cannot run, are a line each; the others are compared."""
+    play()
+    cases = answered("one"), answered("two", do_not_run=True), answered("three", unfit=True), answered("four")
+    file = cases_file(tmp_path / "cases.json", *cases)
+    assert call("check", file, "--on", "live") == 2
+    out, err = capsys.readouterr()
+    assert out.endswith("4 cases, 12 steps compared, 0 cases with a difference; 1 case not to be run\n")
+    assert err.splitlines() == [
+        "hugelab: two is not run on the live kernel: it damages the kernel's counters until the next boot",
+        "hugelab: three: there is no second memory node",
+    ]
+    assert call("check", cases_file(tmp_path / "fit.json", *cases[:2]), "--on", "live") == 0
+    assert call("run", file, "--case", "two", "--on", "live") == 2
+    assert capsys.readouterr().err.endswith(
+        "two is not run on the live kernel: it damages the kernel's counters until the next boot\n"
+    )
+
+
+def test_ctrl_c_says_how_far_it_got(play: Play, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 130, one line; SIGTERM keeps its own code. The kernel is cleaned up."""
+    file = cases_file(tmp_path / "cases.json", answered("one"), answered("two"))
+    for stop, code in ((KeyboardInterrupt(), 130), (SystemExit(143), 143)):
+        play(touch=stop)
+        assert call("check", file, "--on", "live") == code
+        out, err = capsys.readouterr()
+        assert (out, err) == ("", "hugelab: stopped after 0 of 2 cases\n")
+        assert Played.closed == 1
+
+
+def test_progress_is_for_people_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal, after a second, on one line that is cleared; nowhere else."""
+    now = [0.0]
+    monkeypatch.setattr(check_command.time, "monotonic", lambda: now[0])
+    for terminal in (True, False):
+        err = io.StringIO()
+        monkeypatch.setattr(err, "isatty", lambda answer=terminal: answer)
+        monkeypatch.setattr(sys, "stderr", err)
+        now[0] = 0.0
+        progress = check_command._Progress(3)
+        for second in (0.5, 1.0, 1.05, 1.2):
+            now[0] = second
+            progress.show(f"at {second}")
+            progress.done += 1
+        progress.clear()
+        lines = err.getvalue().split("\r\033[K")
+        assert lines == (["", "2 of 3: at 1.0", "4 of 3: at 1.2", ""] if terminal else [""])
+
+
+@pytest.mark.parametrize("option", ["--log", "--machine=x86-64", "--pid=5"])
+def test_options_of_the_model_are_refused_on_live(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a running kernel decides itself cannot be asked of it."""
+    assert call("run", "lesson", "--on", "live", option) == 2
+    name = option.partition("=")[0]
+    assert capsys.readouterr().err == f"hugelab: {name} is about the model: it goes with --on model\n"
+
+
+def test_live_needs_linux(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Elsewhere: one line, and the model still runs."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    for command in (("run", "lesson"), ("check", CASES)):
+        assert call(*command, "--on", "live", "--yes") == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert "--on live needs Linux" in err
+
+
+# -- the real one ---------------------------------------------------------------------------------------
+ROOT_ON_LINUX = sys.platform == "linux" and os.geteuid() == 0 and os.access("/sys/kernel/mm/hugepages", os.W_OK)
+on_real_pool = pytest.mark.skipif(not ROOT_ON_LINUX, reason="needs root and a huge page pool that can be changed")
+on_real_kernel = pytest.mark.skipif(
+    not ROOT_ON_LINUX or importlib.util.find_spec("hugelab.live.kernel") is None,
+    reason="needs the live kernel, as root",
+)
+
+
+@on_real_pool
+@pytest.mark.usefixtures("pool_alone")
+@pytest.mark.xdist_group("pool")
+def test_nobody_to_ask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a terminal: add --yes. On one: asked, and "no" changes nothing."""
+    assert shell("hugelab run lesson --on live").stderr == (
+        "hugelab: --on live changes the machine's huge page pool; nobody is there to be asked: add --yes\n"
+    )
+    answer = io.StringIO("n\n")
+    monkeypatch.setattr(answer, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", answer)
+    assert call("check", CASES, "--on", "live") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "This changes the huge page pools of this machine" in err
+    assert err.endswith("Go on? [y/N] hugelab: not agreed: nothing was changed\n")
+
+
+@on_real_kernel
+@pytest.mark.usefixtures("pool_alone")
+@pytest.mark.xdist_group("pool")
+def test_the_lesson_on_this_kernel(capsys: pytest.CaptureFixture[str]) -> None:
+    """Model and kernel agree on every step of the lesson."""
+    assert call("run", "lesson", "--on", "both", "--yes") == 0
+    assert "<--" not in capsys.readouterr().out
+
+
+@on_real_kernel
+@pytest.mark.usefixtures("pool_alone")
+@pytest.mark.xdist_group("pool")
+def test_an_unprivileged_user_gets_one_line() -> None:
+    """The pool does not fit: the command that would make it fit, and exit code 2."""
+    code = (
+        "import os, sys; from hugelab.__main__ import main; os.setgroups([]); os.setgid(65534); os.setuid(65534); "
+        "sys.exit(main(['run', 'lesson', '--on', 'live', '--yes']))"
+    )
+    environment = {**os.environ, "XDG_RUNTIME_DIR": "", "TMPDIR": "/tmp"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "hugelab: this scenario needs a pool of 10 pages of 2 MB, there are 0: sudo sysctl -w vm.nr_hugepages=10\n"
+    )
+
+
+@on_real_kernel
+@pytest.mark.usefixtures("pool_alone")
+@pytest.mark.xdist_group("pool")
+def test_recorded_answers_on_this_kernel(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was recorded on 6.18 holds on a running 6.18; another version may differ, and says so."""
+    code = call("check", CASES, "--on", "live", "--yes")
+    out = capsys.readouterr().out
+    if live.version().startswith("6.18."):
+        assert code == 0, out
+    assert "115 cases" in out
+
+
 # -- doctor, help, version ----------------------------------------------------------------------------
+@pytest.mark.usefixtures("pool_alone")
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 0 whatever is missing; text and JSON name the same findings."""
     assert call("doctor") == 0
@@ -208,6 +488,26 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
         assert check.keys() == {"ok", "found", "needed_for", "fix"}
         assert f" {name}" in text
         assert check["found"] in text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the live kernel is Linux")
+def test_doctor_says_what_was_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a killed run left, and the command; as text and as JSON. --restore says each thing it put back."""
+    from hugelab.live import pool
+
+    monkeypatch.setattr(pool, "left_behind", lambda: pool.Left("process 7 left 10 pages", "hugelab doctor --restore"))
+    assert call("doctor") == 0
+    assert "missing left over   process 7 left 10 pages\n" in (out := capsys.readouterr().out)
+    assert out.endswith("        hugelab doctor --restore\n")
+    assert call("doctor", "--json") == 0
+    check = json.loads(capsys.readouterr().out)["checks"]["left over"]
+    assert (check["ok"], check["found"], check["fix"]) == (False, "process 7 left 10 pages", "hugelab doctor --restore")
+    for said in (["unmounted /x", "2 MB: 10 back to 0"], []):
+        monkeypatch.setattr(pool, "restore", lambda answer=said: answer)
+        assert call("doctor", "--restore") == 0
+        assert capsys.readouterr().out.splitlines() == (said or ["there is nothing to put back"])
+        assert call("doctor", "--restore", "--json") == 0
+        assert json.loads(capsys.readouterr().out) == {"restored": said}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

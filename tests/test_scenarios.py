@@ -46,15 +46,14 @@ def test_every_event_leaves_a_sound_state(case: Scenario) -> None:
 def test_every_version_runs_every_case(case: Scenario) -> None:
     """What an older kernel lacks is refused with an errno; its invariants hold all the same."""
     for machine in MACHINES.values():
-        if "1G" not in json.dumps(case.to_json()) or len(machine.sizes) > 1:
+        if machine.rules.min_size or "min_size" not in json.dumps(dict(case.mounts)):
             assert_sound(run(design(case), machine))
 
 
 @pytest.mark.parametrize("case", QUIRKS, ids=_id)
 def test_a_quirk_is_not_the_design(case: Scenario) -> None:
     """Without its slips the model answers otherwise than the record of a case that is marked so; else why mark it?"""
-    if case.name in ("misaligned_offset_fixed_over_mapping", "memfd_seals", "mount_min_size_takes_surplus"):
-        assert check_case(case).difference is None  # marked, but the design explains these
+    if case.name == "memfd_seals":  # its slip makes the file longer, and no step of the case looks at the size
         return
     assert check_case(design(case)).difference is not None
 

@@ -81,7 +81,7 @@ def names_of(op: Op, field: str, default: list[str]) -> set[str]:
     """A list of flag names. Raises ScenarioError when it is none."""
     names = op.get(field, default)
     if not _texts(names):
-        raise ScenarioError(f"{op.op}: {field} is a list of names")
+        raise ScenarioError(f"{op.op}: {field} is a list of names, not {op.args[field]!r}")
     return set(names)
 
 

@@ -128,7 +128,9 @@ def cg_mkdir(k: Core, mm: mm_struct | None, op: Op) -> None:
         raise SystemCallError("ENOENT")
     key = f"cgroup{version}/{k.number('cgroup')}"
     parent = groups[above].key if above else None
-    k.state.enter(hugetlb_cgroup(k.state, key, version, name, parent, k.machine.sizes))
+    group = k.state.enter(hugetlb_cgroup(k.state, key, version, name, parent, k.machine.sizes))
+    for counter in group.counters.values():
+        k.state.enter(counter)
 
 
 def cg_rmdir(k: Core, mm: mm_struct | None, op: Op) -> None:

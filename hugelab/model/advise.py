@@ -58,7 +58,7 @@ def page_range(k: Core, mm: mm_struct, op: Op, whole_pages: bool = True) -> tupl
     """
     start, length = span(k, mm, op)
     if k.mapping(mm, op.args["map"]) is FAILED:
-        raise SystemCallError("EINVAL" if whole_pages else "ENOMEM")  # MAP_FAILED is no page address
+        raise SystemCallError("EINVAL")  # MAP_FAILED is no page address, and the last one
     if not whole_pages:
         length, start = length + start % BASE_PAGE_SIZE, start - start % BASE_PAGE_SIZE
     end = start + page_align(length)

@@ -99,6 +99,8 @@ def alloc_huge_page(k: Core, vma: vm_area_struct, index: int, p: Plan) -> Run:
         hugetlb_acct_memory(k, h, -hugepage_subpool_put_pages(k, spool, n))
     elif p.map_chg and not k.rules.slip("failed_allocation_leaks_quota"):
         hugepage_subpool_forget(spool, n)
+    elif p.map_chg and spool and spool.max_hpages != -1 and spool.min_hpages > 0:
+        k.danger("quota of a mount with size= and min_size= is lost: what it keeps reserved is never given back")
     return _refused(k, why)
 
 
@@ -167,7 +169,7 @@ def free_huge_page(
 
     ``frames`` maps page indices to frames; ``detach(start, end)`` takes those pages off their last holder.
     ``restore(start, end)``, if given, puts their reservation back in its map first. A page goes to the buddy
-    allocator while its node has surplus, else to the head of its free list.
+    allocator while its node has surplus (and it is not promised), else to the head of its free list.
     """
     while frames.count > 0:
         n = frames.count
@@ -181,6 +183,7 @@ def free_huge_page(
         row.page, row.frame, row.frame_step = part.start, part.value, part.step
         detach(part.start, part.end)
         k.state.point("free_huge_page", "start")
+        gives_back = node.surplus_huge_pages > 0
         restored = bool(h.restore.cut(part.value, part.value + 1)) if h.restore else False
         if restore:
             restore(part.start, part.end)
@@ -189,7 +192,9 @@ def free_huge_page(
         if h.cgroup:
             hugetlb_cgroup_uncharge_folio(k, h, part.value)
         clear(h, part)
-        if node.surplus_huge_pages:
+        if gives_back and h.resv_huge_pages > h.free_huge_pages and not k.rules.slip("promised_page_leaves_the_pool"):
+            gives_back = False  # it is promised again
+        if gives_back:
             h.count(node, surplus=-n)
             update_and_free_page(h, node, part)
         else:

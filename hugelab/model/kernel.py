@@ -51,6 +51,8 @@ class Kernel(Core):
         self.state.row("")
         for h in self.state.pools:
             self.state.enter(h)
+            for node in h.nodes:
+                self.state.enter(node)
         h = self.size_to_hstate(machine.sizes[0])
         h.nr_overcommit_huge_pages = overcommit
         pool.set_max_huge_pages(self, h, nr)

@@ -9,7 +9,7 @@ from ..scenario import Op
 from ..source import Unsupported
 from ..structs import file, hstate, inode, mm_struct, vm_area_struct
 from ..units import BASE_PAGE_SIZE
-from .abi import FAILED, Mapping, length_of, map_flags, page_size
+from .abi import F_SEAL_GROW, FAILED, Mapping, length_of, map_flags, page_size
 from .core import Core
 from .errors import SystemCallError
 from .files import descriptor
@@ -148,6 +148,7 @@ def new_mapping(
     number = k.number("vma")
     vma = k.state.enter(vm_area_struct(k.state, number, inode=node, h=h, name=op.args["map"], **fields))
     extends = opened is None or opened.writable or k.rules.slip("private_map_of_readonly_fd_extends_file")
+    extends &= not node.seals & F_SEAL_GROW or k.rules.slip("seal_grow_does_not_stop_mmap")
     try:
         hugetlbfs_file_mmap(k, vma, extends)
     except SystemCallError:

@@ -16,7 +16,18 @@ from .core import Core
 from .errors import SystemCallError
 from .mmap import put_all
 from .reserve import region_count
-from .vma import areas, carve, check_split, copy_vma, do_munmap, huge_align, page_align, remove_vma, vma_modify_flags
+from .vma import (
+    areas,
+    carve,
+    check_split,
+    copy_vma,
+    do_munmap,
+    huge_align,
+    overlapping,
+    page_align,
+    remove_vma,
+    vma_modify_flags,
+)
 
 ACCESS = VM_READ | VM_WRITE | VM_EXEC
 
@@ -66,6 +77,7 @@ def sys_mremap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     flags = names_of(op, "flags", ["MREMAP_MAYMOVE"])
     if unknown := flags - {"MREMAP_MAYMOVE", "MREMAP_FIXED", "MREMAP_DONTUNMAP"}:
         raise Unsupported(f"mremap flag {', '.join(sorted(unknown))} is not in the model")
+    k.maps.setdefault((mm.proc, name), FAILED)
     addr, length = span(k, mm, op)
     new_length = length_of(op, size, "new_pages", "new_bytes") % (1 << k.machine.word)
     if k.mapping(mm, op.args["map"]) is FAILED or addr % BASE_PAGE_SIZE:
@@ -75,46 +87,93 @@ def sys_mremap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
         base = k.mapping(mm, at.get("map", ""))
         target = base.addr + at.get("page", 0) * page_size(op, size) + at.get("bytes", 0)
     moved = mremap(k, mm, addr, page_align(length), page_align(new_length), flags, target)
-    vma = next(vma for vma in areas(mm) if vma.vm_start <= moved < vma.vm_end)
-    k.maps[mm.proc, name] = Mapping(moved, huge_align(vma.h, new_length), vma.h.size)
+    size = k.mapping(mm, op.args["map"]).size
+    k.maps[mm.proc, name] = Mapping(moved, -(-new_length // size) * size, size)
     return {"moved": moved != addr}
 
 
 def mremap(k: Core, mm: mm_struct, addr: int, old: int, new: int, flags: set[str], target: int) -> int:
     """Returns the address (bytes) of the mapping afterwards; ``old`` and ``new`` are lengths in bytes."""
-    fixed = "MREMAP_FIXED" in flags
-    if ("MREMAP_MAYMOVE" not in flags and flags) or not new:
+    check_mremap_params(k, addr, old, new, flags, target)
+    if "MREMAP_FIXED" in flags and old == new and k.rules.mremap_moves_many:
+        return remap_move(k, mm, addr, old, target)
+    vma = vma_lookup(mm, addr)
+    if vma is None:
+        raise SystemCallError("EFAULT")
+    old, new = align_hugetlb(k, vma, addr, old, new, target)
+    if "MREMAP_DONTUNMAP" in flags:
+        raise SystemCallError("EINVAL")  # VM_DONTEXPAND
+    if "MREMAP_FIXED" in flags:
+        return mremap_to(k, mm, addr, old, new, target)
+    if new < old:
+        put_all(k, mm, do_munmap(k, mm, addr + new, addr + old))
+    return addr
+
+
+def check_mremap_params(k: Core, addr: int, old: int, new: int, flags: set[str], target: int) -> None:
+    """What is refused before any mapping is looked at. Raises SystemCallError EINVAL."""
+    if not new or new > k.machine.task_size:
+        raise SystemCallError("EINVAL")
+    if not flags & {"MREMAP_FIXED", "MREMAP_DONTUNMAP"}:
+        return
+    if target % BASE_PAGE_SIZE or not 0 <= target <= k.machine.task_size - new or "MREMAP_MAYMOVE" not in flags:
         raise SystemCallError("EINVAL")
     if "MREMAP_DONTUNMAP" in flags and old != new:
         raise SystemCallError("EINVAL")
-    if fixed and (target % BASE_PAGE_SIZE or target < 0 or new > k.machine.task_size - target):
+    if addr + old > target and target + new > addr:
         raise SystemCallError("EINVAL")
-    if fixed and addr + old > target and target + new > addr:
+
+
+def vma_lookup(mm: mm_struct, addr: int) -> vm_area_struct | None:
+    """The VMA that an address is in."""
+    return next((vma for vma in areas(mm) if vma.vm_start <= addr < vma.vm_end), None)
+
+
+def align_hugetlb(k: Core, vma: vm_area_struct, addr: int, old: int, new: int, target: int) -> tuple[int, int]:
+    """Both lengths rounded up to huge pages. Raises SystemCallError EINVAL: an address inside one, or growing."""
+    old, new = huge_align(vma.h, old), huge_align(vma.h, new)
+    if not k.rules.mremap or addr % vma.h.size or target % vma.h.size or new > old:
         raise SystemCallError("EINVAL")
-    vma = next((vma for vma in areas(mm) if vma.vm_start <= addr < vma.vm_end), None)
-    if vma is None:
+    return old, new
+
+
+def remap_move(k: Core, mm: mm_struct, addr: int, length: int, target: int) -> int:
+    """Move all mappings of a range, with the gaps between them as they are (6.17)."""
+    end, reached, last_end, moved = addr + length, target, addr, None
+    for vma in overlapping(mm, addr, end):
+        first, last = max(addr, vma.vm_start), min(end, vma.vm_end)
+        if moved is None and first > addr:
+            raise SystemCallError("EFAULT")
+        goal = reached + (0 if moved is None else vma.vm_start - last_end)
+        last_end = vma.vm_end
+        size, _ = align_hugetlb(k, vma, first, last - first, last - first, goal)
+        if first + size > vma.vm_end:
+            raise SystemCallError("EFAULT")
+        at = mremap_to(k, mm, first, size, size, goal)
+        moved, reached = at if moved is None else moved, at + size
+    if moved is None:
         raise SystemCallError("EFAULT")
-    if not k.rules.mremap:
-        raise SystemCallError("EINVAL")
-    h = vma.h
-    old, new = huge_align(h, old), huge_align(h, new)
-    if addr % h.size or (fixed and target % h.size) or new > old or "MREMAP_DONTUNMAP" in flags or not old:
-        raise SystemCallError("EINVAL")
-    if addr + old > vma.vm_end:
+    return moved
+
+
+def mremap_to(k: Core, mm: mm_struct, addr: int, old: int, new: int, target: int) -> int:
+    """Move one mapping: what is at the target goes first, then what the mapping is shortened by."""
+    vma = vma_lookup(mm, addr)
+    if vma is None or addr + new > vma.vm_end:
         raise SystemCallError("EFAULT")
-    if fixed:
-        put_all(k, mm, do_munmap(k, mm, target, target + new))
+    put_all(k, mm, do_munmap(k, mm, target, target + new))
+    if vma_lookup(mm, addr) is None:
+        raise SystemCallError("EFAULT")
     if new < old:
         put_all(k, mm, do_munmap(k, mm, addr + new, addr + old))
-    if not fixed:
-        return addr
     move_vma(k, mm, addr, new, target)
     return target
 
 
 def move_vma(k: Core, mm: mm_struct, addr: int, length: int, target: int) -> None:
     """The page table entries and the reservations move with the addresses."""
-    vma = next(vma for vma in areas(mm) if vma.vm_start <= addr < vma.vm_end)
+    vma = vma_lookup(mm, addr)
+    assert vma is not None
     partial = vma.vm_end - vma.vm_start != length
     strips = partial and vma.resv_map is not None and k.rules.slip("partial_mremap_strips_reserve_map")
     old = carve(k, vma, addr, addr + length)

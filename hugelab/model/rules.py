@@ -61,6 +61,9 @@ class Rules:
     mremap: bool
     """A huge page mapping can be moved and shrunk (5.16); before, mremap of it is EINVAL."""
 
+    mremap_moves_many: bool
+    """mremap with MREMAP_FIXED and no change of length moves all mappings in the range (6.17)."""
+
     dontneed: bool
     """MADV_DONTNEED works on huge pages (5.18); before, it is EINVAL."""
 
@@ -93,7 +96,12 @@ SLIPS = {
     "partial_mremap_strips_reserve_map": "mremap of a part of a private mapping takes the reservation map from all of"
     " the old one (fixup_hugetlb_reservations before the split). SEMANTICS 3.6: mremap_move_partial_private",
     "min_size_given_back_twice": "with size= and min_size=, an mmap that the pool refuses puts pages back while"
-    " used_hpages is still too high, so their reservation is dropped although the mount keeps it. SEMANTICS 3.9; never run live",
+    " used_hpages is still too high, so their reservation is dropped although the mount keeps it. SEMANTICS 3.9."
+    " Never run live",
+    "promised_page_leaves_the_pool": "a page that min_size= keeps reserved goes to the buddy allocator when it is freed"
+    " while there is surplus; more is promised then than is free. scenarios.json: mount_min_size_takes_surplus",
+    "seal_grow_does_not_stop_mmap": "F_SEAL_GROW stops ftruncate and fallocate, but a mapping past the end still makes"
+    " the file longer. scenarios.json: memfd_seals",
     "available_is_unsigned": "with more promised than free (pages behind min_size= that went as surplus) free - rsvd"
     " wraps round, and an unreserved fault takes a pool page (available_huge_pages). Seen on a running 6.18",
 }
@@ -114,6 +122,7 @@ V3_10 = Rules(
     cgroup_rsvd=False,
     populate_advice=False,
     mremap=False,
+    mremap_moves_many=False,
     dontneed=False,
     demote=False,
 )
@@ -138,5 +147,6 @@ V6_18 = replace(
     pool_in_order=True,
     shrink_spares_surplus=True,
     map_fixed_evicts_last=True,
+    mremap_moves_many=True,
 )
 VERSIONS = {rules.version: rules for rules in (V3_10, V5_10, V6_1, V6_18)}

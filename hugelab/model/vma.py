@@ -100,6 +100,8 @@ def hugetlb_reserve_pages(k: Core, mm: mm_struct, node: inode, f: int, t: int, v
 def _put_pages_back(k: Core, spool: hugepage_subpool | None, chg: int, promise: int) -> None:
     """The mount granted ``chg`` pages, the pool refused to promise ``promise`` of them (out_put_pages)."""
     if k.rules.slip("min_size_given_back_twice") and spool is not None and chg > promise:
+        if spool.max_hpages != -1 and spool.used_hpages - (chg - promise) >= spool.min_hpages:
+            k.danger("min_size= with size=: the pages that the mount keeps reserved are given back twice")
         hugetlb_acct_memory(k, spool.h, -hugepage_subpool_put_pages(k, spool, chg - promise))
         hugepage_subpool_forget(spool, promise)
     else:
@@ -220,7 +222,10 @@ def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, fin
                 low = min(part.value, part.at(part.end - 1))
                 for gap in h.restore.gaps(low, low + part.count):
                     h.restore.put(Run(gap[0], gap[1] - gap[0]))
-    k.state.point("__unmap_hugepage_range_final" if final else "__unmap_hugepage_range")
+    if final:
+        k.state.point("__unmap_hugepage_range_final")
+    else:
+        k.state.point("__unmap_hugepage_range")
     return found
 
 

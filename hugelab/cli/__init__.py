@@ -1,0 +1,1 @@
+"""The command line: one module a command; ``hugelab.__main__`` is the way in."""

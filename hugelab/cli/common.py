@@ -1,0 +1,78 @@
+"""What the commands share: exit codes, one-line errors, the parser."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn, Protocol
+
+DONE, DIFFERENT, BAD_INPUT = 0, 1, 2
+STOPPED = 130  # by Ctrl-C, as a shell says it
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class AddCommand(Protocol):
+    """Adds a command: its name, what runs it, one line of help, lines that can be typed."""
+
+    def __call__(self, name: str, function: Callable[[argparse.Namespace], int], help: str, examples: str) -> Parser:
+        """The parser of the command, for its arguments."""
+
+
+def add_commands(parser: Parser) -> AddCommand:
+    """The parser takes commands."""
+    commands: Any = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+
+    def command(name: str, function: Callable[[argparse.Namespace], int], help: str, examples: str) -> Parser:
+        sub: Parser = commands.add_parser(
+            name,
+            help=help,
+            description=help,
+            epilog=f"examples:\n{examples}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(function=function)
+        return sub
+
+    return command
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """An argument that is a whole number, ``least`` or more."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text.replace("_", "").replace(",", ""))
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if value < least:
+            raise argparse.ArgumentTypeError(f"must be {least} or more, not {value}")
+        return value
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    """An argument that is a time after boot."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+    if not 0 <= value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text} s is not a time after boot")
+    return value
+
+
+def complain(error: object) -> int:
+    """One thing cannot be done: say so, and go on with the others."""
+    with contextlib.suppress(BrokenPipeError):  # the reader of stdout has left; stderr may still be read
+        sys.stdout.flush()
+    print(f"hugelab: {error}", file=sys.stderr)
+    return BAD_INPUT

@@ -1,0 +1,95 @@
+"""The running kernel as a source for ``run`` and ``check``. Imports the live modules only when they are used."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from ..live.errors import LiveUnavailable
+from ..model.machines import X86_64
+from ..scenario import Scenario
+from ..source import Source
+
+if TYPE_CHECKING:
+    from ..live.pool import Pool
+
+T = TypeVar("T")
+
+
+@contextmanager
+def pool(yes: bool) -> Iterator[Pool]:
+    """The pools of this machine: borrowed by root, after asking; for anybody else as they are.
+
+    Raises LiveUnavailable with one line that says what is missing.
+    """
+    if sys.platform != "linux":
+        raise LiveUnavailable(f"--on live needs Linux, this is {platform.system()}: --on model runs anywhere")
+    from ..live.pool import as_found, borrow
+
+    if os.geteuid() != 0:
+        with as_found() as found:
+            yield found
+        return
+    if not yes and not sys.stdin.isatty():
+        raise LiveUnavailable("--on live changes the machine's huge page pool; nobody is there to be asked: add --yes")
+    with borrow(yes, _ask) as borrowed:
+        yield borrowed
+
+
+def _ask(text: str) -> bool:
+    print(text, file=sys.stderr)
+    print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def on_live(scenario: Scenario, pool: Pool, use: Callable[[Source], T]) -> T:
+    """Boot the running kernel with a scenario, use it, and clean up after it. Raises LiveUnavailable."""
+    from ..live.kernel import boot_live
+
+    kernel = boot_live(scenario, pool)
+    try:
+        return use(kernel)
+    finally:
+        kernel.close()
+
+
+def refusal(scenario: Scenario) -> str:
+    """Why a case is not run on the running kernel; "" if it is."""
+    if not (why := scenario.extra.get("do_not_run")):
+        return ""
+    about = why if isinstance(why, str) else "it damages the kernel's counters until the next boot"
+    return f"{scenario.name} is not run on the live kernel: {about}"
+
+
+def is_fatal(error: LiveUnavailable) -> bool:
+    """No other case can run either: the pools are not ours, or could not be emptied."""
+    if sys.platform != "linux":
+        return True
+    from ..live.pool import DoesNotFit, PoolError
+
+    return isinstance(error, PoolError) and not isinstance(error, DoesNotFit)
+
+
+# -- versions ----------------------------------------------------------------------------------------
+def version() -> str:
+    """The numbers of the running kernel's version, such as 6.18.44."""
+    return numbers(platform.release())
+
+
+def numbers(release: str) -> str:
+    """``6.18.44-fc-v669`` -> ``6.18.44``."""
+    match = re.match(r"\d+(\.\d+)*", release)
+    return match[0] if match else release
+
+
+def other_version() -> str:
+    """A line that says that the model follows another kernel than the running one; "" if it does not."""
+    here = version()
+    if here.split(".")[:2] == X86_64.version.split(".")[:2]:
+        return ""
+    return f"the model follows Linux {X86_64.version}, this is {here}: a difference may be the kernel's"

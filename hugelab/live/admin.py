@@ -1,0 +1,218 @@
+"""What an administrator does on this machine: pool sizes, nodes, demotion, statfs, control groups.
+
+Everything raises OSError with the kernel's answer, ScenarioError for what nobody can do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..model.abi import page_size
+from ..scenario import Op, ScenarioError
+from . import host
+from .pool import Pool
+
+
+# -- pools -------------------------------------------------------------------------------------------
+def _size(pool: Pool, op: Op) -> int:
+    return page_size(op, pool.sizes[0])
+
+
+def set_nr(pool: Pool, op: Op) -> None:
+    """Write ``n`` to nr_hugepages of ``hsize``."""
+    pool.set_nr(_size(pool, op), op.args["n"])
+
+
+def set_overcommit(pool: Pool, op: Op) -> None:
+    """Write ``n`` to nr_overcommit_hugepages of ``hsize``."""
+    pool.set_overcommit(_size(pool, op), op.args["n"])
+
+
+def _node(pool: Pool, op: Op) -> Path:
+    """The folder of a pool in a ``node``."""
+    return host.folder_of(_size(pool, op), host.NODES / f"node{op.args['node']}" / "hugepages")
+
+
+def set_nr_node(pool: Pool, op: Op) -> None:
+    """Write ``n`` to nr_hugepages of one node."""
+    host.write(_node(pool, op) / "nr_hugepages", op.args["n"])
+
+
+def node_counters(pool: Pool, op: Op) -> dict[str, int]:
+    """The files of one node, in pages. There is no resv_hugepages of a node."""
+    folder = _node(pool, op)
+    return {name: int((folder / name).read_text()) for name in ("nr_hugepages", "free_hugepages", "surplus_hugepages")}
+
+
+def demote(pool: Pool, op: Op) -> None:
+    """Write ``n`` to demote of the largest size (or of ``hsize``)."""
+    size = _size(pool, op) if "hsize" in op.args else max(pool.sizes)
+    host.write(host.folder_of(size) / "demote", op.args["n"])
+
+
+def meminfo(pool: Pool, op: Op) -> dict[str, int]:
+    """The HugePages_ lines of /proc/meminfo, in pages."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith("HugePages_")}
+
+
+def sync(pool: Pool, op: Op) -> None:
+    """Wait."""
+    time.sleep(op.get("seconds", 0.2))
+
+
+def statfs(path: Path) -> dict[str, int]:
+    """statfs(2); the kernel's -1, for no limit, is -1 here."""
+    found = os.statvfs(path)
+    shown = {"blocks": found.f_blocks, "bfree": found.f_bfree, "bavail": found.f_bavail}
+    counts = {**shown, "files": found.f_files, "ffree": found.f_ffree}
+    return {"bsize": found.f_bsize, **{name: signed(n) for name, n in counts.items()}}
+
+
+def signed(number: int) -> int:
+    """64 bits as a signed number, however Python made an int of them."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+_POOLS: tuple[Callable[[Pool, Op], Any], ...] = (
+    set_nr,
+    set_overcommit,
+    set_nr_node,
+    demote,
+    node_counters,
+    meminfo,
+    sync,
+)
+POOLS = {function.__name__: function for function in _POOLS}
+
+
+# -- control groups ----------------------------------------------------------------------------------
+class Groups:
+    """The control groups of a scenario, in hierarchies mounted for it; only those it made can be used."""
+
+    PATIENCE = 2.0  # seconds: a hierarchy that was unmounted gives the controller back a moment later
+
+    def __init__(self, pool: Pool):
+        self._pool = pool
+        self._mounted: list[int] = []  # versions
+        self._made: list[tuple[int, str]] = []
+        self._enabled: list[Path] = []  # where we wrote +hugetlb
+        self._others = 0  # groups in the hierarchy that were there before
+
+    def mount(self, op: Op) -> None:
+        """Mount the hugetlb controller (v1), or cgroup2."""
+        version = op.args["version"]
+        if version not in (1, 2):
+            raise ScenarioError(f"cg_mount: version is 1 or 2, not {version!r}")
+        kind, options = ("cgroup", "hugetlb") if version == 1 else ("cgroup2", "")
+        self._pool.mount(self._root(version), kind, "none", options)
+        self._mounted.append(version)
+        self._others = _groups()
+        if version == 2:
+            self._enable(self._root(2))
+
+    def _root(self, version: int) -> Path:
+        return self._pool.folder / f"cgroup{version}"
+
+    def _folder(self, op: Op) -> Path:
+        """Where a group is, or would be. Raises ScenarioError."""
+        version, name = op.args["version"], op.args["cg"]
+        if version not in self._mounted:
+            raise ScenarioError(f"the cgroup hierarchy of version {version!r} is not mounted: cg_mount comes first")
+        if not isinstance(name, str) or not name or any(part in ("", ".", "..") for part in name.split("/")):
+            raise ScenarioError(f"{op.op}: {name!r} is no name of a cgroup")
+        return self._root(version) / name
+
+    def _group(self, op: Op) -> Path:
+        """A group that this scenario made. Raises ScenarioError."""
+        folder = self._folder(op)
+        if (op.args["version"], op.args["cg"]) not in self._made:
+            raise ScenarioError(f"there is no cgroup {op.args['cg']!r} of version {op.args['version']}")
+        return folder
+
+    def _file(self, op: Op, name: Any) -> Path:
+        if not isinstance(name, str) or "/" in name or not name:
+            raise ScenarioError(f"{op.op}: {name!r} is no file of a cgroup")
+        return self._group(op) / name
+
+    def _enable(self, folder: Path) -> None:
+        """Groups below a folder (v2) get the hugetlb controller, if they have not."""
+        file = folder / "cgroup.subtree_control"
+        if "hugetlb" not in file.read_text().split():
+            host.wait_until(lambda: "hugetlb" in (folder / "cgroup.controllers").read_text().split(), self.PATIENCE)
+            _write(file, "+hugetlb")
+            self._enabled.append(file)
+
+    def mkdir(self, op: Op) -> None:
+        """A new group; ``cg`` may be a path below another one."""
+        folder = self._folder(op)
+        if op.args["version"] == 2 and folder.parent != self._root(2) and folder.parent.is_dir():
+            self._enable(folder.parent)
+        self._pool.made(folder)
+        folder.mkdir()
+        self._made.append((op.args["version"], op.args["cg"]))
+
+    def rmdir(self, op: Op) -> None:
+        """EBUSY while it has processes or groups."""
+        self._group(op).rmdir()
+        self._made.remove((op.args["version"], op.args["cg"]))
+
+    def set(self, op: Op) -> None:
+        """Write ``value`` to a file of a group."""
+        _write(self._file(op, op.args["file"]), str(op.args["value"]))
+
+    def get(self, op: Op) -> dict[str, str]:
+        """Read ``files`` of a group: file -> text."""
+        if not isinstance(op.args["files"], list):
+            raise ScenarioError("cg_get: files is a list of names")
+        return {name: self._file(op, name).read_text().strip() for name in op.args["files"]}
+
+    def attach(self, op: Op, pid: int) -> None:
+        """Move a process into a group."""
+        _write(self._group(op) / "cgroup.procs", str(pid))
+
+    def close(self) -> None:
+        """Remove the groups; their processes are dead. What cannot be removed stays for the pool to complain about."""
+        for version, name in reversed(self._made):
+            folder = self._root(version) / name
+
+            def gone(folder: Path = folder) -> bool:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+                return not folder.exists()
+
+            host.wait_until(gone, self.PATIENCE)
+        # A v1 hierarchy that is unmounted while a removed group is still being taken apart stays for ever, and keeps
+        # the controller from v2.
+        host.wait_until(lambda: not self._mounted or _groups() <= self._others, self.PATIENCE)
+        for file in reversed(self._enabled):
+            with contextlib.suppress(OSError):
+                _write(file, "-hugetlb")
+        for version in reversed(self._mounted):
+            with contextlib.suppress(OSError):
+                self._pool.umount(self._root(version))
+        self._mounted, self._made, self._enabled = [], [], []
+
+
+def _groups() -> int:
+    """How many groups the hierarchy has that the hugetlb controller is in, removed ones included (/proc/cgroups)."""
+    lines = Path("/proc/cgroups").read_text().splitlines()
+    return next((int(line.split()[2]) for line in lines if line.startswith("hugetlb\t")), 0)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write to a file that is there, in one system call."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+_GROUPS: tuple[Callable[[Groups, Op], Any], ...] = (Groups.mount, Groups.mkdir, Groups.rmdir, Groups.set, Groups.get)
+GROUPS = {f"cg_{function.__name__}": function for function in _GROUPS}

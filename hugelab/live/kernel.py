@@ -1,0 +1,364 @@
+"""Source 2: the running kernel. The operations of a scenario, done with real system calls by real processes.
+
+The processes of a scenario are children (see crew.py and child.py); what an administrator does, this process does
+itself, through the borrowed pool, which puts everything back. A SIGBUS is a result here, not the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..model.abi import page_size
+from ..model.kernel import BY_ADMINISTRATOR, BY_ANYBODY, CALLS, ENTRY, ORDINARY
+from ..model.machines import X86_64
+from ..scenario import Op, Scenario, ScenarioError
+from ..source import Unsupported
+from ..state import State
+from ..structs import hstate
+from ..units import BASE_PAGE_SIZE, size_name
+from . import admin, syscalls
+from .admin import Groups
+from .calls import CALLS as PROCESS_CALLS
+from .crew import Crew, Member
+from .errors import LiveUnavailable
+from .pool import BorrowedPool, Pool
+
+# Signals that end any process that does not catch them.
+DEADLY = {
+    *("SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1"),
+    *("SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGIO"),
+    *("SIGPWR", "SIGSYS", "SIGSTKFLT"),
+}
+
+
+class LiveKernel:
+    """The kernel of this machine, with a scenario's pool and mounts; made by ``boot_live``.
+
+    Nothing but the scenario may use the pools meanwhile. ``pages``: keep, with each touch, where its pages are.
+    """
+
+    name = "live"
+
+    def __init__(self, pool: Pool, pages: bool = False):
+        self.pool, self._pages = pool, pages
+        title = f"this machine, Linux {os.uname().release}"
+        self.machine = replace(X86_64, name="live", title=title, sizes=pool.sizes, nodes=pool.nodes)
+        self.state = State()
+        self.state.pools = [hstate(self.state, size, pool.nodes) for size in pool.sizes]
+        self.mounts: list[str] = []  # names that lead somewhere; the last of two equal ones lies above
+        self.groups = Groups(pool)
+        self._plain: Path | None = None  # the folder of ordinary files
+        self._segments: dict[str, tuple[int, int, int]] = {}  # name -> shmid (-1: shmget failed), length, page size
+        self._closed = False
+        self.crew = Crew(pool.sizes[0], pool.started)
+        self.state.row("")
+        for h in self.state.pools:
+            self.state.enter(h)
+        self._observe("boot")
+
+    # -- what the kernel shows ---------------------------------------------------------------------
+    def _observe(self, name: str, moment: str = "", **detail: Any) -> None:
+        """The pools as they are now belong to this point of the row."""
+        for h, now in zip(self.state.pools, self.pool.counters(), strict=True):
+            counts = {"nr_huge_pages": now.total, "free_huge_pages": now.free, "surplus_huge_pages": now.surp}
+            for record in (h, *h.nodes) if len(h.nodes) == 1 else (h,):
+                for attribute, value in counts.items():
+                    setattr(record, attribute, value)
+            h.resv_huge_pages = admin.signed(now.rsvd)  # below 0 by a slip of the kernel, sysfs shows 2**64 - n
+        self.state.point(name, moment, **detail)
+
+    # -- running operations ------------------------------------------------------------------------
+    def run(self, op: Op) -> tuple[str, Any]:
+        """Do one operation: (outcome, value).
+
+        Raises Unsupported for what this source does not know and ScenarioError for what no program can do; both
+        leave the machine as it was. Raises LiveUnavailable when the machine cannot go on.
+        """
+        if op.op not in CALLS:
+            raise Unsupported(f"{op.op} is not known to the live kernel")
+        known = CALLS[op.op][1]
+        if unknown := op.args.keys() - set(known.split()) - {"hsize", "note"}:
+            raise Unsupported(f"{op.op} has no {', '.join(sorted(unknown))}; it takes {known}")
+        note = None
+        try:
+            if op.op in BY_ADMINISTRATOR:
+                outcome, value = "ok", self._administer(op)
+            else:
+                outcome, value, note = self._in_process(op)
+        except OSError as error:
+            outcome, value = syscalls.errno_name(error.errno or 0), None
+        detail = {"op": str(op), "result": outcome, "value": value}
+        row = self.state.row(op.proc, 1, self.machine.sizes[0])
+        if op.op == "touch" and note:
+            row.addr = note[0]
+            if self._pages and (member := self.crew.living(op.proc)):
+                detail["pages"] = pfns(member.pid, *note)
+        self._observe(ENTRY.get(op.op, f"sys_{op.op}"), "return", **detail)
+        return outcome, value
+
+    def _in_process(self, op: Op) -> tuple[str, Any, Any]:
+        """An operation of a process, or (without one) of a shell: (outcome, value, note)."""
+        args = dict(op.args)
+        for name in ("path", "new"):
+            if name in args:
+                args[name] = self.resolve(args[name])
+        args["unit"] = page_size(op, self.machine.sizes[0])
+        if op.op == "symlink" and op.args["path"].partition("/")[0] == ORDINARY:
+            # it could lead out of our folder, and what follows it is root
+            raise Unsupported("a symlink beside the hugetlbfs mounts")
+        member = self.crew.living(op.proc)
+        if op.op in BY_ANYBODY and member is None:
+            return self.crew.call(None, op.op, args)
+        member = self.crew.member(op.proc)
+        match op.op:
+            case "fork":
+                return self.crew.fork(member, op.args["child"]), None, None
+            case "exit":
+                return "ok", {"status": self.crew.exit(member, op.get("code", 0))}, None
+            case "kill":
+                return "ok", {"status": self.crew.kill(member, _deadly(op.get("signal", "SIGKILL")))}, None
+            case "cg_attach":
+                self.groups.attach(op, member.pid)
+                return "ok", None, None
+            case "shmget":
+                return self._shmget(member, op, args)
+            case "shmat":
+                shmid, args["length"], args["size"] = self._segment(op)
+                return self.crew.call(member, "shmat", {**args, "shmid": shmid})
+        if op.op not in PROCESS_CALLS:
+            raise Unsupported(f"{op.op} is not known to the live kernel")
+        return self.crew.call(member, op.op, args)
+
+    def _administer(self, op: Op) -> Any:
+        """An operation of the administrator: its value."""
+        match op.op:
+            case "mount":
+                self._mount(op.args["mount"], op.get("options", ""))
+            case "umount" | "umount_lazy":
+                if not isinstance(self.pool, BorrowedPool):
+                    raise Unsupported("umount of a file system that was mounted for us")
+                self.pool.umount(self._mounted(op.args["mount"]), lazy=op.op == "umount_lazy")
+                self._forget(op.args["mount"])
+            case "remount":
+                syscalls.remount(str(self._mounted(op.args["mount"])), op.get("options", ""))
+            case "statfs":
+                return admin.statfs(self._mounted(op.args["mount"]))
+            case "shmrm":
+                syscalls.shm_remove(self._segment(op)[0])
+            case _ if op.op in admin.POOLS:
+                return admin.POOLS[op.op](self.pool, op)
+            case _ if op.op in admin.GROUPS:
+                return admin.GROUPS[op.op](self.groups, op)
+            case _:
+                raise Unsupported(f"{op.op} is not known to the live kernel")
+        return None
+
+    # -- mounts and paths --------------------------------------------------------------------------
+    def mount(self, name: str, options: str = "") -> None:
+        """Mount a hugetlbfs under a name. Raises OSError as mount(2) does."""
+        self.state.row("")
+        self._mount(name, options)
+        self._observe("mount", mount=name, options=options)
+
+    def _mount(self, name: str, options: str) -> None:
+        if name in ("", ".", "..", ORDINARY) or "/" in name or name.startswith("cgroup"):
+            raise ScenarioError(f"a mount cannot be called {name!r}")
+        self.pool.mount(self.pool.folder / name, "hugetlbfs", "none", options)
+        self.mounts.append(name)
+
+    def _mounted(self, name: str) -> Path:
+        """Where a mount is. Raises ScenarioError when there is none of the name."""
+        if name not in self.mounts:
+            names = ", ".join((ORDINARY, *self.mounts))
+            raise ScenarioError(f"no file system is mounted as {name!r}; there are {names}")
+        return self.pool.folder / name
+
+    def _forget(self, name: str) -> None:
+        """The last mount of a name is gone."""
+        del self.mounts[len(self.mounts) - 1 - self.mounts[::-1].index(name)]
+
+    def resolve(self, path: str) -> str:
+        """The real path of MOUNT/NAME. Its root directory is its own parent: ``..`` leads to nothing of ours.
+
+        Raises ScenarioError for a mount that is not there, or a path that none can be.
+        """
+        mount, _, rest = path.partition("/")
+        parts: list[str] = []
+        depth = 0
+        for part in rest.split("/"):
+            if part == ".." and depth == 0:
+                continue
+            depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
+            parts.append(part)
+        root = self._ordinary() if mount == ORDINARY else self._mounted(mount)
+        return os.path.join(root, "/".join(parts).lstrip("/"))
+
+    def _ordinary(self) -> Path:
+        """The folder of ordinary files: in memory, so that it vanishes with its mount whatever happens to us."""
+        if self._plain is None:
+            if isinstance(self.pool, BorrowedPool):
+                self._plain = self.pool.folder / ORDINARY
+                self.pool.mount(self._plain, "tmpfs", "none", "mode=755,size=64m")
+            else:
+                self._plain = Path(tempfile.mkdtemp(prefix="hugelab-"))
+        return self._plain
+
+    # -- System V shared memory --------------------------------------------------------------------
+    def _shmget(self, member: Member, op: Op, args: dict[str, Any]) -> tuple[str, Any, Any]:
+        self._segments.setdefault(op.args["shm"], (-1, 0, self.machine.sizes[0]))
+        outcome, value, shmid = self.crew.call(member, "shmget", args)
+        if outcome == "ok":
+            length = op.args["bytes"] if "bytes" in op.args else op.get("pages", 0) * args["unit"]
+            self._segments[op.args["shm"]] = (shmid, length, self._shm_page_size(op))
+        return outcome, value, None
+
+    def _shm_page_size(self, op: Op) -> int:
+        flags = syscalls.number(syscalls.SHM, op.get("flags", ["SHM_HUGETLB"]), "SHM_")
+        shift = flags >> syscalls.HUGE_SHIFT & syscalls.HUGE_MASK
+        if not flags & syscalls.SHM["SHM_HUGETLB"]:
+            return BASE_PAGE_SIZE
+        return 1 << shift if shift else self.machine.sizes[0]
+
+    def _segment(self, op: Op) -> tuple[int, int, int]:
+        """Number, length and page size of a segment. Raises ScenarioError for a name never used."""
+        if op.args["shm"] not in self._segments:
+            raise ScenarioError(f"no shared memory is called {op.args['shm']!r}")
+        return self._segments[op.args["shm"]]
+
+    # -- the end -----------------------------------------------------------------------------------
+    def kill_all(self) -> None:
+        """Every process of the scenario ends."""
+        self.state.row("")
+        self.crew.kill_all()
+        self._observe("do_exit")
+
+    def umount_all(self) -> None:
+        """Every file is unlinked, every mount unmounted and every shared memory segment removed."""
+        self.state.row("")
+        self._remove_segments()
+        while self.mounts:
+            path = self._mounted(self.mounts[-1])
+            _unlink_all(path)
+            try:
+                self.pool.umount(path)
+            except OSError:  # a process still uses it
+                self.pool.umount(path, lazy=True)
+            self.mounts.pop()
+        self._observe("umount")
+
+    def close(self) -> None:
+        """End every process, remove what the scenario made and empty the pools. Raises LiveUnavailable if one is
+        not empty then."""
+        if self._closed:
+            return
+        self._closed = True
+        self.crew.close()
+        self._remove_segments()
+        self.groups.close()
+        if self._plain is not None and self._plain.parent != self.pool.folder:
+            shutil.rmtree(self._plain, ignore_errors=True)
+        if not isinstance(self.pool, BorrowedPool):  # a mount that stays must be as empty as it was
+            for name in self.mounts:
+                _unlink_all(self._mounted(name))
+        self.pool.reset()
+
+    def _remove_segments(self) -> None:
+        for shmid, _, _ in self._segments.values():
+            with contextlib.suppress(OSError):  # shmrm was here before
+                syscalls.shm_remove(shmid)
+
+    def __enter__(self) -> LiveKernel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _unlink_all(folder: Path) -> None:
+    """Empty a folder."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _deadly(name: Any) -> int:
+    """A signal's number. Raises ScenarioError for one that does not end a process."""
+    if name not in DEADLY:
+        raise ScenarioError(f"kill: {name!r} is no signal that ends a process")
+    return int(signal.Signals[name])
+
+
+def boot_live(scenario: Scenario, pool: Pool, pages: bool = False) -> LiveKernel:
+    """This machine's kernel with the scenario's pool and mounts, ready for its first step.
+
+    Raises ScenarioError when pool or mounts cannot be had, or the case would damage the kernel's counters;
+    LiveUnavailable when this machine cannot run any.
+    """
+    if why := scenario.extra.get("do_not_run"):
+        about = why if isinstance(why, str) else "it damages the kernel's counters until the next boot"
+        raise ScenarioError(f"{scenario.name} is not run on the live kernel: {about}")
+    pool.reset()
+    kernel = None
+    try:
+        _set_pool(pool, scenario)
+        kernel = LiveKernel(pool, pages)
+        for name, options in scenario.mounts.items():
+            try:
+                kernel.mount(name, options)
+            except OSError as error:
+                said = syscalls.errno_name(error.errno or 0)
+                raise ScenarioError(f"mount {name} with {options!r}: {said}") from None
+    except BaseException:
+        if kernel is None:
+            pool.reset()
+        else:
+            kernel.close()
+        raise
+    return kernel
+
+
+def _set_pool(pool: Pool, scenario: Scenario) -> None:
+    """The pages of the default size that a scenario begins with. Raises ScenarioError if they cannot be had."""
+    size = pool.sizes[0]
+    try:
+        pool.set_overcommit(size, scenario.overcommit)
+        pool.set_nr(size, scenario.nr)
+    except OSError as error:
+        raise ScenarioError(f"the pool of {size_name(size)} pages cannot be set: {error.strerror}") from None
+    if (total := pool.counters()[0].total) < scenario.nr:
+        raise ScenarioError(
+            f"a pool of {scenario.nr:,} pages: this machine can give {total:,} of {size_name(size)} now"
+        )
+
+
+def pfns(pid: int, address: int, pages: int, size: int) -> dict[int, int]:
+    """Where the pages of a process are: index (from ``address``, in steps of ``size`` bytes) -> pfn of those present.
+
+    Empty when we may not know (without root the kernel shows 0), or the process is gone.
+    """
+    try:
+        file = os.open(f"/proc/{pid}/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return {}
+    try:
+        return dict(_present(file, address, pages, size))
+    finally:
+        os.close(file)
+
+
+def _present(file: int, address: int, pages: int, size: int) -> Iterator[tuple[int, int]]:
+    for index in range(pages):
+        entry = os.pread(file, 8, (address + index * size) // BASE_PAGE_SIZE * 8)
+        value = int.from_bytes(entry, "little")
+        if value >> 63 and (pfn := value & ((1 << 55) - 1)):  # bit 63: present; bits 0 to 54: pfn
+            yield index, pfn

@@ -1,0 +1,67 @@
+"""What the kernel's functions are called, version by version. Everywhere else they go by their 3.10 names."""
+
+from __future__ import annotations
+
+from functools import cache
+
+# A function's 3.10 name -> the releases that changed it, in order, each with the name since then. A function that
+# 3.10 does not have goes by the name it has today. Where a name went because the function did, the next is the one
+# that does its work now. 3.10, 6.1 and 6.18 as recorded, 5.10 and 6.1 as in their sources, the rest from history.
+NAMES: dict[str, tuple[tuple[str, str], ...]] = {
+    # system calls whose program-side name leads elsewhere now; all others: see function_name
+    "sys_open": (("4.17", "__x64_sys_openat"),),
+    "sys_mmap_pgoff": (("4.17", "ksys_mmap_pgoff"),),
+    "sys_exit": (("4.17", "__x64_sys_exit_group"),),
+    "sys_fork": (("4.17", "__x64_sys_clone"),),
+    "sys_stat": (("4.17", "__x64_sys_newstat"),),
+    "sys_fstat": (("4.17", "__x64_sys_newfstat"),),
+    # the ways in
+    "do_sys_open": (("5.6", "do_sys_openat2"),),
+    "do_fallocate": (("3.19", "vfs_fallocate"),),
+    "do_mmap_pgoff": (("5.9", "do_mmap"),),
+    "do_munmap": (("4.20", "__do_munmap"), ("6.1", "do_mas_munmap"), ("6.3", "do_vmi_munmap")),
+    "do_page_fault": (("5.8", "exc_page_fault"),),
+    "follow_hugetlb_page": (("6.6", "handle_mm_fault"),),
+    "zap_page_range": (("6.1", "zap_page_range_single"), ("6.16", "zap_page_range_single_batched")),
+    # a page is taken
+    "hugetlb_cow": (("5.19", "hugetlb_wp"),),
+    "find_lock_page": (("6.3", "filemap_lock_folio"), ("6.7", "filemap_lock_hugetlb_folio")),
+    "alloc_huge_page": (("6.3", "alloc_hugetlb_folio"),),
+    "dequeue_huge_page_vma": (("4.13", "dequeue_huge_page_nodemask"), ("6.3", "dequeue_hugetlb_folio_nodemask")),
+    "alloc_buddy_huge_page": (("4.16", "alloc_surplus_huge_page"), ("6.3", "alloc_surplus_hugetlb_folio")),
+    "clear_huge_page": (("6.11", "folio_zero_user"),),
+    "huge_add_to_page_cache": (("6.1", "hugetlb_add_to_page_cache"),),
+    # a page comes back
+    "__unmap_hugepage_range_final": (("6.6", "__unmap_hugepage_range"),),
+    "hugetlb_vmtruncate": (("4.3", "hugetlb_vmdelete_list"),),
+    "truncate_hugepages": (("4.3", "remove_inode_hugepages"),),
+    "free_huge_page": (("6.6", "free_huge_folio"),),
+    "enqueue_huge_page": (("6.3", "enqueue_hugetlb_folio"),),
+    # reservations of a mapping that is copied or moved
+    "reset_vma_resv_huge_pages": (("6.1", "hugetlb_dup_vma_private"),),
+    "fixup_hugetlb_reservations": (("5.16", "clear_vma_resv_huge_pages"), ("6.16", "fixup_hugetlb_reservations")),
+}
+WRAPPED = (4, 17)  # since then a program reaches sys_x through __x64_sys_x
+
+
+def release(version: str) -> tuple[int, int]:
+    """``"6.18"`` or ``"6.18.44-cloud"`` -> (6, 18). Raises ValueError."""
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
+
+
+@cache
+def function_name(name: str, version: str) -> str:
+    """What a function, given by its 3.10 name, is called in a kernel version ("3.10" or later)."""
+    at, now = release(version), name
+    if at >= WRAPPED and name.startswith("sys_"):
+        now = f"__x64_{name}"
+    for since, later in NAMES.get(name, ()):
+        if release(since) <= at:
+            now = later
+    return now
+
+
+def all_names(name: str) -> tuple[str, ...]:
+    """Every name that a function, given by its 3.10 name, has or had."""
+    return tuple(dict.fromkeys((name, *(later for _, later in NAMES.get(name, ())))))

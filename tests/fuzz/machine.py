@@ -1,0 +1,475 @@
+"""A hypothesis state machine that makes random programs over all operations and runs them on two kernels.
+
+The model, with the slips of the real kernel, goes first: it says what exists, so that most operations mean something,
+and it says when the real kernel would come to harm, so that this is never tried. After every step outcome, value
+and counters are compared. Hypothesis shrinks a difference to a minimal program; it is printed as Scenario JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from hugelab import X86_64, Op, Scenario, ScenarioError
+from hugelab.invariants import broken
+from hugelab.model.abi import FAILED
+from hugelab.model.kernel import Kernel, boot
+from hugelab.source import Source, Unsupported
+from hugelab.structs import mm_struct, shmid_kernel, super_block
+
+PAGE = 2 << 20
+ANON = ["MAP_ANONYMOUS", "MAP_HUGETLB"]
+MOUNTS = ["", "", "", "size=8M", "size=6M,nr_inodes=4", "min_size=4M", "size=10M,min_size=4M", "nr_inodes=3", "size=50%"]
+FILES, FDS, MAPS, PROCS = ("a", "b", "d/c"), ("f", "g"), ("A", "B", "C", "D"), ("P", "C", "D")
+
+few = st.integers(0, 6)
+some = st.integers(1, 6)
+which = st.integers(0, 7)
+seldom = st.sampled_from([False] * 7 + [True])
+often = st.sampled_from([True] * 3 + [False])
+
+
+class Different(AssertionError):
+    """Model and kernel do not agree."""
+
+
+class Programs(RuleBasedStateMachine):
+    """One example is one program. ``boot_other`` boots the second kernel, if there is one."""
+
+    boot_other: ClassVar[Callable[[Scenario], Any] | None] = None
+    seen: ClassVar[Counter[str]] = Counter()
+    slips: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ops: list[Op] = []
+        self.model: Kernel | None = None
+        self.other: Any = None
+        self.over = False
+
+    # -- running ----------------------------------------------------------------------------------
+    @initialize(nr=st.integers(0, 10), overcommit=st.sampled_from([0, 0, 0, 1, 3]), m=st.sampled_from(MOUNTS), two=seldom)
+    def boot(self, nr: int, overcommit: int, m: str, two: bool) -> None:
+        mounts = {"m": m, "n": "mode=1777"} if two else {"m": m}
+        self.scenario = Scenario("random", nr, overcommit, mounts, extra={"kernel_quirk": True} if self.slips else {})
+        try:
+            self.model = boot(self.scenario, X86_64)
+        except ScenarioError:  # min_size= of a pool that is too small
+            self.scenario = Scenario("random", nr, overcommit, {"m": ""}, extra=self.scenario.extra)
+            self.model = boot(self.scenario, X86_64)
+        if type(self).boot_other:
+            self.other = type(self).boot_other(self.scenario)
+        type(self).seen["programs"] += 1
+
+    def do(self, op: str, proc: str = "P", **args: Any) -> None:
+        """One operation on both kernels."""
+        assert self.model is not None
+        if self.over:
+            return
+        step = Op(op, {name: value for name, value in args.items() if value is not None}, proc)
+        try:
+            ours = self.model.run(step)
+        except (ScenarioError, Unsupported):
+            return
+        if self.model.dangers:
+            self.over = True
+            return
+        self.ops.append(step)
+        type(self).seen["steps"] += 1
+        type(self).seen[f"{op} {ours[0]}"] += 1
+        self.compare(ours, lambda: self.other.run(step))
+        if not self.slips and (problem := broken(self.model.state, settled=True)):
+            raise Different(f"{problem}\n{self.program()}")
+
+    def compare(self, ours: tuple[str, Any], run: Callable[[], tuple[str, Any]]) -> None:
+        if self.other is None:
+            return
+        try:
+            theirs = run()
+        except (ScenarioError, Unsupported) as error:
+            theirs = ("refused", str(error))
+        mine, other = self.counters(self.model), self.counters(self.other)
+        if ours != theirs or mine != other:
+            where = self.ops[-1] if self.ops else "boot"
+            raise Different(f"{where}\nmodel:  {ours} {mine}\nkernel: {theirs} {other}\n{self.program()}")
+
+    @staticmethod
+    def counters(source: Source | None) -> list[Any]:
+        assert source is not None
+        return [tuple(now.shown) for now in source.state.counters()]
+
+    def program(self) -> str:
+        """The program so far, as a case of a file."""
+        case = Scenario("random", self.scenario.nr, self.scenario.overcommit, self.scenario.mounts, tuple(self.ops))
+        return json.dumps({"kernel_quirk": True, **case.to_json()})
+
+    def teardown(self) -> None:
+        try:
+            if self.model is None or self.over:
+                return
+            for end in ("kill_all", "umount_all"):
+                getattr(self.model, end)()
+                if self.model.dangers:
+                    return
+                self.compare(("ok", end), lambda end=end: (getattr(self.other, end)(), ("ok", end))[1])  # type: ignore[misc]
+        finally:
+            if self.other is not None:
+                self.other.close()
+
+    # -- what there is ----------------------------------------------------------------------------
+    def procs(self) -> list[mm_struct]:
+        assert self.model is not None
+        return [mm for mm in self.model.state.of(mm_struct) if mm.alive]
+
+    def proc(self, i: int) -> str:
+        """A live process, the first one if there is none yet."""
+        alive = self.procs()
+        return alive[i % len(alive)].proc if alive else "P"
+
+    def map(self, proc: str, i: int) -> str | None:
+        """A map that worked, mostly."""
+        assert self.model is not None
+        mine = [name for (owner, name), area in self.model.maps.items() if owner == proc]
+        good = [name for name in mine if self.model.maps[proc, name] is not FAILED]
+        mine = good or mine
+        return mine[i % len(mine)] if mine else None
+
+    def pages(self, proc: str, name: str) -> int:
+        assert self.model is not None
+        return max(self.model.maps[proc, name].length // PAGE, 1)
+
+    def fd(self, proc: str, i: int) -> str | None:
+        assert self.model is not None
+        mm = self.model.state.records.get(f"mm/{proc}")
+        names = [name for name in mm.fds if "#" not in name] if isinstance(mm, mm_struct) else []
+        return names[i % len(names)] if names else None
+
+    def mount(self, i: int) -> str | None:
+        assert self.model is not None
+        names = [sb.name for sb in self.model.state.of(super_block) if sb.mounted and sb.name != "@"]
+        return names[i % len(names)] if names else None
+
+    def part(self, proc: str, name: str, first: int, count: int) -> dict[str, int]:
+        """A range of a map that lies inside it, mostly."""
+        pages = self.pages(proc, name)
+        first %= pages
+        return {"page": first, "pages": 1 + count % (pages - first)}
+
+    # -- files ------------------------------------------------------------------------------------
+    @rule(
+        p=which,
+        fd=st.sampled_from(FDS),
+        m=which,
+        name=st.sampled_from(FILES),
+        flags=st.sampled_from([None] * 5 + [["O_RDONLY"], ["O_RDWR", "O_CREAT", "O_TRUNC"], ["O_RDWR", "O_TMPFILE"]]),
+    )
+    def open(self, p: int, fd: str, m: int, name: str, flags: list[str] | None) -> None:
+        if mount := self.mount(m):
+            path = f"{mount}/" if flags and "O_TMPFILE" in flags else f"{mount}/{name}"
+            self.do("open", self.proc(p), fd=fd, path=path, flags=flags)
+
+    @rule(p=which, fd=st.sampled_from(FDS), seal=often, big=seldom)
+    def memfd(self, p: int, fd: str, seal: bool, big: bool) -> None:
+        flags = ["MFD_HUGETLB", *["MFD_ALLOW_SEALING"] * seal, *["MFD_HUGE_1GB"] * big]
+        self.do("memfd", self.proc(p), fd=fd, flags=flags)
+
+    @rule(p=which, i=which, seal=st.sampled_from(["F_SEAL_SHRINK", "F_SEAL_GROW", "F_SEAL_WRITE", "F_SEAL_SEAL"]))
+    def seal(self, p: int, i: int, seal: str) -> None:
+        proc = self.proc(p)
+        if fd := self.fd(proc, i):
+            self.do("seal", proc, fd=fd, seals=[seal])
+
+    @rule(p=which, i=which)
+    def close(self, p: int, i: int) -> None:
+        proc = self.proc(p)
+        if fd := self.fd(proc, i):
+            self.do("close", proc, fd=fd)
+
+    @rule(
+        p=which,
+        m=which,
+        name=st.sampled_from(FILES),
+        new=st.sampled_from(FILES),
+        op=st.sampled_from(["unlink", "unlink", "unlink", "link", "rename", "stat"]),
+    )
+    def names(self, p: int, m: int, name: str, new: str, op: str) -> None:
+        if mount := self.mount(m):
+            more = {"new": f"{mount}/{new}"} if op in ("link", "rename") else {}
+            self.do(op, self.proc(p), path=f"{mount}/{name}", **more)
+
+    @rule(m=which, what=st.sampled_from(["mkdir", "mkdir", "symlink"]))
+    def folder(self, m: int, what: str) -> None:
+        if mount := self.mount(m):
+            more = {"target": "x"} if what == "symlink" else {}
+            self.do(what, path=f"{mount}/d", **more)
+
+    @rule(p=which, i=which, pages=few, size=st.sampled_from([None] * 6 + [1, 4096, -1]))
+    def ftruncate(self, p: int, i: int, pages: int, size: int | None) -> None:
+        proc = self.proc(p)
+        if fd := self.fd(proc, i):
+            args = {"pages": pages} if size is None else {"bytes": size}
+            self.do("ftruncate", proc, fd=fd, **args)
+
+    @rule(
+        p=which,
+        i=which,
+        first=few,
+        pages=some,
+        mode=st.sampled_from([None, None, ["FALLOC_FL_KEEP_SIZE"], ["FALLOC_FL_PUNCH_HOLE", "FALLOC_FL_KEEP_SIZE"]]),
+        odd=st.sampled_from([None] * 5 + [4096, 1]),
+    )
+    def fallocate(self, p: int, i: int, first: int, pages: int, mode: list[str] | None, odd: int | None) -> None:
+        proc = self.proc(p)
+        if fd := self.fd(proc, i):
+            where: dict[str, int] = {"page": first, "pages": pages}
+            if odd is not None:
+                where = {"off_bytes": first * PAGE + odd, "bytes": pages * PAGE - odd}
+            self.do("fallocate", proc, fd=fd, mode=mode, **where)
+
+    @rule(
+        p=which,
+        i=which,
+        at=few,
+        size=st.sampled_from([1, 10, PAGE + 1]),
+        op=st.sampled_from(["fstat", "fstat", "pread", "pwrite", "fsync"]),
+    )
+    def look(self, p: int, i: int, at: int, size: int, op: str) -> None:
+        proc = self.proc(p)
+        if fd := self.fd(proc, i):
+            self.do(op, proc, fd=fd, **({"page": at, "bytes": size} if op.startswith("p") else {}))
+
+    # -- mappings ---------------------------------------------------------------------------------
+    kinds = st.sampled_from(["MAP_SHARED", "MAP_SHARED", "MAP_PRIVATE", "MAP_PRIVATE"])
+    extras = st.sampled_from([[]] * 6 + [["MAP_NORESERVE"]] * 2 + [["MAP_POPULATE"], ["MAP_LOCKED"]])
+    prots = st.sampled_from([None] * 6 + [["PROT_READ"], ["PROT_NONE"], ["PROT_WRITE"]])
+
+    @rule(
+        p=which,
+        name=st.sampled_from(MAPS),
+        i=which,
+        pages=some,
+        kind=kinds,
+        more=extras,
+        prot=prots,
+        anonymous=st.booleans(),
+        offset=st.sampled_from([None] * 4 + [1, 2]),
+    )
+    def mmap(
+        self,
+        p: int,
+        name: str,
+        i: int,
+        pages: int,
+        kind: str,
+        more: list[str],
+        prot: list[str] | None,
+        anonymous: bool,
+        offset: int | None,
+    ) -> None:
+        proc = self.proc(p)
+        fd = self.fd(proc, i)
+        if anonymous or not fd:
+            self.do("mmap", proc, map=name, pages=pages, flags=[kind, *ANON, *more], prot=prot)
+        else:
+            self.do("mmap", proc, map=name, fd=fd, pages=pages, flags=[kind, *more], prot=prot, offset_pages=offset)
+
+    @rule(p=which, name=st.sampled_from(MAPS), over=which, page=few, pages=some, i=which, kind=kinds, anonymous=often)
+    def map_fixed(
+        self, p: int, name: str, over: int, page: int, pages: int, i: int, kind: str, anonymous: bool
+    ) -> None:
+        proc = self.proc(p)
+        if target := self.map(proc, over):
+            at = {"map": target, "page": page % self.pages(proc, target)}
+            fd = self.fd(proc, i)
+            if anonymous or not fd:
+                self.do("mmap", proc, map=name, pages=pages, flags=[kind, "MAP_FIXED", *ANON], at=at)
+            else:
+                self.do("mmap", proc, map=name, fd=fd, pages=pages, flags=[kind, "MAP_FIXED"], at=at)
+
+    @rule(p=which, i=which, page=few, count=some, mode=st.sampled_from("wwwr"), byte=st.integers(0, 3), whole=often)
+    def touch(self, p: int, i: int, page: int, count: int, mode: str, byte: int, whole: bool) -> None:
+        proc = self.proc(p)
+        if name := self.map(proc, i):
+            if whole:
+                page, count = page % self.pages(proc, name), 1 + count % self.pages(proc, name)
+            self.do("touch", proc, map=name, page=page, count=count, mode=mode, byte=byte if mode == "w" else None)
+
+    @rule(p=which, i=which, page=few)
+    def kread(self, p: int, i: int, page: int) -> None:
+        proc = self.proc(p)
+        if name := self.map(proc, i):
+            self.do("kread", proc, map=name, page=page % self.pages(proc, name))
+
+    @rule(p=which, i=which, first=few, count=few, whole=st.booleans(), odd=st.sampled_from([None] * 9 + [4096]))
+    def munmap(self, p: int, i: int, first: int, count: int, whole: bool, odd: int | None) -> None:
+        proc = self.proc(p)
+        if name := self.map(proc, i):
+            where = {} if whole else self.part(proc, name, first, count)
+            if odd is not None:
+                where = {"off_bytes": 0, "bytes": odd}
+            self.do("munmap", proc, map=name, **where)
+
+    @rule(
+        p=which,
+        i=which,
+        first=few,
+        count=few,
+        whole=st.booleans(),
+        advice=st.sampled_from(
+            ["MADV_DONTNEED"] * 5
+            + ["MADV_REMOVE"] * 2
+            + ["MADV_POPULATE_READ", "MADV_POPULATE_WRITE", "MADV_DONTFORK", "MADV_DOFORK", "MADV_FREE", "MADV_RANDOM"]
+            + ["MADV_HUGEPAGE", "MADV_WILLNEED", "MADV_COLD", "MADV_DONTDUMP", "MADV_WIPEONFORK", "MADV_MERGEABLE"]
+        ),
+        odd=st.sampled_from([None] * 8 + [(0, 4096), (4096, PAGE), (0, PAGE + 4096)]),
+    )
+    def madvise(
+        self, p: int, i: int, first: int, count: int, whole: bool, advice: str, odd: tuple[int, int] | None
+    ) -> None:
+        proc = self.proc(p)
+        if name := self.map(proc, i):
+            where = {} if whole else self.part(proc, name, first, count)
+            if odd is not None:
+                where = {"off_bytes": odd[0], "bytes": odd[1]}
+            self.do("madvise", proc, map=name, advice=advice, **where)
+
+    @rule(
+        p=which,
+        i=which,
+        first=few,
+        count=few,
+        whole=st.booleans(),
+        prot=st.sampled_from([["PROT_READ", "PROT_WRITE"], ["PROT_READ"], ["PROT_NONE"]]),
+    )
+    def mprotect(self, p: int, i: int, first: int, count: int, whole: bool, prot: list[str]) -> None:
+        proc = self.proc(p)
+        if name := self.map(proc, i):
+            self.do("mprotect", proc, map=name, prot=prot, **({} if whole else self.part(proc, name, first, count)))
+
+    @rule(
+        p=which,
+        i=which,
+        to=st.sampled_from(MAPS),
+        new=some,
+        far=st.sampled_from([-64, -64, -65, 2, -8]),
+        first=few,
+        whole=often,
+        flags=st.sampled_from([None, ["MREMAP_MAYMOVE", "MREMAP_FIXED"], ["MREMAP_MAYMOVE", "MREMAP_FIXED"], []]),
+    )
+    def mremap(
+        self,
+        p: int,
+        i: int,
+        to: str,
+        new: int,
+        far: int,
+        first: int,
+        whole: bool,
+        flags: list[str] | None,
+    ) -> None:
+        proc = self.proc(p)
+        if name := self.map(proc, i):
+            pages = self.pages(proc, name)
+            args: dict[str, Any] = {} if whole else self.part(proc, name, first, new)
+            if flags:
+                args["at"] = {"map": name, "page": far}
+            size = args.get("pages", pages)
+            self.do("mremap", proc, map=name, new_pages=min(new, size + 1), flags=flags, **args, **{"as": to})
+
+    @rule(p=which, i=which, op=st.sampled_from(["mlock", "munlock", "msync", "mincore", "mincore", "mincore"]))
+    def ranges(self, p: int, i: int, op: str) -> None:
+        proc = self.proc(p)
+        if name := self.map(proc, i):
+            self.do(op, proc, map=name)
+
+    @rule(p=which)
+    def usage(self, p: int) -> None:
+        self.do("hugetlb_usage", self.proc(p))
+
+    # -- processes --------------------------------------------------------------------------------
+    @rule(p=which)
+    def fork(self, p: int) -> None:
+        assert self.model is not None
+        names = [name for name in PROCS if f"mm/{name}" not in self.model.state.records]
+        if names and (self.procs() or names[0] != "P"):
+            self.do("fork", self.proc(p), child=names[0])
+
+    @precondition(lambda self: self.model is not None and len(self.procs()) > 1)
+    @rule(p=which, how=st.sampled_from(["exit", "exit", "kill"]))
+    def end(self, p: int, how: str) -> None:
+        self.do(how, self.proc(p))
+
+    # -- shared memory ----------------------------------------------------------------------------
+    @rule(p=which, pages=some, lazy=seldom)
+    def shmget(self, p: int, pages: int, lazy: bool) -> None:
+        assert self.model is not None
+        if not self.model.state.of(shmid_kernel):
+            flags = ["SHM_HUGETLB", "IPC_CREAT", *["SHM_NORESERVE"] * lazy]
+            self.do("shmget", self.proc(p), shm="s", pages=pages, flags=flags)
+
+    @precondition(lambda self: self.model is not None and self.model.segments.get("s"))
+    @rule(p=which, name=st.sampled_from(MAPS), op=st.sampled_from(["shmat", "shmat", "shmdt", "shmrm"]), i=which)
+    def shm(self, p: int, name: str, op: str, i: int) -> None:
+        proc = self.proc(p)
+        if op == "shmat":
+            self.do("shmat", proc, shm="s", map=name)
+        elif op == "shmrm":
+            self.do("shmrm", shm="s")
+        elif taken := self.map(proc, i):
+            self.do("shmdt", proc, map=taken)
+
+    # -- the administrator ------------------------------------------------------------------------
+    @rule(n=st.integers(0, 12))
+    def set_nr(self, n: int) -> None:
+        self.do("set_nr", n=n)
+
+    @rule(n=st.integers(0, 4))
+    def set_overcommit(self, n: int) -> None:
+        self.do("set_overcommit", n=n)
+
+    @rule(m=which)
+    def statfs(self, m: int) -> None:
+        if mount := self.mount(m):
+            self.do("statfs", mount=mount)
+
+    @rule(m=which, op=st.sampled_from(["umount", "umount_lazy"]))
+    def umount(self, m: int, op: str) -> None:
+        if mount := self.mount(m):
+            self.do(op, mount=mount)
+
+    @rule(options=st.sampled_from(MOUNTS))
+    def mount_again(self, options: str) -> None:
+        assert self.model is not None
+        if "m" not in [sb.name for sb in self.model.state.of(super_block) if sb.mounted]:
+            self.do("mount", mount="m", options=options)
+
+    @rule(
+        version=st.sampled_from([1, 2]),
+        what=st.sampled_from(["max", "rsvd.max"]),
+        pages=few,
+        p=which,
+        op=st.sampled_from(["attach", "attach", "set", "set", "get", "get"]),
+    )
+    def cgroup(self, version: int, what: str, pages: int, p: int, op: str) -> None:
+        assert self.model is not None
+        mine = [step.args["version"] for step in self.ops if step.op == "cg_mkdir"]
+        if not mine:
+            self.do("cg_mount", version=version)
+            self.do("cg_mkdir", version=version, cg="hl")
+            mine = [version]
+        if mine[0] == 1:
+            files = ["hugetlb.2MB.usage_in_bytes", "hugetlb.2MB.rsvd.usage_in_bytes", "hugetlb.2MB.failcnt"]
+            file = f"hugetlb.2MB.{what.replace('max', 'limit_in_bytes')}"
+        else:
+            files, file = ["hugetlb.2MB.current", "hugetlb.2MB.rsvd.current", "hugetlb.2MB.events"], f"hugetlb.2MB.{what}"
+        if op == "attach":
+            self.do("cg_attach", self.proc(p), version=mine[0], cg="hl")
+        elif op == "set":
+            self.do("cg_set", version=mine[0], cg="hl", file=file, value=pages * PAGE)
+        else:
+            self.do("cg_get", version=mine[0], cg="hl", files=files)
