@@ -18,6 +18,7 @@ from .scenario import Op
 if TYPE_CHECKING:
     from .model.machines import Machine
 
+
 class Call(NamedTuple):
     """One box of a call flow: its layer, the 3.10 name of the function, how deep it is called."""
 
@@ -289,6 +290,7 @@ _PHASE_OF = {
     "exit_files": "exit",
     "sys_mprotect": "mprotect",
     "sys_mremap": "mremap",
+    "move_hugetlb_page_tables": "mremap",
     "sys_madvise": "madvise",
     "sys_fallocate": "fallocate",
     "hugetlbfs_punch_hole": "hole",

@@ -59,13 +59,13 @@ class Run(NamedTuple):
 class RunMap:
     """A map from whole numbers to whole numbers, kept as runs.
 
-    ``on_change(put, run, backwards)`` is called for every change, so that it can be journaled;
+    ``on_change(map, put, run, backwards)`` is called for every change, so that it can be journaled;
     ``backwards`` says that the change went from the run's last key to its first (a stack that is popped).
     """
 
     __slots__ = ("_runs", "on_change")
 
-    def __init__(self, on_change: Callable[[bool, Run, bool], None] | None = None):
+    def __init__(self, on_change: Callable[[RunMap, bool, Run, bool], None] | None = None):
         self._runs: list[Run] = []
         self.on_change = on_change
 
@@ -155,7 +155,7 @@ class RunMap:
         if self.held(run.start, run.end):
             raise ValueError(f"{run} overlaps a run that is there already")
         if self.on_change:
-            self.on_change(True, run, backwards)
+            self.on_change(self, True, run, backwards)
         self.put_quietly(run)
 
     def cut(self, start: int, end: int, backwards: bool = False) -> list[Run]:
@@ -163,7 +163,7 @@ class RunMap:
         gone = self.within(start, end)
         for run in reversed(gone) if backwards else gone:
             if self.on_change:
-                self.on_change(False, run, backwards)
+                self.on_change(self, False, run, backwards)
             self.cut_quietly(run)
         return gone[::-1] if backwards else gone
 

@@ -88,6 +88,9 @@ class _Set:
         elif begin == 0 or end == 0:
             slots[self.name] = self.new if end else self.old
 
+    def undo(self) -> None:
+        self.record.__dict__[self.name] = self.old
+
     def shorten(self, n: int, units: int) -> None:
         if type(self.old) is int and type(self.new) is int:
             self.new = self.old + (self.new - self.old) * units // n
@@ -111,6 +114,12 @@ class _Runs:
                 self.map.put_quietly(part)
             else:
                 self.map.cut_quietly(part)
+
+    def undo(self) -> None:
+        if self.put:
+            self.map.cut_quietly(self.run)
+        else:
+            self.map.put_quietly(self.run)
 
     def _part(self, n: int, begin: int, end: int) -> Run:
         """What the units [begin, end) of n did."""
@@ -140,9 +149,14 @@ class _Appear:
         self.record, self.enters = record, enters
 
     def move(self, n: int, begin: int, end: int) -> None:
-        if begin and end:
-            return
-        if self.enters == (end > begin):
+        if not (begin and end):
+            self._appear(self.enters == (end > begin))
+
+    def undo(self) -> None:
+        self._appear(not self.enters)
+
+    def _appear(self, enters: bool) -> None:
+        if enters:
             self.record._state.records[self.record.key] = self.record
         else:
             del self.record._state.records[self.record.key]
@@ -168,7 +182,7 @@ class Row:
 
     __slots__ = ("addr", "before", "changes", "frame", "frame_step", "n", "page", "points", "proc", "size")
 
-    def __init__(self, before: tuple[Counters, ...], proc: str, n: int, size: int):
+    def __init__(self, before: tuple[tuple[int, ...], ...], proc: str, n: int, size: int):
         self.before = before  # the pools when the row begins, one for each page size of the machine
         self.proc = proc
         self.n = n
@@ -235,13 +249,10 @@ class State:
 
     def runs(self) -> RunMap:
         """An empty RunMap whose changes are journaled here."""
-        runs = RunMap()
+        return RunMap(self._journal)
 
-        def journal(put: bool, run: Run, backwards: bool) -> None:
-            self.pending.append(_Runs(runs, put, run, backwards, self.units))
-
-        runs.on_change = journal
-        return runs
+    def _journal(self, runs: RunMap, put: bool, run: Run, backwards: bool) -> None:
+        self.pending.append(_Runs(runs, put, run, backwards, self.units))
 
     @contextmanager
     def units_of(self, first: int, end: int) -> Iterator[None]:
@@ -255,7 +266,8 @@ class State:
     def row(self, proc: str, n: int = 1, size: int = 0) -> Row:
         """Begin a row; changes made since the last point belong to that point."""
         self._settle(-1)
-        row = Row(self.counters(), proc, n, size)
+        before = [(h.nr_huge_pages, h.free_huge_pages, h.resv_huge_pages, h.surplus_huge_pages) for h in self.pools]
+        row = Row(tuple(before), proc, n, size)
         self.rows.append(row)
         return row
 
@@ -288,7 +300,7 @@ class State:
     def rollback(self, rows: int) -> None:
         """Undo everything since there were ``rows`` rows, and forget it (a call that failed)."""
         for change in reversed(self.pending):
-            change.move(1, 1, 0)
+            change.undo()
         self.pending.clear()
         for row in reversed(self.rows[rows:]):
             for _, change in reversed(row.changes):
@@ -323,3 +335,42 @@ class State:
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records.values())
+
+
+class SilentState(State):
+    """A state without a log: only what is needed to take back what was done. For walks through many states.
+
+    ``len(rows)`` is a place to :meth:`rollback` to, as in a State.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = _Silence(self.pending)
+
+    def row(self, proc: str, n: int = 1, size: int = 0) -> Row:
+        return self.rows[-1]
+
+    def point(self, name: str, moment: str = "", **detail: Any) -> None:
+        """Nothing is written down."""
+
+    def finish(self) -> None:
+        """Nothing to finish."""
+
+    def rollback(self, rows: int) -> None:
+        pending = self.pending
+        while len(pending) > rows:
+            pending.pop().undo()
+
+
+class _Silence(list[Row]):
+    """Stands for the rows: as many as there are changes, and whatever is written into the last one is forgotten."""
+
+    def __init__(self, pending: list[Change]):
+        super().__init__()
+        self._pending, self._row = pending, Row((), "", 1, 0)
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hugelab import decode
+from hugelab import MACHINES, decode
 from hugelab.decode import fault_flags, file_mode, page_addresses, vm_flags
 
 
@@ -28,8 +28,20 @@ def test_fault_flags_need_the_version() -> None:
     assert fault_flags(0xA9, "3.10")[-1] == "FAULT_FLAG_USER"
     names = ("WRITE", "ALLOW_RETRY", "KILLABLE", "USER", "INTERRUPTIBLE", "VMA_LOCK")
     assert fault_flags(0x1255, "6.18") == [f"FAULT_FLAG_{n}" for n in names]
+    for version in ("5.10", "6.1"):
+        assert fault_flags(0x255, version) == [f"FAULT_FLAG_{n}" for n in names[:-1]]
     with pytest.raises(KeyError):
         fault_flags(0x29, "2.6")
+
+
+def test_every_machine_has_its_fault_flags() -> None:
+    """The flags of a first write fault of each machine have names in its version, and grow from 5.10 on."""
+    for machine in MACHINES.values():
+        shown = fault_flags(machine.fault_flags | 1, machine.version)
+        assert shown[0] == "FAULT_FLAG_WRITE"
+        assert all(name.startswith("FAULT_FLAG_") for name in shown)
+    five, six, now = (decode.FAULT_FLAGS[version] for version in ("5.10", "6.1", "6.18"))
+    assert five.items() < six.items() < now.items()
 
 
 def test_mode_of_the_lesson() -> None:

@@ -138,7 +138,7 @@ def test_neighbours_that_continue_are_joined() -> None:
 def test_changes_are_told_in_order() -> None:
     """on_change hears every put and cut, and of a pop that it went backwards."""
     heard: list[tuple[bool, int, int, bool]] = []
-    runs = RunMap(lambda put, run, backwards: heard.append((put, run.start, run.count, backwards)))
+    runs = RunMap(lambda _map, put, run, backwards: heard.append((put, run.start, run.count, backwards)))
     runs.push(5, 3, 1)
     runs.pop(2)
     runs.cut(0, 1)

@@ -110,11 +110,22 @@ class Groups:
         if version not in (1, 2):
             raise ScenarioError(f"cg_mount: version is 1 or 2, not {version!r}")
         kind, options = ("cgroup", "hugetlb") if version == 1 else ("cgroup2", "")
+        self._free_controller()
         self._pool.mount(self._root(version), kind, "none", options)
         self._mounted.append(version)
-        self._others = _groups()
+        self._others = _hierarchy()[1]
         if version == 2:
             self._enable(self._root(2))
+
+    def _free_controller(self) -> None:
+        """A v1 hierarchy that a killed run left, mounted nowhere, keeps the controller: mount it, and unmount it."""
+        mounted = any(mount.kind == "cgroup" and "hugetlb" in mount.options.split(",") for mount in host.mounts())
+        # One that was unmounted properly goes by itself, a moment later.
+        if mounted or host.wait_until(lambda: _hierarchy()[0] == 0, self.PATIENCE):
+            return
+        self._pool.mount(self._root(1), "cgroup", "none", "hugetlb")
+        self._pool.umount(self._root(1))
+        host.wait_until(lambda: _hierarchy()[0] == 0, self.PATIENCE)
 
     def _root(self, version: int) -> Path:
         return self._pool.folder / f"cgroup{version}"
@@ -189,7 +200,7 @@ class Groups:
             host.wait_until(gone, self.PATIENCE)
         # A v1 hierarchy that is unmounted while a removed group is still being taken apart stays for ever, and keeps
         # the controller from v2.
-        host.wait_until(lambda: not self._mounted or _groups() <= self._others, self.PATIENCE)
+        host.wait_until(lambda: not self._mounted or _hierarchy()[1] <= self._others, self.PATIENCE)
         for file in reversed(self._enabled):
             with contextlib.suppress(OSError):
                 _write(file, "-hugetlb")
@@ -199,10 +210,14 @@ class Groups:
         self._mounted, self._made, self._enabled = [], [], []
 
 
-def _groups() -> int:
-    """How many groups the hierarchy has that the hugetlb controller is in, removed ones included (/proc/cgroups)."""
-    lines = Path("/proc/cgroups").read_text().splitlines()
-    return next((int(line.split()[2]) for line in lines if line.startswith("hugetlb\t")), 0)
+def _hierarchy() -> tuple[int, int]:
+    """The hierarchy that the hugetlb controller is in (0: v2, or none) and how many groups that has, with its root
+    and those removed but not yet gone (/proc/cgroups)."""
+    for line in Path("/proc/cgroups").read_text().splitlines():
+        name, hierarchy, groups, _ = line.split("\t")
+        if name == "hugetlb":
+            return int(hierarchy), int(groups)
+    return 0, 1
 
 
 def _write(path: Path, text: str) -> None:

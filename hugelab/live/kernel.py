@@ -28,7 +28,6 @@ from . import admin, syscalls
 from .admin import Groups
 from .calls import CALLS as PROCESS_CALLS
 from .crew import Crew, Member
-from .errors import LiveUnavailable
 from .pool import BorrowedPool, Pool
 
 # Signals that end any process that does not catch them.

@@ -194,7 +194,7 @@ def cg_set(k: Core, mm: mm_struct | None, op: Op) -> None:
     if rest:
         raise SystemCallError("EINVAL")
     pages = value // h.size
-    if pages < counter.usage and group.version == 1:
+    if pages < counter.usage:
         raise SystemCallError("EBUSY")
     counter.max = None if value >= PAGE_COUNTER_MAX else pages
 

@@ -12,9 +12,9 @@ from .machines import Machine
 class Core:
     """A machine with empty pools. ``kernel.Kernel`` adds the system calls."""
 
-    def __init__(self, machine: Machine):
+    def __init__(self, machine: Machine, state: State | None = None):
         self.machine, self.rules = machine, machine.rules
-        self.state = State()
+        self.state = State() if state is None else state
         self.state.pools = [hstate(self.state, size, machine.nodes) for size in machine.sizes]
         self.maps: dict[tuple[str, str], Mapping] = {}  # (process, name) -> what mmap returned
         self.segments: dict[str, shmid_kernel | None] = {}  # name -> what shmget returned (None: it failed)

@@ -11,6 +11,7 @@ from typing import Any
 from ..recording import Recording
 from ..scenario import Op, Scenario, ScenarioError
 from ..source import Unsupported, record
+from ..state import State
 from ..structs import mm_struct, shmid_kernel, super_block
 from ..units import format_size
 from . import (
@@ -46,8 +47,8 @@ class Kernel(Core):
 
     name = "model"
 
-    def __init__(self, machine: Machine = X86_64, nr: int = 10, overcommit: int = 0):
-        super().__init__(machine)
+    def __init__(self, machine: Machine = X86_64, nr: int = 10, overcommit: int = 0, state: State | None = None):
+        super().__init__(machine, state)
         self.state.row("")
         for h in self.state.pools:
             self.state.enter(h)

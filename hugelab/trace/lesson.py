@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from .. import flow
 from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_READ, VM_WRITE
 from ..model.kernel import run
-from ..model.machines import LESSON, SIZE_2M, X86_64, Machine
+from ..model.machines import LESSON, MACHINES, SIZE_2M, Machine
+from ..names import function_name
 from ..recording import Recording, Step
 from ..runs import Run
 from ..scenario import Op, Scenario, ScenarioError
@@ -126,6 +127,7 @@ class _Inference:
         self.free: int | None = None
         self.maps = self.fds = 0  # so far, for names
         self.closed: _Area | None = None  # the mapping that was unmapped last
+        self.cleared: bool | None = None  # did a shared mapping lose VM_MAYSHARE when it was closed?
 
     def program(self) -> Program:
         i = 0
@@ -298,6 +300,8 @@ class _Inference:
         area = next((a for a in self.areas if a.start <= start and stop <= a.end), None)
         if area is None:
             raise ScenarioError(f"line {where.number}: a mapping is closed that the log never made")
+        if area.shared:
+            self.cleared = not where.fields["vm_flags"] & VM_MAYSHARE
         unused = end < len(self.lines) and self.lines[end].fields.get("delta", 0) < 0
         if unused and not area.shared:  # what a private mapping did not use; a shared one keeps it for the file
             end += 1
@@ -326,11 +330,7 @@ class _Inference:
                 values.setdefault(name if name not in ("end", "free") else f"{line.name}.{name}", value)
             if line.name == "dequeue_huge_page_vma":
                 pages.append(line.fields["page"])
-        old = values.get("fn") is None or all(
-            line.fields.get("fn", line.name) == line.name for line in self.lines if line.name != "hugetlb_vm_op_close"
-        )
-        old = old and values.get("hugetlbfs_file_mmap.end", 0) <= LESSON.task_size
-        machine = LESSON if old else X86_64
+        machine = self._known_machine()
         changes: dict[str, Any] = {}
         if "page" in values and "pfn" in values:
             first = next(line for line in self.lines if "page" in line.fields and "pfn" in line.fields)
@@ -342,7 +342,7 @@ class _Inference:
         used = [Run(0, 1, pfn // per) for pfn in order]
         spare = _others(pool - len(order), {run.value for run in used})
         # An old pool is a stack: what it was given last it hands out first.
-        frames = (*spare, *reversed(used)) if old else (*used, *spare)
+        frames = (*used, *spare) if machine.rules.pool_in_order else (*spare, *reversed(used))
         changes["frames"] = frames
         if "flags" in values:
             changes["fault_flags"] = values["flags"] & ~1
@@ -352,6 +352,21 @@ class _Inference:
         if "hugetlbfs_file_mmap.end" in values:
             changes["top"] = values["hugetlbfs_file_mmap.end"] + SIZE_2M - BASE_PAGE_SIZE
         return replace(machine, **changes), pool
+
+    def _known_machine(self) -> Machine:
+        """The first known machine with this log's function names, width of an address, and vm_flags at a close.
+
+        What comes first here counts most, where no machine has all three.
+        """
+        wide = any(line.fields.get("end", 0) > LESSON.task_size for line in self.lines)
+
+        def fits(machine: Machine) -> tuple[bool, bool, bool]:
+            named = [(line.name, line.fields["fn"]) for line in self.lines if "fn" in line.fields]
+            names = all(function_name(name, machine.version) == fn for name, fn in named)
+            clears = self.cleared in (None, machine.rules.unmap_clears_mayshare)
+            return names, wide == (machine.word == 64), clears
+
+        return max(MACHINES.values(), key=fits)
 
 
 def _others(n: int, taken: set[int]) -> list[Run]:

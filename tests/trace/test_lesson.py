@@ -247,3 +247,23 @@ def test_agrees_with_the_models_own_log(machine: Machine, extra: bool, touched: 
     """What the model prints, read back, is what the model prints: for every form of the lesson."""
     text = "\n".join(flow.log(run(lesson(private=private, touched=touched), machine), extra=extra))
     assert [str(verdict.line) for verdict in check(text) if not verdict.agrees] == []
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
+def test_version_is_taken_from_the_log(machine: Machine) -> None:
+    """Names, width of an address and vm_flags at the close tell the version; a private mapping's flags do not."""
+    shared, private = (
+        infer(read("\n".join(flow.log(run(lesson(private=private), machine))))).machine for private in (False, True)
+    )
+    assert shared.version == machine.version
+    assert private.version == {"5.10": "6.1"}.get(machine.version, machine.version)
+
+
+def test_version_of_a_log_that_says_little() -> None:
+    """A log without an address is taken for the lesson's, one with a far address for that of the newest kernel."""
+    line = "HUGETLB_TRACE: hugetlb_reserve_pages() from=0, to=5, needed=5\n"
+    mapped = "HUGETLB_TRACE: hugetlbfs_file_mmap() {}\n"
+    begun = mapped.format("START - file=f, vma_size=10485760, vm_flags=0xfb")
+    assert infer(read(begun + line)).machine.name == "lesson"
+    far = mapped.format("SUCCESS - vma=[0x7ffff6a00000-0x7ffff7400000]")
+    assert infer(read(begun + line + far)).machine.name == "x86-64"

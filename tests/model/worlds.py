@@ -1,0 +1,218 @@
+"""A walk through all small worlds: every sequence of core operations, each state once, the invariants in each.
+
+A world: a pool of up to 3 pages with or without overcommit, 2 files, 2 processes, 2 mappings each. States that differ
+only in which frame is which, in addresses, or in numbers of inodes and records are one state.
+
+``python -m tests.model.worlds`` walks them all and prints how many there are.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Hashable, Iterator
+from typing import NamedTuple
+
+from hugelab import X86_64, Op
+from hugelab.invariants import broken
+from hugelab.model.abi import Fault, Mapping
+from hugelab.model.errors import SystemCallError
+from hugelab.model.kernel import CALLS, Kernel
+from hugelab.model.machines import Machine
+from hugelab.runs import RunMap
+from hugelab.state import SilentState
+from hugelab.structs import file, hstate, inode, mm_struct, vm_area_struct
+
+SHARED, PRIVATE = ["MAP_SHARED"], ["MAP_PRIVATE"]
+ANON = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB"]
+
+
+class World(NamedTuple):
+    """Where a walk begins, and which operations it has."""
+
+    name: str
+    nr: int
+    overcommit: int
+    mount: str
+    files: tuple[str, ...]
+    kinds: tuple[dict[str, object], ...]  # arguments of mmap
+    forks: bool
+    holes: bool
+
+
+FILE_KINDS = tuple({"fd": fd, "flags": flags, "pages": 2} for fd in ("a", "b") for flags in (SHARED, PRIVATE))
+LAZY = {"fd": "a", "flags": ["MAP_SHARED", "MAP_NORESERVE"], "pages": 3}
+WORLDS = (
+    World("two files", 3, 0, "", ("a", "b"), FILE_KINDS, forks=False, holes=False),
+    World("holes", 3, 0, "", ("a",), (*FILE_KINDS[:2], LAZY), forks=False, holes=True),
+    World("surplus", 1, 2, "", ("a",), (*FILE_KINDS[:2], LAZY), forks=False, holes=True),
+    World("fork", 3, 0, "", (), ({"flags": ANON, "pages": 2},), forks=True, holes=True),
+    World("fork, full", 2, 0, "", (), ({"flags": ANON, "pages": 2},), forks=True, holes=True),
+    World("fork and a file", 3, 0, "", ("a",), ({"fd": "a", "flags": PRIVATE, "pages": 1},), forks=True, holes=False),
+    World("min_size", 3, 0, "min_size=2M", ("a",), FILE_KINDS[:2], forks=False, holes=True),
+    World("size", 3, 0, "size=4M", ("a",), (*FILE_KINDS[:2], LAZY), forks=False, holes=False),
+)
+
+
+def moves(world: World) -> dict[str, list[Op]]:
+    """The operations of a world, by the process that does them."""
+    found: dict[str, list[Op]] = {}
+    for proc in ("P", "C") if world.forks else ("P",):
+        ops = [Op("open", {"fd": name, "path": f"m/{name}"}, proc) for name in world.files]
+        ops += [Op("close", {"fd": name}, proc) for name in world.files]
+        ops += [Op("unlink", {"path": f"m/{name}"}, proc) for name in world.files]
+        for number, kind in enumerate(world.kinds):
+            name = "AB"[number % 2]
+            ops.append(Op("mmap", {"map": name, **kind}, proc))
+        for name in "AB"[: len(world.kinds)]:
+            ops += [
+                Op("touch", {"map": name, "page": page, "mode": mode}, proc) for page in (0, 1) for mode in ("r", "w")
+            ]
+            ops.append(Op("munmap", {"map": name}, proc))
+            ops.append(Op("munmap", {"map": name, "page": 1, "pages": 1}, proc))
+            if world.holes:
+                ops.append(Op("madvise", {"map": name, "advice": "MADV_DONTNEED"}, proc))
+        for name in world.files[:1]:
+            ops.append(Op("ftruncate", {"fd": name, "pages": 1}, proc))
+            if world.holes:
+                ops.append(Op("fallocate", {"fd": name, "page": 0, "pages": 2}, proc))
+                hole = ["FALLOC_FL_PUNCH_HOLE", "FALLOC_FL_KEEP_SIZE"]
+                ops.append(Op("fallocate", {"fd": name, "page": 0, "pages": 1, "mode": hole}, proc))
+        if world.forks:
+            ops.append(Op("fork", {"child": "C"}, proc))
+            ops.append(Op("exit", {}, proc))
+        found[proc] = ops
+    found[""] = [Op("set_nr", {"n": n}) for n in (1, world.nr)]
+    return found
+
+
+# -- one state ---------------------------------------------------------------------------------------
+def canonical(k: Kernel) -> Hashable:
+    """A state without the names of its frames, addresses and numbers."""
+    frames: dict[int, int] = {}
+
+    def pages(runs: RunMap) -> tuple[tuple[int, int], ...]:
+        return tuple(
+            (key, frames.setdefault(run.at(key), len(frames))) for run in runs for key in range(run.start, run.end)
+        )
+
+    h = k.state.pools[0]
+    files: dict[inode, int] = {}
+    shown: list[Hashable] = [h.counters]
+    records = k.state.records.values()
+    for record in records:
+        if type(record) is inode:
+            files[record] = len(files)
+            regions = tuple((run.start, run.end) for run in record.resv_map.regions)
+            shown.append((record.i_nlink, record.i_size, pages(record.i_pages), regions))
+    for record in records:
+        if type(record) is vm_area_struct:
+            shift = record.vm_start // h.size - record.vm_pgoff
+            entries = tuple(
+                (key - shift, frames.setdefault(run.at(key), len(frames)), run.tag)
+                for run in record.mapped()
+                for key in range(run.start, run.end)
+            )
+            used = record.resv_map and tuple((run.start, run.end) for run in record.resv_map.regions)
+            where = (record.mm.proc, record.name, record.vm_pgoff, record.pages, record.vm_flags)
+            shown.append((where, files[record.inode], record.unmapped, record.anon_vma, used, entries))
+        elif type(record) is mm_struct:
+            fds = tuple((name, files[opened.f_inode]) for name, opened in sorted(record.fds.items()))
+            shown.append((record.proc, record.alive, fds))
+        elif type(record) is file:
+            shown.append((files[record.f_inode], record.count))
+    spool = k.state.records.get("subpool/1")
+    if spool is not None:
+        shown.append((spool.used_hpages, spool.rsv_hpages))  # type: ignore[attr-defined]
+    return tuple(shown)
+
+
+def possible(k: Kernel, ops: dict[str, list[Op]]) -> Iterator[Op]:
+    """The operations that can mean something now: no name is used twice, and none that is not there."""
+    yield from ops[""]
+    for proc, mine in ops.items():
+        mm = k.state.records.get(f"mm/{proc}")
+        if not (isinstance(mm, mm_struct) and mm.alive):
+            continue
+        mapped = {record.name for record in k.state.records.values() if type(record) is vm_area_struct and record.mm is mm}
+        for op in mine:
+            name = op.args.get("map")
+            if name is not None and (op.op == "mmap") == (name in mapped):
+                continue
+            fd = op.args.get("fd")
+            if fd is not None and (op.op == "open") == (fd in mm.fds):
+                continue
+            if op.op == "fork" and "mm/C" in k.state.records:
+                continue
+            yield op
+
+
+# -- the walk ----------------------------------------------------------------------------------------
+class Walked(NamedTuple):
+    """What a walk found: states, steps between them, the first problem (with the way to it), seconds."""
+
+    states: int
+    steps: int
+    problem: str | None
+    seconds: float
+
+
+def walk(world: World, machine: Machine = X86_64, most: int | None = None) -> Walked:
+    """Visit every state that can be reached, or the first ``most``; stop at the first that breaks a rule."""
+    begin = time.perf_counter()
+    k = Kernel(machine, world.nr, world.overcommit, SilentState())
+    k.mount("m", world.mount)
+    k.mm("P")
+    ops = moves(world)
+    calls = {name: CALLS[name][0] for name in {op.op for mine in ops.values() for op in mine}}
+    seen = {canonical(k)}
+    steps = 0
+    way: list[tuple[Op | None, int, dict[tuple[str, str], Mapping], Iterator[Op]]] = []
+    way.append((None, len(k.state.rows), dict(k.maps), iter(list(possible(k, ops)))))
+    while way:
+        _, mark, maps, rest = way[-1]
+        op = next(rest, None)
+        if op is None:
+            way.pop()
+            if way:
+                k.state.rollback(way[-1][1])
+                k.maps = dict(way[-1][2])
+            continue
+        steps += 1
+        mm = None if op.op == "set_nr" else k.mm(op.proc)
+        try:
+            calls[op.op](k, mm, op)
+        except SystemCallError:
+            if len(k.state.rows) == mark:
+                continue
+        key = canonical(k)
+        if key in seen:
+            k.state.rollback(mark)
+            k.maps = dict(maps)
+            continue
+        seen.add(key)
+        if problem := broken(k.state, settled=True):
+            path = "; ".join(str(taken) for taken, *_ in [*way[1:], (op,)])
+            return Walked(len(seen), steps, f"{world.name}: {problem} after {path}", time.perf_counter() - begin)
+        if len(seen) == most:
+            break
+        way.append((op, len(k.state.rows), dict(k.maps), iter(list(possible(k, ops)))))
+    return Walked(len(seen), steps, None, time.perf_counter() - begin)
+
+
+def main() -> int:
+    total = Walked(0, 0, None, 0.0)
+    for world in WORLDS:
+        found = walk(world)
+        rate = found.states / found.seconds
+        print(f"{world.name:<18} {found.states:>9,} states {found.steps:>10,} steps {found.seconds:>7.1f} s {rate:>8,.0f}/s"
+              f" {found.problem or ''}", flush=True)
+        total = Walked(total.states + found.states, total.steps + found.steps, total.problem or found.problem,
+                       total.seconds + found.seconds)
+    print(f"worlds: {total.states:,} states, {total.steps:,} steps, {total.seconds:.0f} s,"
+          f" {total.states / total.seconds:,.0f} states a second, {total.steps / total.seconds:,.0f} steps")
+    return 1 if total.problem else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
