@@ -72,6 +72,7 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(HUGE, "alloc_huge_page", 5, "takes a page for the copy"),
         Call(HUGE, "dequeue_huge_page_vma", 6, "off the free list"),
         Call(HUGE, "vma_commit_reservation", 6, "the reservation is used"),
+        Call(MM, "copy_user_huge_page", 5, "2 MB copied: most of the time"),
         Call(HUGE, "unmap_ref_private", 5, "no page: the owner takes the child's"),
     ),
     "populate": (
@@ -86,6 +87,7 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(MM, "clear_huge_page", 5, "2 MB of zeros: most of the time"),
         Call(FS, "huge_add_to_page_cache", 5, "shared: the page is the file's now"),
         Call(HUGE, "hugetlb_cow", 4, "private: its own copy at once"),
+        Call(MM, "copy_user_huge_page", 5, "2 MB copied"),
     ),
     "munmap": (
         Call(USER, "munmap()", 0, "the program"),
@@ -296,10 +298,9 @@ _PHASE_OF = {
     "hugetlbfs_punch_hole": "hole",
     "sys_shmget": "shmget",
     "sys_shmat": "shmat",
-    "sys_shmrm": "shmrm",
+    "sys_shmctl": "shmrm",
     "sys_mount": "mount",
     "sys_umount": "umount",
-    "sys_umount_lazy": "umount",
     "hugetlbfs_put_super": "umount",
     "iput": "evict",
     "truncate_hugepages": "evict",
@@ -324,8 +325,6 @@ _BOX_OF = {
     "fixup_hugetlb_reservations": "move_vma",
     "sys_fallocate": "do_fallocate",
     "sys_shmdt": "sys_munmap",
-    "sys_shmrm": "sys_shmctl",
-    "sys_umount_lazy": "sys_umount",
 }
 
 # Operations that pass functions of another phase on their way: what of it is in this chain belongs to this chain.

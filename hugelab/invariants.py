@@ -45,7 +45,7 @@ def broken(state: State, settled: bool = False, moving: tuple[int, int] | None =
 
     ``settled``: see the module; ``moving``: page size (bytes) and frame of the page that the kernel has in its hands.
     """
-    for h in state.of(hstate):
+    for h in state.every(hstate):
         flying = moving[1] if moving and moving[0] == h.size else None
         found = _counters(h, flying is not None) or _owners(state, h, flying) or (settled and _promises(state, h))
         if found:
@@ -94,10 +94,10 @@ def _frames(run: Run) -> tuple[int, int]:
 def _owners(state: State, h: hstate, flying: int | None) -> str | None:
     """Each frame is held by a free list, one page cache, private page table entries, or the buddy allocator."""
     held = [] if flying is None else [(flying, flying + 1)]
-    for node in state.of(inode):
+    for node in state.every(inode):
         if node.h is h:
             held += map(_frames, node.i_pages)
-    private = [_frames(run) for mm in state.of(mm_struct) for run in mm.tables[h.size] if run.tag[1]]
+    private = [_frames(run) for mm in state.every(mm_struct) for run in mm.tables[h.size] if run.tag[1]]
     held += _union(private)
     count = sum(high - low for low, high in held)
     if h.nr_huge_pages != h.free_huge_pages + count:
@@ -124,11 +124,11 @@ def _union(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _promises(state: State, h: hstate) -> str | None:
-    promised = sum(node.promised for node in state.of(inode) if node.h is h)
-    for vma in state.of(vm_area_struct):
+    promised = sum(node.promised for node in state.every(inode) if node.h is h)
+    for vma in state.every(vm_area_struct):
         if vma.h is h and vma.resv_map is not None:
             promised += vma.pages - vma.resv_map.regions.held(vma.vm_pgoff, vma.vm_pgoff + vma.pages)
-    promised += sum(spool.rsv_hpages for spool in state.of(hugepage_subpool) if spool.h is h)
+    promised += sum(spool.rsv_hpages for spool in state.every(hugepage_subpool) if spool.h is h)
     if promised != h.resv_huge_pages:
         return f"maps and subpools promise {promised} pages"
     return None
@@ -136,16 +136,16 @@ def _promises(state: State, h: hstate) -> str | None:
 
 def _tables(state: State) -> str | None:
     """Every page table entry lies in a mapping; one that is not private is the page cache's page."""
-    for mm in state.of(mm_struct):
-        areas = [vma for vma in state.of(vm_area_struct) if vma.mm is mm]
-        for size, table in mm.tables.items():
-            mine = [vma for vma in areas if vma.h.size == size]
-            if sum(len(vma.mapped()) and sum(run.count for run in vma.mapped()) for vma in mine) != len(table):
+    found: dict[int, int] = {}
+    for vma in state.every(vm_area_struct):
+        for run in vma.mapped():
+            found[id(vma.table)] = found.get(id(vma.table), 0) + run.count
+            if not run.tag[1] and (problem := _cached(vma, run)):
+                return f"{vma.mm.key}: {problem}"
+    for mm in state.every(mm_struct):
+        for table in mm.tables.values():
+            if found.get(id(table), 0) != len(table):
                 return f"{mm.key}: an entry outside every mapping"
-            for vma in mine:
-                for run in vma.mapped():
-                    if not run.tag[1] and (problem := _cached(vma, run)):
-                        return f"{mm.key}: {problem}"
     return None
 
 

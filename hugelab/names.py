@@ -30,6 +30,7 @@ NAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "dequeue_huge_page_vma": (("4.13", "dequeue_huge_page_nodemask"), ("6.3", "dequeue_hugetlb_folio_nodemask")),
     "alloc_buddy_huge_page": (("4.16", "alloc_surplus_huge_page"), ("6.3", "alloc_surplus_hugetlb_folio")),
     "clear_huge_page": (("6.11", "folio_zero_user"),),
+    "copy_user_huge_page": (("6.4", "copy_user_large_folio"),),
     "huge_add_to_page_cache": (("6.1", "hugetlb_add_to_page_cache"),),
     # a page comes back
     "__unmap_hugepage_range_final": (("6.6", "__unmap_hugepage_range"),),

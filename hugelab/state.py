@@ -221,6 +221,10 @@ class State:
         found = [record for record in self.records.values() if isinstance(record, kind)]
         return sorted(found, key=lambda record: record._made)
 
+    def every(self, kind: type[R]) -> list[R]:
+        """The same in no particular order, and quicker."""
+        return [record for record in self.records.values() if type(record) is kind]
+
     def counters(self) -> tuple[Counters, ...]:
         """The pools now, default size first."""
         return tuple(h.counters for h in self.pools)

@@ -261,6 +261,7 @@ class mm_struct(Record):
     alive: bool
     fds: dict[str, file]  # descriptor name -> open file; replaced, never changed in place
     tables: dict[int, RunMap]  # page size -> page table: address / size -> frame, tag (writable, anonymous)
+    pmds: frozenset[tuple[int, int]]  # (page size, number of the 512 pages): where page tables exist, empty or not
     uid: int
     rlimit_memlock: int | None  # bytes; None: no limit
     cgroup: str | None  # key of its hugetlb cgroup; None: the root
@@ -268,7 +269,7 @@ class mm_struct(Record):
 
     def __init__(self, state: State, proc: str, pid: int, sizes: tuple[int, ...], **fields: Any):
         tables = {size: state.runs() for size in sizes}
-        more = {"uid": 0, "rlimit_memlock": None, "cgroup": None, "policy": None} | fields
+        more = {"pmds": frozenset(), "uid": 0, "rlimit_memlock": None, "cgroup": None, "policy": None} | fields
         super().__init__(state, f"mm/{proc}", proc=proc, pid=pid, alive=True, fds={}, tables=tables, **more)
 
 

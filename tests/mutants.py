@@ -32,122 +32,257 @@ MUTANTS = (
     Mutant(
         "munmap frees the pages of a file",
         "vma",
-        "    hugetlb_vm_op_close(k, vma)\n    k.state.leave(vma)\n",
-        "    hugetlb_vm_op_close(k, vma)\n    if vma.vm_flags & VM_MAYSHARE:\n        from .hugetlbfs import truncate_hugepages\n"
-        "        truncate_hugepages(k, vma.mm.proc, vma.inode, 0)\n    k.state.leave(vma)\n",
+        """
+    hugetlb_vm_op_close(k, vma)
+    k.state.leave(vma)
+""",
+        """
+    hugetlb_vm_op_close(k, vma)
+    if vma.vm_flags & VM_MAYSHARE:
+        from .hugetlbfs import truncate_hugepages
+        truncate_hugepages(k, vma.mm.proc, vma.inode, 0)
+    k.state.leave(vma)
+""",
     ),
     Mutant(
         "available is free",
         "pool",
-        "needed = h.resv_huge_pages + delta - h.free_huge_pages",
-        "needed = delta - h.free_huge_pages",
+        """
+needed = h.resv_huge_pages + delta - h.free_huge_pages
+""",
+        """
+needed = delta - h.free_huge_pages
+""",
     ),
     Mutant(
         "a fault without a promise may take any free page",
         "folio",
-        "node = _node(vma, index) if promised or available else None",
-        "node = _node(vma, index)",
+        """
+node = _node(vma, index) if promised or available else None
+""",
+        """
+node = _node(vma, index)
+""",
     ),
     Mutant(
         "a private mapping reserves like a shared one",
         "vma",
-        "chg = region_chg(node.resv_map, f, t) if shared else t - f",
-        "chg = region_chg(node.resv_map, f, t)",
+        """
+chg = region_chg(node.resv_map, f, t) if shared else t - f
+""",
+        """
+chg = region_chg(node.resv_map, f, t)
+""",
     ),
     Mutant(
         "a shared mapping reserves its whole length again",
         "vma",
-        "chg = region_chg(node.resv_map, f, t) if shared else t - f",
-        "chg = t - f",
+        """
+chg = region_chg(node.resv_map, f, t) if shared else t - f
+""",
+        """
+chg = t - f
+""",
     ),
     Mutant(
         "the child inherits the reservation",
         "fork",
-        "copy = copy_vma(k, vma, mm=child, resv_map=None, unmapped=False)",
-        "copy = copy_vma(k, vma, mm=child, unmapped=False)",
+        """
+copy = copy_vma(k, vma, mm=child, resv_map=None, unmapped=False)
+""",
+        """
+copy = copy_vma(k, vma, mm=child, unmapped=False)
+""",
     ),
     Mutant(
         "a hole gives the reservation back",
         "hugetlbfs",
-        "            region_del(k, h, node.resv_map, a, b)\n            node.i_blocks",
-        "            h.resv_huge_pages += b - a\n            node.i_blocks",
+        """
+            region_del(k, h, node.resv_map, a, b)
+            node.i_blocks
+""",
+        """
+            h.resv_huge_pages += b - a
+            node.i_blocks
+""",
     ),
     Mutant(
         "the free list is first in, first out",
         "pool",
-        "    node.freelist.push(frames.value, frames.count, frames.step)\n    h.count(node, free=frames.count)",
-        "    held = node.freelist.cut(0, node.freelist.end)\n    node.freelist.push(frames.value, frames.count, frames.step)\n"
-        "    for run in held:\n        node.freelist.push(run.value, run.count, run.step)\n    h.count(node, free=frames.count)",
+        """
+    node.freelist.push(frames.value, frames.count, frames.step)
+    h.count(node, free=frames.count)
+""",
+        """
+    held = node.freelist.cut(0, node.freelist.end)
+    node.freelist.push(frames.value, frames.count, frames.step)
+    for run in held:
+        node.freelist.push(run.value, run.count, run.step)
+    h.count(node, free=frames.count)
+""",
     ),
     Mutant(
         "mmap allocates the pages",
         "mmap",
-        'if flags & {"MAP_POPULATE", "MAP_LOCKED"} and not ("MAP_NONBLOCK" in flags and "MAP_LOCKED" not in flags):',
-        "if True:",
+        """
+if flags & {"MAP_POPULATE", "MAP_LOCKED"} and not ("MAP_NONBLOCK" in flags and "MAP_LOCKED" not in flags):
+""",
+        """
+if True:
+""",
     ),
-    Mutant("a read fault takes no page", "fault", "    p = plan(k, vma, index, min(n, reach - index))\n    _begin(k, vma, index, p.n, write)",
-           "    if not write:\n        return Stretch(1)\n    p = plan(k, vma, index, min(n, reach - index))\n    _begin(k, vma, index, p.n, write)"),
+    Mutant(
+        "a read fault takes no page",
+        "fault",
+        """
+    p = plan(k, vma, index, min(n, reach - index))
+    _begin(k, vma, index, p.n, write)
+""",
+        """
+    if not write:
+        return Stretch(1)
+    p = plan(k, vma, index, min(n, reach - index))
+    _begin(k, vma, index, p.n, write)
+""",
+    ),
     Mutant(
         "the reservations of a shared file go at munmap",
         "vma",
-        "    resv = vma.resv_map\n    if resv is None:\n        return\n    first, last",
-        "    resv = vma.resv_map\n    if resv is None:\n        n = region_del(k, vma.h, vma.inode.resv_map, vma.vm_pgoff + 0, vma.vm_pgoff + vma.pages)"
-        " - vma.inode.i_pages.held(vma.vm_pgoff, vma.vm_pgoff + vma.pages)\n"
-        "        if n > 0:\n            hugetlb_acct_memory(k, vma.h, -n)\n        return\n    first, last",
+        """
+    resv = vma.resv_map
+    if resv is None:
+        return
+    first, last
+""",
+        """
+    resv = vma.resv_map
+    if resv is None:
+        first, last = vma.vm_pgoff, vma.vm_pgoff + vma.pages
+        n = region_del(k, vma.h, vma.inode.resv_map, first, last) - vma.inode.i_pages.held(first, last)
+        if n > 0:
+            hugetlb_acct_memory(k, vma.h, -n)
+        return
+    first, last
+""",
     ),
     Mutant(
         "the owner has no guarantee",
         "fault",
-        "    from_owner = vma.resv_map is not None and shared\n",
-        "    from_owner = False\n",
+        """
+    from_owner = vma.resv_map is not None and shared
+""",
+        """
+    from_owner = False
+""",
     ),
-    Mutant("the child loses one page, not its mapping", "fault", "        vma.unmapped = True\n", "        pass\n"),
+    Mutant(
+        "the child loses one page, not its mapping",
+        "fault",
+        """
+        vma.unmapped = True
+""",
+        """
+        pass
+""",
+    ),
     Mutant(
         "shrinking the pool takes promised pages",
         "pool",
-        "    lowest = max(count, h.resv_huge_pages + used - spare)\n",
-        "    lowest = max(count, used - spare)\n",
+        """
+    lowest = max(count, h.resv_huge_pages + used - spare)
+""",
+        """
+    lowest = max(count, used - spare)
+""",
     ),
     Mutant(
         "surplus pages stay when they are freed",
         "folio",
-        "gives_back = node.surplus_huge_pages > 0",
-        "gives_back = False",
+        """
+gives_back = node.surplus_huge_pages > 0
+""",
+        """
+gives_back = False
+""",
     ),
     Mutant(
         "growing the pool leaves the surplus",
         "pool",
-        "    adjust_pool_surplus(h, -max(count - h.persistent_huge_pages, 0), nodes)\n",
-        "",
+        """
+    adjust_pool_surplus(h, -max(count - h.persistent_huge_pages, 0), nodes)
+""",
+        """
+
+""",
     ),
-    Mutant("min_size= is not reserved", "subpool", "    if min_hpages > 0 and not hugetlb_acct_memory(k, h, min_hpages):\n        return None\n", ""),
+    Mutant(
+        "min_size= is not reserved",
+        "subpool",
+        """
+    if min_hpages > 0 and not hugetlb_acct_memory(k, h, min_hpages):
+        return None
+""",
+        """
+
+""",
+    ),
     Mutant(
         "size= counts pages that are there, not promises",
         "subpool",
-        "        if spool.used_hpages + delta > spool.max_hpages:\n",
-        "        if delta > spool.max_hpages:\n",
+        """
+        if spool.used_hpages + delta > spool.max_hpages:
+""",
+        """
+        if delta > spool.max_hpages:
+""",
     ),
     Mutant(
         "MADV_DONTNEED loses the reservation",
         "rules",
-        '    version="6.18",\n    zap_restores_reserve=True,',
-        '    version="6.18",\n    zap_restores_reserve=False,',
+        """
+    version="6.18",
+    zap_restores_reserve=True,
+""",
+        """
+    version="6.18",
+    zap_restores_reserve=False,
+""",
     ),
     Mutant(
         "the cgroup's promise is paid back when the page is there",
         "folio",
-        "    resv = vma_resv_map(vma)\n    if resv is not None and not p.cow_from_owner:",
-        "    if group and not p.map_chg:\n        hugetlb_cgroup_uncharge(k, group, vma.h, p.n, rsvd=True)\n"
-        "    resv = vma_resv_map(vma)\n    if resv is not None and not p.cow_from_owner:",
+        """
+    resv = vma_resv_map(vma)
+    if resv is not None and not p.cow_from_owner:
+""",
+        """
+    if group and not p.map_chg:
+        hugetlb_cgroup_uncharge(k, group, vma.h, p.n, rsvd=True)
+    resv = vma_resv_map(vma)
+    if resv is not None and not p.cow_from_owner:
+""",
     ),
     Mutant(
         "ftruncate keeps the promises past the end",
         "hugetlbfs",
-        "    chg = region_del(k, h, node.resv_map, start, node.resv_map.regions.end if end is None else end)\n",
-        "    chg = freed\n    node.resv_map.regions.cut(start, start + 0)\n",
+        """
+    chg = region_del(k, h, node.resv_map, start, node.resv_map.regions.end if end is None else end)
+""",
+        """
+    chg = freed
+    node.resv_map.regions.cut(start, start + 0)
+""",
     ),
-    Mutant("munmap rounds its length to huge pages", "mmap", "    length = page_align(length_of(op, size)) if sized else whole.length - offset",
-           "    length = -(-length_of(op, size) // size) * size if sized else whole.length - offset"),
+    Mutant(
+        "munmap rounds its length to huge pages",
+        "mmap",
+        """
+    length = page_align(length_of(op, size)) if sized else whole.length - offset
+""",
+        """
+    length = -(-length_of(op, size) // size) * size if sized else whole.length - offset
+""",
+    ),
 )
 
 
@@ -198,14 +333,24 @@ def survivors(mutants: tuple[Mutant, ...] = MUTANTS) -> Iterator[tuple[Mutant, s
         yield from zip(mutants, pool.map(caught_by, mutants), strict=True)
 
 
+def changed(mutant: Mutant, source: str) -> str:
+    """The source with the passage changed. Raises AssertionError when it is not there exactly once."""
+    old, new = (text.strip("\n") for text in (mutant.old, mutant.new))
+    assert source.count(old) == 1, (
+        f"{mutant.belief}: its passage is {source.count(old)} times in model/{mutant.module}.py"
+    )
+    return source.replace(old, new)
+
+
 def caught_by(mutant: Mutant) -> str | None:
     """Run the judges on the mutant."""
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(ROOT / "hugelab", Path(folder) / "hugelab", ignore=shutil.ignore_patterns("__pycache__", "fonts"))
+        shutil.copytree(
+            ROOT / "hugelab", Path(folder) / "hugelab", ignore=shutil.ignore_patterns("__pycache__", "fonts")
+        )
         path = Path(folder) / "hugelab" / "model" / f"{mutant.module}.py"
         source = path.read_text()
-        assert source.count(mutant.old) == 1, f"{mutant.belief}: the passage is {source.count(mutant.old)} times there"
-        path.write_text(source.replace(mutant.old, mutant.new))
+        path.write_text(changed(mutant, source))
         code = f"import sys; sys.path[:0] = [{folder!r}, {str(ROOT)!r}]; import tests.mutants as m; sys.exit(m.judge())"
         done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
         assert done.returncode in (0, 1), done.stderr

@@ -461,7 +461,6 @@ def test_every_chain_is_shown_and_every_event_of_it_lights_a_box() -> None:
                 beside |= set() if inside else {(phase, event.name)}
     assert beside == {
         ("mmap", "hugetlbfs_get_inode"),  # of a file without a name
-        ("cow", "clear_huge_page"),
         ("evict", "sys_unlink"),  # the return of the call that let go last
         ("evict", "sys_close"),
     }

@@ -272,7 +272,10 @@ def test_two_recordings_of_one_scenario_are_independent() -> None:
 
 def test_unsupported_operation_ends_the_recording() -> None:
     """An operation the model lacks has no outcome of the kernel, says why, and nothing after it is run."""
-    scenario = replace(lesson(), steps=(*lesson().steps[:2], Op("madvise", {"map": "ptr", "advice": "MADV_HWPOISON"}), *lesson().steps[2:]))
+    scenario = replace(
+        lesson(),
+        steps=(*lesson().steps[:2], Op("madvise", {"map": "ptr", "advice": "MADV_HWPOISON"}), *lesson().steps[2:]),
+    )
     recording = run(scenario, LESSON)
     assert [step.outcome for step in recording.steps] == ["ok", "ok", "unsupported"]
     assert "MADV_HWPOISON" in recording.steps[-1].note

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from ..live.errors import LiveUnavailable
+from ..model.kernel import dangers
 from ..model.machines import X86_64
 from ..scenario import Scenario
 from ..source import Source
@@ -60,9 +61,12 @@ def on_live(scenario: Scenario, pool: Pool, use: Callable[[Source], T]) -> T:
 
 def refusal(scenario: Scenario) -> str:
     """Why a case is not run on the running kernel; "" if it is."""
-    if not (why := scenario.extra.get("do_not_run")):
+    if why := scenario.extra.get("do_not_run"):
+        about = why if isinstance(why, str) else "it damages the kernel's counters until the next boot"
+    elif found := dangers(scenario):
+        about = found[0]
+    else:
         return ""
-    about = why if isinstance(why, str) else "it damages the kernel's counters until the next boot"
     return f"{scenario.name} is not run on the live kernel: {about}"
 
 

@@ -184,8 +184,8 @@ def _both(case: Scenario, pool: Pool, args: argparse.Namespace) -> int:
     """The model, with the kernel's slips, beside the running kernel: up to the first difference."""
     if why := live.refusal(case):
         return complain(why)
-    model = record(boot(case, X86_64.with_slips()), case)
     kernel = live.on_live(case, pool, lambda booted: record(booted, case))
+    model = record(boot(case, kernel.machine.with_slips()), case)
     known = min(len([step for step in ours.steps if not step.note]) for ours in (model, kernel))
     difference = compare(_first(model, known), _first(kernel, known))
     if args.json:

@@ -120,7 +120,8 @@ class Journal:
     # -- putting back ----------------------------------------------------------------------------------
     def put_back(self) -> list[str]:
         """Undo all that was done since; a line for each thing. ``differences`` says what it could not undo."""
-        said = [*self.kill(), *self.remove_segments(), *self.umount(), *self.remove_folders()]
+        # a control group goes while its hierarchy is mounted; an empty mount point once it is not
+        said = [*self.kill(), *self.remove_segments(), *self.remove_folders(), *self.umount(), *self.remove_folders()]
         for pool in self.pools:
             said += _put_pool_back(pool)
         host.wait_until(lambda: not self.differences(), SETTLE)

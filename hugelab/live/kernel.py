@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model.abi import page_size
-from ..model.kernel import BY_ADMINISTRATOR, BY_ANYBODY, CALLS, ENTRY, ORDINARY
+from ..model.kernel import BY_ADMINISTRATOR, BY_ANYBODY, CALLS, ENTRY, ORDINARY, dangers
 from ..model.machines import X86_64
 from ..scenario import Op, Scenario, ScenarioError
 from ..source import Unsupported
@@ -26,6 +26,7 @@ from ..structs import hstate
 from ..units import BASE_PAGE_SIZE, size_name
 from . import admin, syscalls
 from .admin import Groups
+from .calls import ARENA
 from .calls import CALLS as PROCESS_CALLS
 from .crew import Crew, Member
 from .pool import BorrowedPool, Pool
@@ -49,7 +50,9 @@ class LiveKernel:
     def __init__(self, pool: Pool, pages: bool = False):
         self.pool, self._pages = pool, pages
         title = f"this machine, Linux {os.uname().release}"
-        self.machine = replace(X86_64, name="live", title=title, sizes=pool.sizes, nodes=pool.nodes)
+        # where mappings go matters to a model that is to give the same answers
+        here = {"sizes": pool.sizes, "nodes": pool.nodes, "top": ARENA[1]}
+        self.machine = replace(X86_64, name="live", title=title, **here)
         self.state = State()
         self.state.pools = [hstate(self.state, size, pool.nodes) for size in pool.sizes]
         self.mounts: list[str] = []  # names that lead somewhere; the last of two equal ones lies above
@@ -306,6 +309,8 @@ def boot_live(scenario: Scenario, pool: Pool, pages: bool = False) -> LiveKernel
     if why := scenario.extra.get("do_not_run"):
         about = why if isinstance(why, str) else "it damages the kernel's counters until the next boot"
         raise ScenarioError(f"{scenario.name} is not run on the live kernel: {about}")
+    if found := dangers(scenario):
+        raise ScenarioError(f"{scenario.name} is not run on the live kernel: {found[0]}")
     pool.reset()
     kernel = None
     try:

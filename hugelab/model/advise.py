@@ -18,7 +18,7 @@ from .core import Core
 from .errors import SystemCallError
 from .fallocate import hugetlbfs_punch_hole
 from .gup import faultin_page_range, populate_vma_page_range
-from .vma import overlapping, page_align, tlb_finish_mmu, unmap_hugepage_range, vma_modify_flags
+from .vma import PTRS, overlapping, page_align, tlb_finish_mmu, unmap_hugepage_range, vma_modify_flags
 
 # Advice that sets and clears bits of vm_flags: (set, clear). None of them moves a counter.
 FLAGS = {
@@ -116,7 +116,7 @@ def madvise_dontneed(k: Core, vma: vm_area_struct, start: int, end: int) -> None
 
 def madvise_remove(k: Core, vma: vm_area_struct, start: int, end: int) -> None:
     """MADV_REMOVE: a hole in the file. Raises SystemCallError EACCES where the mapping may not write the file."""
-    both = decode.VM_SHARED | VM_MAYWRITE
+    both = decode.VM_SHARED | (VM_MAYWRITE if k.rules.madv_remove_wants_maywrite else decode.VM_WRITE)
     if not k.rules.fallocate:
         raise SystemCallError("EINVAL")
     if vma.vm_flags & both != both:
@@ -173,7 +173,11 @@ def sys_msync(k: Core, mm: mm_struct, op: Op) -> None:
 
 
 def sys_mincore(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
-    """mincore(2): for each huge page 1 if this process has it in its page table. Raises SystemCallError ENOMEM."""
+    """mincore(2): for each huge page 1 if this process has it in its page table. Raises SystemCallError ENOMEM.
+
+    Where there is no page table at all (nothing near it was ever touched) it is 1 if the file has the page
+    (mincore_unmapped_range).
+    """
     start, end = page_range(k, mm, op)
     found, hole = pieces(mm, start, end)
     if hole:
@@ -181,5 +185,7 @@ def sys_mincore(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     resident = []
     for vma, first, last in found:
         size = vma.h.size
-        resident += [int(vma.table.get(key) is not None) for key in range(first // size, (last - 1) // size + 1)]
+        for key in range(first // size, (last - 1) // size + 1):
+            there = vma.table if (size, key // PTRS) in mm.pmds else vma.inode.i_pages
+            resident.append(int(there.get(key if there is vma.table else vma.index(key * size)) is not None))
     return {"resident": resident}

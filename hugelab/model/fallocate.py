@@ -81,6 +81,7 @@ def hugetlbfs_fallocate(k: Core, mm: mm_struct, node: inode, offset: int, length
             frames = alloc_huge_page(k, pseudo_vma, index, p)
             if not frames.count:
                 raise SystemCallError("ENOSPC")
+            k.state.point("clear_huge_page")
             hugetlb_add_to_page_cache(node, index, frames)
             k.state.point("huge_add_to_page_cache")
             stop = index + p.n
@@ -102,13 +103,14 @@ def hugetlbfs_punch_hole(k: Core, proc: str, node: inode, offset: int, length: i
     if node.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
         raise SystemCallError("EPERM")
     start, stop = -(-offset // h.size) * h.size, end // h.size * h.size
+    zeroes = k.rules.hole_zeroes_partial_pages
     k.state.row(proc, 1, h.size)
     k.state.point("hugetlbfs_punch_hole", "start")
-    if offset < start:
+    if zeroes and offset < start:
         hugetlbfs_zero_partial_page(node, offset, min(end, start))
     if start < stop:
         hugetlb_vmdelete_list(k, node, start // h.size, stop // h.size)
-    if stop < end and start < end:
+    if zeroes and stop < end and start < end:
         hugetlbfs_zero_partial_page(node, stop, end)
     k.state.row(proc, 1, h.size)
     k.state.point("hugetlbfs_punch_hole")

@@ -15,7 +15,7 @@ from .core import Core
 from .folio import alloc_huge_page, plan, row_frames
 from .hugetlbfs import hugetlb_add_to_page_cache
 from .memory import copy_huge_page
-from .vma import by_sharing, private_vmas
+from .vma import by_sharing, huge_pte_alloc, private_vmas
 
 WRITABLE = True
 ANONYMOUS, CACHED = True, False
@@ -51,6 +51,7 @@ def _begin(k: Core, vma: vm_area_struct, index: int, n: int, write: bool) -> Non
     """The row of n faults, and its first point. FAULT_FLAG_WRITE is 1 in every version."""
     row = k.state.row(vma.mm.proc, n, vma.h.size)
     row.addr, row.page = vma.addr(index), index
+    huge_pte_alloc(vma, row.addr, n)
     k.state.point("hugetlb_fault", "start", flags=k.machine.fault_flags | int(write))
 
 
@@ -82,6 +83,7 @@ def hugetlb_no_page(k: Core, vma: vm_area_struct, index: int, n: int, write: boo
     if not frames.count:
         k.state.point("hugetlb_no_page", "sigbus", result="SIGBUS", why="no free page that nobody was promised")
         return Stretch(0, "SIGBUS")
+    k.state.point("clear_huge_page")
     if shared:
         hugetlb_add_to_page_cache(node, index, frames)
         k.state.point("huge_add_to_page_cache")
@@ -125,6 +127,7 @@ def hugetlb_cow(k: Core, vma: vm_area_struct, index: int, old: Run, mapped: bool
     if mapped:
         table.cut(key, key + frames.count)
     copy_huge_page(vma.h, old.clip(old.start, old.start + frames.count), frames)
+    k.state.point("copy_user_huge_page")
     _map(vma, index, frames, WRITABLE, ANONYMOUS)
     k.state.point("hugetlb_cow", "copy")
     return Stretch(p.n)

@@ -60,7 +60,7 @@ def inode_permission(mm: mm_struct | None, owner: inode | super_block, want: int
         if isinstance(owner, super_block)
         else (owner.i_mode, owner.i_uid, owner.i_gid)
     )
-    shift = 6 if mm.uid == uid else 3 if gid == 0 else 0
+    shift = 6 if mm.uid == uid else 3 if mm.uid == gid else 0  # setuid gives the group of the same number
     if (mode >> shift) & want != want:
         raise SystemCallError("EACCES")
 

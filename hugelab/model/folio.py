@@ -145,7 +145,6 @@ def _taken(k: Core, vma: vm_area_struct, index: int, p: Plan, frames: Run) -> Ru
     if resv is not None and not p.cow_from_owner:
         region_add(resv, index, index + p.n)
     k.state.point("vma_commit_reservation")
-    k.state.point("clear_huge_page")
     return frames
 
 

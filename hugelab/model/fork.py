@@ -8,7 +8,7 @@ from ..structs import mm_struct, vm_area_struct
 from .core import Core
 from .files import fput
 from .hugetlbfs import iput
-from .vma import areas, copy_vma, remove_vma, unmap_vmas
+from .vma import PTRS, areas, copy_vma, remove_vma, unmap_vmas
 
 
 def sys_fork(k: Core, mm: mm_struct, op: Op) -> None:
@@ -39,6 +39,7 @@ def dup_vma(k: Core, vma: vm_area_struct, child: mm_struct) -> None:
     """
     k.state.row(vma.mm.proc, 1, vma.h.size)
     copy = copy_vma(k, vma, mm=child, resv_map=None, unmapped=False)
+    k.state.point("dup_mmap")
     if vma.anon_vma or k.rules.fork_copies_every_table:
         cow = vma.vm_flags & (VM_SHARED | VM_MAYWRITE) == VM_MAYWRITE
         for run in vma.mapped():
@@ -48,7 +49,14 @@ def dup_vma(k: Core, vma: vm_area_struct, child: mm_struct) -> None:
                 run = run._replace(tag=(False, anonymous))
                 vma.table.put(run)
             copy.table.put(run)
-    k.state.point("copy_hugetlb_page_range")
+        reach = vma.h.size * PTRS
+        mine = {
+            (size, number)
+            for size, number in vma.mm.pmds
+            if size == vma.h.size and number * reach < vma.vm_end and (number + 1) * reach > vma.vm_start
+        }
+        child.pmds = child.pmds | mine
+        k.state.point("copy_hugetlb_page_range")
 
 
 def sys_exit(k: Core, mm: mm_struct, op: Op) -> dict[str, str]:

@@ -27,7 +27,7 @@ def hugetlbfs_get_inode(k: Core, sb: super_block | None, h: hstate | None, name:
         raise SystemCallError("ENOSPC")
     mode = mode if stat.S_IFMT(mode) else stat.S_IFREG | mode
     k.state.point("hugetlbfs_get_inode", "start", mode=mode)
-    node = inode(k.state, k.take_ino(), name, h, sb=sb, i_mode=mode, i_uid=uid, i_gid=0, resv_map=None)
+    node = inode(k.state, k.take_ino(), name, h, sb=sb, i_mode=mode, i_uid=uid, i_gid=uid, resv_map=None)
     k.state.enter(node)
     if h is not None:
         node.resv_map = k.state.enter(resv_map(k.state, k.number("resv_map"), shared=True))
@@ -39,9 +39,9 @@ def hugetlbfs_get_inode(k: Core, sb: super_block | None, h: hstate | None, name:
 
 def hugetlbfs_create(k: Core, sb: super_block, name: str, mode: int, uid: int = 0) -> inode:
     """A new name on the mount. Raises SystemCallError ENOSPC when nr_inodes= is used up."""
-    if sb.h is not None:
-        k.state.point("hugetlbfs_create", file=name)
     h = None if stat.S_ISDIR(mode) else sb.h
+    if h is not None:
+        k.state.point("hugetlbfs_create", file=name)
     node = hugetlbfs_get_inode(k, sb, h, name, mode, uid)
     sb.dentries = {**sb.dentries, name: node}
     return node

@@ -214,6 +214,25 @@ BY_ADMINISTRATOR = {
 ENTRY = {
     "touch": "user_access",
     "kread": "sys_read",
+    "pread": "sys_pread64",
+    "pwrite": "sys_pwrite64",
+    "sendfile": "sys_sendfile64",
+    "fadvise": "sys_fadvise64",
+    "sync": "sys_nanosleep",
+    "setrlimit_memlock": "sys_setrlimit",
+    "shmrm": "sys_shmctl",
+    "umount_lazy": "sys_umount",
+    "remount": "do_remount",
+    "smaps": "show_smap",
+    "hugetlb_usage": "hugetlb_report_usage",
+    "meminfo": "hugetlb_report_meminfo",
+    "node_counters": "nr_hugepages_show",
+    "cg_mount": "cgroup_mount",
+    "cg_mkdir": "hugetlb_cgroup_css_alloc",
+    "cg_rmdir": "hugetlb_cgroup_css_offline",
+    "cg_set": "hugetlb_cgroup_write",
+    "cg_get": "hugetlb_cgroup_read_u64",
+    "cg_attach": "cgroup_procs_write",
     "memfd": "sys_memfd_create",
     "seal": "sys_fcntl",
     "set_nr": "nr_hugepages_store",
@@ -243,6 +262,22 @@ def boot(scenario: Scenario, machine: Machine | str | None = None) -> Kernel:
         except SystemCallError as error:
             raise ScenarioError(f"mount {name} with {options!r}: {error.name}") from None
     return kernel
+
+
+def dangers(scenario: Scenario) -> list[str]:
+    """How a real kernel would come to lasting harm if it ran a scenario, and then ended everything; [] if it would not.
+
+    The model with all slips tells; a scenario that it cannot run as written has no dangers of this kind.
+    """
+    try:
+        kernel = boot(scenario, X86_64.with_slips())
+        for op in scenario.steps:
+            kernel.run(op)
+        kernel.kill_all()
+        kernel.umount_all()
+    except (ScenarioError, Unsupported):
+        return []
+    return kernel.dangers
 
 
 def run(scenario: Scenario, machine: Machine | str | None = None) -> Recording:

@@ -22,7 +22,9 @@ from .vma import (
     check_split,
     copy_vma,
     do_munmap,
+    free_pgtables,
     huge_align,
+    huge_pte_alloc,
     overlapping,
     page_align,
     remove_vma,
@@ -183,13 +185,16 @@ def move_vma(k: Core, mm: mm_struct, addr: int, length: int, target: int) -> Non
     for run in old.mapped():
         old.table.cut(run.start, run.end)
         new.table.put(Run(run.start + shift, run.count, run.value, run.step, run.tag))
+        huge_pte_alloc(new, (run.start + shift) * new.h.size, run.count)
     k.state.point("move_hugetlb_page_tables")
     if strips:
         fixup_hugetlb_reservations(k, new)
     if old.resv_map is not None:
         old.resv_map.refs -= 1
         old.resv_map = None
+    k.state.point("do_munmap")
     remove_vma(k, old)
+    free_pgtables(mm, [old])
 
 
 def fixup_hugetlb_reservations(k: Core, new: vm_area_struct) -> None:

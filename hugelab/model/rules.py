@@ -1,11 +1,10 @@
-"""Every decision that differs by kernel version, and the kernel's own slips: named, with its source.
-
-The design is the default. A slip is real behaviour of the recorded kernels that nobody meant; it is an option.
-"""
+"""Every decision that differs by kernel version: named, with its source. The kernel's slips stand in slips.py."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+
+from .slips import SLIPS
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,12 @@ class Rules:
     fallocate: bool
     """hugetlbfs knows fallocate and holes, and so MADV_REMOVE (4.3)."""
 
+    hole_zeroes_partial_pages: bool
+    """A hole also zeroes the parts of pages at its ends (6.1); before, it only frees whole pages."""
+
+    madv_remove_wants_maywrite: bool
+    """MADV_REMOVE asks whether the mapping could be made writable (6.7); before, whether it is."""
+
     fork_copies_every_table: bool
     """fork copies the page table of every huge page mapping, also where a fault would bring it back
     (vma_needs_copy, 6.0 and later: only where there are private pages)."""
@@ -78,33 +83,8 @@ class Rules:
 
     def slip(self, name: str) -> bool:
         """Is this slip switched on? Raises KeyError for a name that is not in SLIPS."""
-        return bool(SLIPS[name]) and name in self.slips
+        return name in self.slips and bool(SLIPS[name])
 
-
-SLIPS = {
-    "failed_map_fixed_leaves_a_hole": "MAP_FIXED removes the old mapping first; when it then fails (EINVAL for the"
-    " offset, ENOMEM for the pages) the hole stays. scenarios.json: quirk_failed_map_fixed_leaves_a_hole,"
-    " map_fixed_enomem_over_mapping",
-    "private_map_of_readonly_fd_extends_file": "MAP_PRIVATE with PROT_WRITE on a descriptor opened O_RDONLY sets"
-    " i_size. scenarios.json: quirk_private_map_of_readonly_fd_extends_file",
-    "failed_allocation_leaks_quota": "a page that size= granted and the pool then refused stays counted as used until"
-    " umount (alloc_hugetlb_folio, out_subpool_put). scenarios.json: mount_size_pool_short_noreserve_then_statfs",
-    "restore_while_shared": "the owner of a private mapping unmaps a page that its child still maps: the map's entry is"
-    " deleted at once, so the promise is dropped, and comes back when the child lets the page go; in between"
-    " resv_huge_pages is too low. scenarios.json: quirk_fork_parent_munmap_first_underflow,"
-    " quirk_fork_parent_dontneed_while_child_maps",
-    "partial_mremap_strips_reserve_map": "mremap of a part of a private mapping takes the reservation map from all of"
-    " the old one (fixup_hugetlb_reservations before the split). SEMANTICS 3.6: mremap_move_partial_private",
-    "min_size_given_back_twice": "with size= and min_size=, an mmap that the pool refuses puts pages back while"
-    " used_hpages is still too high, so their reservation is dropped although the mount keeps it. SEMANTICS 3.9."
-    " Never run live",
-    "promised_page_leaves_the_pool": "a page that min_size= keeps reserved goes to the buddy allocator when it is freed"
-    " while there is surplus; more is promised then than is free. scenarios.json: mount_min_size_takes_surplus",
-    "seal_grow_does_not_stop_mmap": "F_SEAL_GROW stops ftruncate and fallocate, but a mapping past the end still makes"
-    " the file longer. scenarios.json: memfd_seals",
-    "available_is_unsigned": "with more promised than free (pages behind min_size= that went as surplus) free - rsvd"
-    " wraps round, and an unreserved fault takes a pool page (available_huge_pages). Seen on a running 6.18",
-}
 
 V3_10 = Rules(
     "3.10",
@@ -117,6 +97,8 @@ V3_10 = Rules(
     map_fixed_evicts_last=False,
     shared_validate=False,
     fallocate=False,
+    hole_zeroes_partial_pages=False,
+    madv_remove_wants_maywrite=False,
     fork_copies_every_table=True,
     memfd=False,
     cgroup_rsvd=False,
@@ -135,6 +117,7 @@ V6_1 = replace(
     dequeue_pays_promise=False,
     unmap_clears_mayshare=False,
     fork_copies_every_table=False,
+    hole_zeroes_partial_pages=True,
     populate_advice=True,
     mremap=True,
     dontneed=True,
@@ -147,6 +130,7 @@ V6_18 = replace(
     pool_in_order=True,
     shrink_spares_surplus=True,
     map_fixed_evicts_last=True,
+    madv_remove_wants_maywrite=True,
     mremap_moves_many=True,
 )
 VERSIONS = {rules.version: rules for rules in (V3_10, V5_10, V6_1, V6_18)}

@@ -76,6 +76,7 @@ def sys_shmat(k: Core, mm: mm_struct, op: Op) -> None:
     vma = vm_area_struct(k.state, k.number("vma"), inode=node, h=h, name=op.args["map"], **fields)
     k.state.enter(vma)
     node.refs += 1
+    k.state.point("do_mmap_pgoff")
     hugetlbfs_file_mmap(k, vma, extends_file=False)
     k.maps[mm.proc, op.args["map"]] = Mapping(start, node.i_size, h.size)
 

@@ -21,7 +21,7 @@ MMAP_MIN_ADDR = 0x10000
 
 def areas(mm: mm_struct) -> list[vm_area_struct]:
     """The mappings of a process in address order."""
-    mine = (vma for vma in mm.state.of(vm_area_struct) if vma.mm is mm)
+    mine = [vma for vma in mm.state.every(vm_area_struct) if vma.mm is mm]
     return sorted(mine, key=lambda vma: vma.vm_start)
 
 
@@ -122,7 +122,9 @@ def do_munmap(k: Core, mm: mm_struct, start: int, end: int) -> list[inode]:
     parts = [carve(k, vma, start, end) for vma in found]
     k.state.point("do_munmap")
     unmap_vmas(k, parts)
-    return [remove_vma(k, vma) for vma in parts]
+    nodes = [remove_vma(k, vma) for vma in parts]
+    free_pgtables(mm, parts)
+    return nodes
 
 
 def check_split(vma: vm_area_struct, addr: int) -> None:
@@ -199,14 +201,16 @@ def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, fin
     """Remove the page table entries in [start, end) (__unmap_hugepage_range); returns the pages to free.
 
     Pages of the page cache stay there, private pages that others map stay with them. Of the owner's private pages
-    6.10 and later give the reservation back, if there is no surplus. ``final``: the whole VMA goes.
+    6.10 and later give the reservation back. ``final``: the whole VMA goes.
     """
     h, table = vma.h, vma.table
     k.state.row(vma.mm.proc, 1, h.size)
     if final and k.rules.unmap_clears_mayshare:
         vma.vm_flags &= ~VM_MAYSHARE
     resv = vma.resv_map
-    restores = k.rules.zap_restores_reserve and h.surplus_huge_pages == 0 and resv is not None
+    restores = k.rules.zap_restores_reserve and resv is not None
+    if h.surplus_huge_pages and k.rules.slip("surplus_blocks_restore"):
+        restores = False
     found = []
     for run in table.within(start // h.size, end // h.size):
         if not run.tag[1]:  # the page cache keeps its pages
@@ -269,9 +273,9 @@ def by_sharing(vma: vm_area_struct, run: Run) -> list[tuple[Run, bool]]:
             mine = other.addr(index) // vma.h.size
             entry, last = other.table.stretch(mine, mine + inside[1] - index)
             end = key + last - mine
-            if entry is not None and entry.tag[1] and entry.at(mine) == run.at(key):
-                shared = True
-                if end - key > 1 and entry.step != run.step:
+            if entry is not None and entry.tag[1]:
+                shared |= entry.at(mine) == run.at(key)
+                if entry.step != run.step:  # what is so for this page need not be so for the next
                     end = key + 1
         found.append((run.clip(key, end), shared))
         key = end
@@ -285,6 +289,28 @@ def private_vmas(vma: vm_area_struct) -> list[vm_area_struct]:
         for other in vma.state.of(vm_area_struct)
         if other.inode is vma.inode and other is not vma and not other.vm_flags & VM_MAYSHARE
     ]
+
+
+PTRS = 512  # entries of one page table
+
+
+def huge_pte_alloc(vma: vm_area_struct, addr: int, n: int = 1) -> None:
+    """The page tables for n pages from an address on exist from now on."""
+    reach = vma.h.size * PTRS
+    wanted = {(vma.h.size, number) for number in range(addr // reach, (addr + (n - 1) * vma.h.size) // reach + 1)}
+    if not wanted <= vma.mm.pmds:
+        vma.mm.pmds = vma.mm.pmds | wanted
+
+
+def free_pgtables(mm: mm_struct, gone: list[vm_area_struct]) -> None:
+    """Page tables go with the last mapping that they could serve."""
+    left = set(mm.pmds)
+    for size, number in mm.pmds:
+        low, high = number * size * PTRS, (number + 1) * size * PTRS
+        if any(vma.vm_start < high and vma.vm_end > low for vma in gone) and not overlapping(mm, low, high):
+            left.discard((size, number))
+    if len(left) < len(mm.pmds):
+        mm.pmds = frozenset(left)
 
 
 def remove_vma(k: Core, vma: vm_area_struct) -> inode:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -17,14 +18,26 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from hugelab import X86_64, Op, Scenario, ScenarioError
 from hugelab.invariants import broken
+from hugelab.live.calls import ARENA
 from hugelab.model.abi import FAILED
 from hugelab.model.kernel import Kernel, boot
 from hugelab.source import Source, Unsupported
 from hugelab.structs import mm_struct, shmid_kernel, super_block
 
 PAGE = 2 << 20
+MACHINE = replace(X86_64, top=ARENA[1])  # mappings go where the live kernel's programs put them
 ANON = ["MAP_ANONYMOUS", "MAP_HUGETLB"]
-MOUNTS = ["", "", "", "size=8M", "size=6M,nr_inodes=4", "min_size=4M", "size=10M,min_size=4M", "nr_inodes=3", "size=50%"]
+MOUNTS = [
+    "",
+    "",
+    "",
+    "size=8M",
+    "size=6M,nr_inodes=4",
+    "min_size=4M",
+    "size=10M,min_size=4M",
+    "nr_inodes=3",
+    "size=50%",
+]
 FILES, FDS, MAPS, PROCS = ("a", "b", "d/c"), ("f", "g"), ("A", "B", "C", "D"), ("P", "C", "D")
 
 few = st.integers(0, 6)
@@ -53,15 +66,17 @@ class Programs(RuleBasedStateMachine):
         self.over = False
 
     # -- running ----------------------------------------------------------------------------------
-    @initialize(nr=st.integers(0, 10), overcommit=st.sampled_from([0, 0, 0, 1, 3]), m=st.sampled_from(MOUNTS), two=seldom)
+    @initialize(
+        nr=st.integers(0, 10), overcommit=st.sampled_from([0, 0, 0, 1, 3]), m=st.sampled_from(MOUNTS), two=seldom
+    )
     def boot(self, nr: int, overcommit: int, m: str, two: bool) -> None:
         mounts = {"m": m, "n": "mode=1777"} if two else {"m": m}
         self.scenario = Scenario("random", nr, overcommit, mounts, extra={"kernel_quirk": True} if self.slips else {})
         try:
-            self.model = boot(self.scenario, X86_64)
+            self.model = boot(self.scenario, MACHINE)
         except ScenarioError:  # min_size= of a pool that is too small
             self.scenario = Scenario("random", nr, overcommit, {"m": ""}, extra=self.scenario.extra)
-            self.model = boot(self.scenario, X86_64)
+            self.model = boot(self.scenario, MACHINE)
         if type(self).boot_other:
             self.other = type(self).boot_other(self.scenario)
         type(self).seen["programs"] += 1
@@ -466,7 +481,10 @@ class Programs(RuleBasedStateMachine):
             files = ["hugetlb.2MB.usage_in_bytes", "hugetlb.2MB.rsvd.usage_in_bytes", "hugetlb.2MB.failcnt"]
             file = f"hugetlb.2MB.{what.replace('max', 'limit_in_bytes')}"
         else:
-            files, file = ["hugetlb.2MB.current", "hugetlb.2MB.rsvd.current", "hugetlb.2MB.events"], f"hugetlb.2MB.{what}"
+            files, file = (
+                ["hugetlb.2MB.current", "hugetlb.2MB.rsvd.current", "hugetlb.2MB.events"],
+                f"hugetlb.2MB.{what}",
+            )
         if op == "attach":
             self.do("cg_attach", self.proc(p), version=mine[0], cg="hl")
         elif op == "set":

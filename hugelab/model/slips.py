@@ -1,0 +1,127 @@
+"""The kernel's own slips: real behaviour of the recorded kernels that nobody meant. The design is the default.
+
+Each is an option (``Rules.slips``) with what it is, where it was recorded, and the smallest program that shows it. On
+a live kernel all of them are on.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..scenario import ANONYMOUS, Scenario
+
+PRIVATE = ["MAP_PRIVATE", *ANONYMOUS]
+LAZY = ["MAP_PRIVATE", "MAP_NORESERVE", *ANONYMOUS]
+FIXED = ["MAP_PRIVATE", "MAP_FIXED", *ANONYMOUS]
+OPEN = Scenario("", 2).open(fd="f", path="m/a")
+
+
+class Slip(NamedTuple):
+    """``about``: what goes wrong, in which function; ``recorded``: recorded cases; ``program``: the smallest."""
+
+    about: str
+    recorded: str
+    program: Scenario
+    do_not_run: bool = False  # it does lasting harm to a live kernel
+
+
+def _with(program: Scenario, nr: int = 2, overcommit: int = 0, mount: str = "") -> Scenario:
+    return Scenario(program.name, nr, overcommit, {"m": mount}, program.steps)
+
+
+_GONE = _with(
+    OPEN.mmap(map="A", fd="f", pages=1).touch(map="A").ftruncate(fd="f", pages=0),
+    nr=0,
+    overcommit=2,
+    mount="min_size=4M",
+)
+
+SLIPS = {
+    "failed_map_fixed_leaves_a_hole": Slip(
+        "MAP_FIXED removes the old mapping first; when it then fails (EINVAL for the offset, ENOMEM for the pages) the"
+        " hole stays (mmap_region)",
+        "quirk_failed_map_fixed_leaves_a_hole, map_fixed_enomem_over_mapping",
+        Scenario("", 2).mmap(map="A", pages=1, flags=PRIVATE).mmap(map="B", pages=3, flags=FIXED, at={"map": "A"}),
+    ),
+    "private_map_of_readonly_fd_extends_file": Slip(
+        "MAP_PRIVATE with PROT_WRITE on a descriptor opened O_RDONLY sets i_size (hugetlbfs_file_mmap)",
+        "quirk_private_map_of_readonly_fd_extends_file",
+        OPEN.open(fd="g", path="m/a", flags=["O_RDONLY"])
+        .mmap(map="A", fd="g", pages=1, flags=["MAP_PRIVATE"])
+        .fstat(fd="f"),
+    ),
+    "seal_grow_does_not_stop_mmap": Slip(
+        "F_SEAL_GROW stops ftruncate and fallocate, but a mapping past the end still makes the file longer"
+        " (hugetlbfs_file_mmap)",
+        "memfd_seals, quirk_seal_grow_does_not_stop_mmap",
+        Scenario("", 2)
+        .memfd(fd="f", flags=["MFD_HUGETLB", "MFD_ALLOW_SEALING"])
+        .seal(fd="f", seals=["F_SEAL_GROW"])
+        .mmap(map="A", fd="f", pages=1)
+        .fstat(fd="f"),
+    ),
+    "failed_allocation_leaks_quota": Slip(
+        "a page that size= granted and the pool or the cgroup then refused stays counted as used until umount"
+        " (alloc_hugetlb_folio, out_subpool_put)",
+        "mount_size_pool_short_noreserve_then_statfs, quirk_size_quota_leaks_on_failed_fallocate",
+        _with(
+            OPEN.mmap(map="A", fd="f", pages=1, flags=["MAP_SHARED", "MAP_NORESERVE"]).touch(map="A").statfs(mount="m"),
+            nr=0,
+            mount="size=4M",
+        ),
+    ),
+    "restore_while_shared": Slip(
+        "the owner of a private mapping unmaps a page that its child still maps: the map's entry is deleted at once, so"
+        " the promise is dropped, and comes back when the child lets the page go; in between resv_huge_pages is too low"
+        " (__unmap_hugepage_range)",
+        "quirk_fork_parent_munmap_first_underflow, quirk_fork_parent_dontneed_while_child_maps, "
+        "fork_parent_exits_first",
+        Scenario("", 2).mmap(map="A", pages=1, flags=PRIVATE).touch(map="A").fork(child="C").munmap(map="A"),
+    ),
+    "surplus_blocks_restore": Slip(
+        "a private page that MADV_DONTNEED frees does not give its reservation back while there is any surplus page"
+        " (__unmap_hugepage_range, !surplus_huge_pages)",
+        "madv_dontneed_with_surplus_loses_reservation",
+        Scenario("", 0, 1)
+        .mmap(map="A", pages=1, flags=PRIVATE)
+        .touch(map="A")
+        .madvise(map="A", advice="MADV_DONTNEED"),
+    ),
+    "partial_mremap_strips_reserve_map": Slip(
+        "mremap of a part of a private mapping takes the reservation map from all of the old one"
+        " (fixup_hugetlb_reservations comes before the split). What the rest had not used is then promised for ever",
+        "mremap_move_partial_private, quirk_partial_mremap_loses_reservation",
+        Scenario("", 2)
+        .mmap(map="A", pages=2, flags=PRIVATE)
+        .touch(map="A", count=2)
+        .then(
+            "mremap",
+            map="A",
+            pages=1,
+            new_pages=1,
+            flags=["MREMAP_MAYMOVE", "MREMAP_FIXED"],
+            at={"map": "A", "page": -64},
+            **{"as": "B"},
+        )
+        .madvise(map="A", page=1, pages=1, advice="MADV_DONTNEED"),
+    ),
+    "min_size_given_back_twice": Slip(
+        "with size= and min_size=, an mmap that the pool refuses puts pages back while used_hpages is still too high,"
+        " so their reservation is dropped although the mount keeps it (hugetlb_reserve_pages, out_put_pages)",
+        "quirk_min_size_with_size_reservation_given_back_twice",
+        _with(OPEN.mmap(map="A", fd="f", pages=4), mount="size=8M,min_size=4M"),
+        do_not_run=True,
+    ),
+    "promised_page_leaves_the_pool": Slip(
+        "a page that min_size= keeps reserved goes to the buddy allocator when it is freed while there is surplus; more"
+        " is promised then than is free (free_huge_folio)",
+        "mount_min_size_takes_surplus, mount_min_size_shrink_pool, quirk_min_size_guarantee_lost_after_surplus",
+        _GONE,
+    ),
+    "available_is_unsigned": Slip(
+        "with more promised than free, free - rsvd wraps round, and a fault that nobody promised a page takes one"
+        " (available_huge_pages)",
+        "quirk_fork_underflow_lets_others_steal",
+        _GONE.mmap(map="B", pages=1, flags=LAZY).touch(map="B"),
+    ),
+}

@@ -1,0 +1,49 @@
+"""The kernel's slips, one by one: each has a smallest program in which it, and nothing else, makes the difference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hugelab import X86_64, Scenario, run
+from hugelab.model.kernel import dangers
+from hugelab.model.slips import SLIPS
+from tests.invariants import assert_sound
+
+ALL = X86_64.with_slips()
+
+
+def answers(scenario: Scenario, slips: frozenset[str]) -> list[dict[str, Any]]:
+    """Every step, on a kernel with some slips."""
+    machine = replace(X86_64, rules=replace(X86_64.rules, slips=slips))
+    return [step.to_json() for step in run(scenario, machine).steps]
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_the_program_shows_the_slip(name: str) -> None:
+    """All slips but this one give other answers than all, and only from the last step on: the program is a smallest."""
+    program, every = SLIPS[name].program, frozenset(SLIPS)
+    with_it, without = answers(program, every), answers(program, every - {name})
+    assert with_it[:-1] == without[:-1]
+    assert with_it[-1] != without[-1]
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_the_design_is_sound_where_the_slip_is_not(name: str) -> None:
+    """Without slips the invariants hold after every event."""
+    assert_sound(run(SLIPS[name].program))
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_only_what_harms_is_kept_from_live_kernels(name: str) -> None:
+    """The model knows which programs do lasting harm."""
+    assert bool(dangers(SLIPS[name].program)) == SLIPS[name].do_not_run
+
+
+def test_an_unknown_slip_is_an_error() -> None:
+    """A name that is switched on must be known."""
+    machine = replace(X86_64, rules=replace(X86_64.rules, slips=frozenset({"no_such_slip"})))
+    with pytest.raises(KeyError):
+        machine.rules.slip("no_such_slip")

@@ -1,0 +1,124 @@
+"""``python -m tests.proof [--programs N]``: everything that holds the model against real kernels, as numbers.
+
+Recorded answers in the model and on the running kernel, random programs on both, all small worlds, mutants. Exit 1 if
+anything differs. What this machine cannot do is said; with CI set in the environment that is a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hugelab import Scenario, load
+from hugelab.check import CaseResult, check, check_case
+from tests.truth import MACHINES, Walk, scenarios
+
+DATA = Path(__file__).parent / "data"
+RECORDED = ("scenarios.json", "semantics_6.18.json", "random_6.18.json", "fuzz_6.18.json")
+PROGRAMS = 300
+
+
+def recorded() -> Iterator[tuple[str, list[Scenario]]]:
+    """The files of recorded cases."""
+    for name in RECORDED:
+        if (DATA / name).exists():
+            yield name, load(DATA / name)
+
+
+def compared(where: str, name: str, results: list[CaseResult]) -> bool:
+    """One line for a file; False if a case differs."""
+    steps = sum(result.compared for result in results)
+    bad = [result for result in results if result.difference or not result.complete]
+    print(f"{where:<8} {name:<22} {len(results):>4} cases {steps:>6,} steps, {len(results) - len(bad)} cases equal")
+    for result in bad:
+        print(f"         {result.scenario.name}: {result.difference or result.recording.steps[-1].note}")
+    return not bad
+
+
+def in_the_model() -> bool:
+    """Every recorded answer, of 6.18 and of two other kernels."""
+    good = [compared("model", name, [check_case(case) for case in cases]) for name, cases in recorded()]
+    for kernel, machine in MACHINES.items():
+        walks = [Walk(steps, machine) for steps in scenarios(DATA / f"truth_{kernel}.json").values()]
+        for walk in walks:
+            walk.run()  # raises AssertionError where it differs
+        steps = sum(walk.compared for walk in walks)
+        name, n = f"truth_{kernel}.json", len(walks)
+        print(f"{'model':<8} {name:<22} {n:>4} cases {steps:>6,} steps, {n} cases equal")
+    return all(good)
+
+
+def on_this_kernel() -> bool:
+    """Every recorded answer again, from the running kernel."""
+    from hugelab.live.kernel import boot_live
+    from hugelab.live.pool import borrow
+
+    def answered(case: Scenario) -> CaseResult:
+        kernel = boot_live(case, pool)
+        try:
+            return check(kernel, case)
+        finally:
+            kernel.close()
+
+    good = True
+    with borrow(yes=True, wait=600) as pool:
+        for name, cases in recorded():
+            good &= compared("live", name, [answered(case) for case in cases if not case.extra.get("do_not_run")])
+    if not os.uname().release.startswith("6.18."):
+        print(f"         recorded on 6.18, this is {os.uname().release}: differences may be the kernel's")
+        return True
+    return good
+
+
+def random_programs(programs: int) -> bool:
+    """Programs nobody wrote, on model and kernel."""
+    from tests.fuzz.__main__ import fuzz
+
+    return fuzz(programs=programs) == 0
+
+
+def small_worlds() -> bool:
+    """All of them."""
+    from tests.model.worlds import main
+
+    return main() == 0
+
+
+def mutants() -> bool:
+    """A test that could not fail would show here."""
+    from tests.mutants import main
+
+    return main([]) == 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="proof", description=__doc__)
+    parser.add_argument("--programs", type=int, default=PROGRAMS, help=f"random programs (default {PROGRAMS})")
+    args = parser.parse_args()
+    from tests.live.why import why_not_live
+
+    missing, begin = why_not_live(), time.monotonic()
+    parts: list[tuple[str, Callable[[], bool]]] = [("recorded answers in the model", in_the_model)]
+    if not missing:
+        parts.append(("the same on this kernel", on_this_kernel))
+        parts.append(("random programs on both", lambda: random_programs(args.programs)))
+    parts += [("small worlds", small_worlds), ("mutants", mutants)]
+    failed = bool(missing and os.environ.get("CI"))
+    for title, part in parts:
+        start = time.monotonic()
+        print(f"-- {title}", flush=True)
+        good = part()
+        failed |= not good
+        print(f"   {'all equal' if good else 'DIFFERENT'}, {time.monotonic() - start:.0f} s\n", flush=True)
+    if missing:
+        print(f"not compared with this machine's kernel: {missing}")
+    print(f"proof: {'failed' if failed else 'kept'}, {time.monotonic() - begin:.0f} s")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
