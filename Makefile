@@ -2,7 +2,7 @@
 
 PY = .venv/bin/python
 .DEFAULT_GOAL = help
-.PHONY: help install lab lesson test lint bench notebooks lock clean
+.PHONY: help install lab lesson test proof fuzz lint bench notebooks lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,12 @@ lesson: ## print the lesson, with its kernel log, in the terminal
 
 test: install ## run everything: unit tests, notebooks, browser
 	@$(PY) -m pytest --nbval tests notebooks -n 2 --dist loadfile $(ARGS)
+
+proof: install ## hold the model against real kernels: recorded answers, random programs, small worlds, mutants
+	@$(PY) -m tests.proof $(ARGS)
+
+fuzz: install ## random programs on model and this kernel, for TIME=60 seconds
+	@$(PY) -m tests.fuzz $(or $(TIME),60) $(ARGS)
 
 lint: install ## style, format and types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

@@ -65,7 +65,7 @@ def test_readme_names_every_command() -> None:
     """Each target of the Makefile that a newcomer needs is in the README; `make` alone lists them all."""
     readme = (ROOT / "README.md").read_text()
     listed = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True, check=True).stdout
-    for target in ("install", "lab", "lesson", "test", "lint", "bench", "notebooks"):
+    for target in ("install", "lab", "lesson", "test", "proof", "fuzz", "lint", "bench", "notebooks"):
         assert f"make {target}" in readme, target
         assert f"make {target}" in listed, target
 

@@ -13,9 +13,10 @@ from .layout import layout
 from .open_file import open_file
 from .predict import Prediction, predict
 from .promise import promise
+from .side_by_side import agreement, side_by_side
 from .start import start
 
-# Every lab of the course: what the tests sweep.
+# Every lab with a timeline: what the tests sweep.
 ALL = {
     "start": start,
     "open_file": open_file,
@@ -25,4 +26,4 @@ ALL = {
     "layout": layout,
 }
 
-__all__ = ["ALL", "ENDS", "Lab", "Prediction", "doctor", "predict", *ALL]
+__all__ = ["ALL", "ENDS", "Lab", "Prediction", "agreement", "doctor", "predict", "side_by_side", *ALL]

@@ -23,7 +23,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def _program(pages: int, pool: int, touched: int, kind: str, end: str) -> Scenario:
+def program(pages: int, pool: int, touched: int, kind: str, end: str) -> Scenario:
+    """Map, touch, and let go in the order ``end``."""
     scenario = mapped("holders", pages, pool, kind)
     scenario = scenario.then("touch", map="ptr", page=0, count=touched, mode="w")
     for op in ENDS[end]:
@@ -44,6 +45,6 @@ def holders(
             "kind": choice("mapping:", tuple(KINDS), kind),
             "end": choice("the end:", tuple(ENDS), end),
         },
-        _program,
+        program,
         focus=lambda end, **values: ENDS[end][0],
     )

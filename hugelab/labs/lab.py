@@ -6,7 +6,8 @@ The model and the pictures know no widget; this module only connects them.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from html import escape
 from typing import Any
 
@@ -16,6 +17,7 @@ from IPython.display import display
 
 from ..draw import figures, tables
 from ..draw.film import film, poster, poster_png
+from ..invariants import unsound
 from ..model.kernel import run
 from ..model.machines import LESSON, Machine
 from ..recording import Recording
@@ -55,7 +57,80 @@ def choice(label: str, options: list[str] | tuple[str, ...], value: str) -> widg
     )
 
 
-class Lab:
+class BrokenRule(Exception):
+    """A recording of the model breaks a rule that holds in every state: a fault of ours, never of the learner's."""
+
+
+def sound(recording: Recording) -> Recording:
+    """The same recording. Raises BrokenRule if a step left a state that cannot be (hugelab/invariants.py)."""
+    if problem := unsound(recording, every_event=False):
+        raise BrokenRule(f"the model broke one of its rules: {problem}")
+    return recording
+
+
+class Panel:
+    """Controls, and what is shown of them: a still picture first, then the live widgets, made when they are shown.
+
+    A kind of panel says what ``_png``, ``_make``, ``_renew`` and its ``repr`` are. ``status`` has a ``value``, HTML.
+    """
+
+    run_me = RUN_ME
+    status: Any
+
+    def __init__(self, title: str, controls: dict[str, widgets.Widget]):
+        self.title, self.controls = title, controls
+        self.box: Any = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of the controls."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def _png(self) -> bytes:
+        """The still picture."""
+        raise NotImplementedError
+
+    def _make(self) -> widgets.Widget:
+        """The live widgets, once."""
+        raise NotImplementedError
+
+    def _renew(self) -> None:
+        """A control moved: run and show anew."""
+        raise NotImplementedError
+
+    def _ipython_display_(self) -> None:
+        """The still picture first, so that it is there without a kernel; then the live lab, which hides it."""
+        png = base64.b64encode(self._png()).decode("ascii")
+        display({"image/png": png, "text/plain": repr(self)}, raw=True)
+        self._build()
+        bundle = self.box._repr_mimebundle_()
+        bundle["text/plain"] = self.run_me
+        display(bundle, raw=True)
+
+    def _build(self) -> None:
+        """Make the widgets; again and again shows the same ones."""
+        if self.box is None:
+            self.box = self._make()
+            for control in self.controls.values():
+                control.observe(self._changed, "value")
+
+    def _changed(self, change: Any) -> None:
+        with self._told():
+            self._renew()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Input that is refused is one line, and what was shown stays. So is a fault, which is raised, too."""
+        try:
+            yield
+        except ScenarioError as error:
+            self.status.value = f"<b>{escape(str(error))}</b>"
+        except Exception as error:
+            self.status.value = f"<b>This lab has a fault: {escape(f'{type(error).__name__}: {error}')}</b>"
+            raise
+
+
+class Lab(Panel):
     """A lab of the course. Showing it needs JupyterLab; its ``recording`` can be used in any Python.
 
     ``program(**values)`` makes a Scenario of the controls' values (it may raise ScenarioError); ``machine(**values)``
@@ -70,22 +145,16 @@ class Lab:
         focus: Callable[..., str],
         machine: Callable[..., Machine] = lambda **values: LESSON,
     ):
-        self.title, self.controls, self.focus = title, controls, focus
-        self._program, self._machine = program, machine
+        super().__init__(title, controls)
+        self.focus, self._program, self._machine = focus, program, machine
         self.recording: Recording = self._run()
         self.status = widgets.HTML()
         self.player = Player()
         self.figure: Any = None
-        self.box: Any = None
 
     # -- model -----------------------------------------------------------------------------------
-    @property
-    def values(self) -> dict[str, Any]:
-        """The values of the controls."""
-        return {name: control.value for name, control in self.controls.items()}
-
     def _run(self) -> Recording:
-        return run(self._program(**self.values), self._machine(**self.values))
+        return sound(run(self._program(**self.values), self._machine(**self.values)))
 
     @property
     def event(self) -> int:
@@ -103,38 +172,19 @@ class Lab:
     def __repr__(self) -> str:
         return f"{self.title}: {poster(self.recording, self._start(), self.title).title}"
 
-    def _ipython_display_(self) -> None:
-        """The still picture first, so that it is there without a kernel; then the live lab, which hides it."""
-        png = base64.b64encode(poster_png(self.recording, self._start(), self.title)).decode("ascii")
-        display({"image/png": png, "text/plain": repr(self)}, raw=True)
-        self._build()
-        bundle = self.box._repr_mimebundle_()
-        bundle["text/plain"] = RUN_ME
-        display(bundle, raw=True)
+    def _png(self) -> bytes:
+        return poster_png(self.recording, self._start(), self.title)
 
-    def _build(self) -> None:
-        """Make the widgets; again and again shows the same ones."""
-        if self.box is not None:
-            return
+    def _make(self) -> widgets.Widget:
         self.figure = go.FigureWidget(figures.pool(self.recording, self._start()))
         self._show()
-        for control in self.controls.values():
-            control.observe(self._changed, "value")
         self.player.observe(self._moved, ["position", "dark", "width"])
         knobs = widgets.VBox(list(self.controls.values()))
         top = widgets.HBox([knobs, self.status], layout={"flex_flow": "row wrap", "grid_gap": "12px"})
-        self.box = widgets.VBox([top, self.figure, self.player])
+        return widgets.VBox([top, self.figure, self.player])
 
-    def _changed(self, change: Any) -> None:
-        """A control moved: run the program anew. Input the model refuses is one line; the picture stays."""
-        try:
-            self.recording = self._run()
-        except ScenarioError as error:
-            self.status.value = f"<b>{escape(str(error))}</b>"
-            return
-        except Exception as error:
-            self.status.value = f"<b>This lab has a fault: {escape(f'{type(error).__name__}: {error}')}</b>"
-            raise
+    def _renew(self) -> None:
+        self.recording = self._run()
         self._show()
 
     def _show(self) -> None:
@@ -154,7 +204,7 @@ class Lab:
 
     def _moved(self, change: Any) -> None:
         """The timeline moved, or the page's theme or width changed: the plot follows."""
-        with self.figure.batch_update():
+        with self._told(), self.figure.batch_update():
             if change["name"] == "width":
                 self.figure.layout.width = self.player.width
             elif change["name"] == "dark":

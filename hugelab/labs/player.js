@@ -29,18 +29,6 @@ function make(tag, parent, attributes = {}) {
   return node;
 }
 
-// The still picture that the cell shows until it is run has done its work.
-function hideStill(el, tries = 40) {
-  const area = el.closest(".jp-OutputArea");
-  if (!area) {
-    if (tries) setTimeout(() => hideStill(el, tries - 1), 100);
-    return;
-  }
-  const own = [...area.children].find((child) => child.contains(el));
-  const still = own?.previousElementSibling;
-  if (still?.querySelector("img")) still.classList.add("hugelab-hidden");
-}
-
 function watchTheme(model) {
   const read = () => {
     const dark = document.body.dataset.jpThemeLight === "false";

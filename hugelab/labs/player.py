@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
 
 from ..draw.theme import DARK, LIGHT, stylesheet
-
-_HERE = Path(__file__).parent
+from .sheet import DARK_SCOPE, SCOPE, source
 
 
 class Player(anywidget.AnyWidget):  # type: ignore[misc]
@@ -20,12 +18,8 @@ class Player(anywidget.AnyWidget):  # type: ignore[misc]
     there are.
     """
 
-    _esm = _HERE / "player.js"
-    _css = (
-        (_HERE / "player.css").read_text(encoding="utf-8")
-        + stylesheet(LIGHT, ".hugelab ")
-        + stylesheet(DARK, "[data-jp-theme-light='false'] .hugelab ")
-    )
+    _esm = source("player.js")
+    _css = source("player.css") + stylesheet(LIGHT, f"{SCOPE} ") + stylesheet(DARK, f"{DARK_SCOPE} ")
     film: Any = traitlets.Dict().tag(sync=True)
     position: Any = traitlets.Int(0).tag(sync=True)
     dark: Any = traitlets.Bool(False).tag(sync=True)

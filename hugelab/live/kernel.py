@@ -50,9 +50,8 @@ class LiveKernel:
     def __init__(self, pool: Pool, pages: bool = False):
         self.pool, self._pages = pool, pages
         title = f"this machine, Linux {os.uname().release}"
-        # where mappings go matters to a model that is to give the same answers
-        here = {"sizes": pool.sizes, "nodes": pool.nodes, "top": ARENA[1]}
-        self.machine = replace(X86_64, name="live", title=title, **here)
+        # top: where mappings go matters to a model that is to give the same answers
+        self.machine = replace(X86_64, name="live", title=title, sizes=pool.sizes, nodes=pool.nodes, top=ARENA[1])
         self.state = State()
         self.state.pools = [hstate(self.state, size, pool.nodes) for size in pool.sizes]
         self.mounts: list[str] = []  # names that lead somewhere; the last of two equal ones lies above

@@ -197,7 +197,7 @@ def _need_hugetlb() -> None:
         raise PoolError(f"this kernel has no huge page pools: there is no {host.SYSFS}")
 
 
-def _need_root() -> None:
+def need_root() -> None:
     """Raises PoolError with the one thing that is missing."""
     _need_hugetlb()
     if os.geteuid() != 0:
@@ -241,7 +241,7 @@ def borrow(
     ``ask`` gets a text and answers whether it may be done; not asked with ``yes``. ``others``: also when others use
     the pools. ``wait``: seconds to wait for another borrower. Raises PoolError.
     """
-    _need_root()
+    need_root()
     if not yes and ask is None:
         raise PoolError(
             "this changes the huge page pool of the machine: say yes with --yes, in Python borrow(yes=True)"

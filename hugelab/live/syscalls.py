@@ -81,7 +81,7 @@ def mincore(address: int, length: int, step: int) -> list[int]:
             _mincore(address, length, ctypes.addressof(view))
         finally:
             del view  # or the mapping could not be closed
-        return [byte & 1 for byte in found[:: max(step // 4096, 1)]]
+        return [byte & 1 for byte in found[:: max(step // 4096, 1)]] if length else []
 
 
 def shm_remove(shmid: int) -> None:

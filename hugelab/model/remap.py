@@ -97,7 +97,7 @@ def sys_mremap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
 def mremap(k: Core, mm: mm_struct, addr: int, old: int, new: int, flags: set[str], target: int) -> int:
     """Returns the address (bytes) of the mapping afterwards; ``old`` and ``new`` are lengths in bytes."""
     check_mremap_params(k, addr, old, new, flags, target)
-    if "MREMAP_FIXED" in flags and old == new and k.rules.mremap_moves_many:
+    if "MREMAP_FIXED" in flags and old == new and "MREMAP_DONTUNMAP" not in flags and k.rules.mremap_moves_many:
         return remap_move(k, mm, addr, old, target)
     vma = vma_lookup(mm, addr)
     if vma is None:

@@ -251,12 +251,20 @@ class Programs(RuleBasedStateMachine):
         i=which,
         at=few,
         size=st.sampled_from([1, 10, PAGE + 1]),
-        op=st.sampled_from(["fstat", "fstat", "pread", "pwrite", "fsync"]),
+        op=st.sampled_from(["fstat", "fstat", "pread", "pwrite", "fsync", "lseek", "sendfile", "fadvise", "readahead"]),
+        whence=st.sampled_from(["SEEK_END", "SEEK_DATA", "SEEK_HOLE", "SEEK_SET"]),
     )
-    def look(self, p: int, i: int, at: int, size: int, op: str) -> None:
+    def look(self, p: int, i: int, at: int, size: int, op: str, whence: str) -> None:
         proc = self.proc(p)
         if fd := self.fd(proc, i):
-            self.do(op, proc, fd=fd, **({"page": at, "bytes": size} if op.startswith("p") else {}))
+            args: dict[str, Any] = {"page": at, "bytes": size} if op in ("pread", "pwrite") else {}
+            if op == "lseek":
+                args = {"page": at, "whence": whence}
+            elif op == "fadvise":
+                args = {"page": at, "pages": 1, "advice": "WILLNEED"}
+            elif op == "readahead":
+                args = {"page": at, "pages": 1}
+            self.do(op, proc, fd=fd, **args)
 
     # -- mappings ---------------------------------------------------------------------------------
     kinds = st.sampled_from(["MAP_SHARED", "MAP_SHARED", "MAP_PRIVATE", "MAP_PRIVATE"])
@@ -402,9 +410,18 @@ class Programs(RuleBasedStateMachine):
         if name := self.map(proc, i):
             self.do(op, proc, map=name)
 
-    @rule(p=which)
-    def usage(self, p: int) -> None:
-        self.do("hugetlb_usage", self.proc(p))
+    @rule(
+        p=which, i=which, op=st.sampled_from(["hugetlb_usage", "smaps", "mbind"]), nodes=st.sampled_from([1, 1, 2, 0])
+    )
+    def usage(self, p: int, i: int, op: str, nodes: int) -> None:
+        proc = self.proc(p)
+        name = self.map(proc, i)
+        if op == "hugetlb_usage":
+            self.do(op, proc)
+        elif name and op == "smaps":
+            self.do(op, proc, map=name)
+        elif name:
+            self.do(op, proc, map=name, policy="MPOL_BIND", nodemask=nodes)
 
     # -- processes --------------------------------------------------------------------------------
     @rule(p=which)
@@ -418,6 +435,13 @@ class Programs(RuleBasedStateMachine):
     @rule(p=which, how=st.sampled_from(["exit", "exit", "kill"]))
     def end(self, p: int, how: str) -> None:
         self.do(how, self.proc(p))
+
+    @precondition(lambda self: self.model is not None and len(self.procs()) > 1)
+    @rule(p=st.integers(1, 7), uid=st.sampled_from([1000, 1000, 0]))
+    def setuid(self, p: int, uid: int) -> None:
+        """Not the first process: it does the rest of the program's work."""
+        if (proc := self.proc(p)) != "P":
+            self.do("setuid", proc, uid=uid)
 
     # -- shared memory ----------------------------------------------------------------------------
     @rule(p=which, pages=some, lazy=seldom)
@@ -447,10 +471,20 @@ class Programs(RuleBasedStateMachine):
     def set_overcommit(self, n: int) -> None:
         self.do("set_overcommit", n=n)
 
-    @rule(m=which)
-    def statfs(self, m: int) -> None:
+    @rule(m=which, op=st.sampled_from(["statfs", "statfs", "statfs", "remount"]))
+    def statfs(self, m: int, op: str) -> None:
         if mount := self.mount(m):
-            self.do("statfs", mount=mount)
+            self.do(op, mount=mount, **({"options": "size=2M"} if op == "remount" else {}))
+
+    @rule(n=st.integers(0, 8), op=st.sampled_from(["meminfo", "node_counters", "set_nr_node"]))
+    def node(self, n: int, op: str) -> None:
+        args = {"meminfo": {}, "node_counters": {"node": 0}, "set_nr_node": {"node": 0, "n": n}}[op]
+        self.do(op, **args)
+
+    @rule(p=which, m=which, name=st.sampled_from(FILES), pages=few)
+    def truncate(self, p: int, m: int, name: str, pages: int) -> None:
+        if mount := self.mount(m):
+            self.do("truncate", self.proc(p), path=f"{mount}/{name}", pages=pages)
 
     @rule(m=which, op=st.sampled_from(["umount", "umount_lazy"]))
     def umount(self, m: int, op: str) -> None:

@@ -17,31 +17,27 @@ if sys.platform != "linux":
 
 from hugelab import Scenario, load
 from hugelab.check import check
-from hugelab.live import access, host
+from hugelab.live import host
 from hugelab.live.kernel import LiveKernel, boot_live, pfns
-from hugelab.live.pool import BorrowedPool, PoolError, _need_root, borrow, restore
-from hugelab.recording import Recording
+from hugelab.live.pool import BorrowedPool, borrow, restore
+from hugelab.model.kernel import boot
+from hugelab.model.slips import SLIPS
+from hugelab.recording import Recording, compare
 from hugelab.scenario import Op, ScenarioError
 from hugelab.source import Unsupported, record
 from tests.conftest import DATA
 from tests.live.alone import alone
+from tests.live.why import why_not_live
 
+FILES = ("scenarios.json", "random_6.18.json", "fuzz_6.18.json", "semantics_6.18.json")
 ROOT = Path(__file__).parents[2]
-CASES = [case for name in ("scenarios.json", "random_6.18.json") for case in load(DATA / name)]
+CASES = [case for name in FILES if (DATA / name).exists() for case in load(DATA / name)]
 RECORDED = "6.18"  # the kernel that the answers are from
 ANONYMOUS = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB"]
 
 
-def why_not() -> str:
-    """Why this machine cannot run these tests; "" if it can."""
-    try:
-        _need_root()
-    except PoolError as error:
-        return str(error)
-    return access.unavailable()
-
-
-pytestmark = [pytest.mark.xdist_group("pool"), pytest.mark.skipif(bool(why_not()), reason=why_not() or "can")]
+WHY_NOT = why_not_live()
+pytestmark = [pytest.mark.xdist_group("pool"), pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")]
 
 
 @pytest.fixture
@@ -375,3 +371,30 @@ def test_a_case_takes_a_tenth_of_a_second(pool: BorrowedPool, say: Callable[[str
         best = min(best, time.perf_counter() - begin)
     say(f"live kernel: {case.name}, {len(case.steps)} steps in {best * 1e3:.0f} ms")
     assert best < 0.5
+
+
+# -- slips -------------------------------------------------------------------------------------------
+SAFE = [name for name, slip in SLIPS.items() if not slip.do_not_run]
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_the_running_kernel_has_the_slip(pool: BorrowedPool, name: str) -> None:
+    """Its smallest program, on this kernel: the answers of the model with the slips, step by step."""
+    program = SLIPS[name].program
+    kernel = boot_live(program, pool)
+    try:
+        theirs = record(kernel, program)
+        ours = record(boot(program, kernel.machine.with_slips()), program)
+    finally:
+        kernel.close()
+    difference = compare(ours, theirs)
+    if difference and not os.uname().release.startswith(f"{RECORDED}."):
+        pytest.skip(f"another kernel may not have it: {difference}")
+    assert difference is None
+
+
+def test_what_harms_is_refused(pool: BorrowedPool) -> None:
+    """Also where nobody marked it: the model says what would come of it."""
+    for name in SLIPS.keys() - set(SAFE):
+        with pytest.raises(ScenarioError, match="is not run on the live kernel"):
+            boot_live(SLIPS[name].program, pool)

@@ -24,7 +24,6 @@ from hugelab.live.pool import (
     BorrowedPool,
     DoesNotFit,
     PoolError,
-    _need_root,
     as_found,
     borrow,
     describe,
@@ -34,22 +33,15 @@ from hugelab.live.pool import (
 )
 from hugelab.state import Counters
 from tests.live.alone import alone
+from tests.live.why import why_not_live
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 EMPTY = Counters(0, 0, 0, 0)
 
 
-def why_not() -> str:
-    """Why this machine cannot run these tests; "" if it can."""
-    try:
-        _need_root()
-    except PoolError as error:
-        return str(error)
-    return ""
-
-
-pytestmark = [pytest.mark.xdist_group("pool"), pytest.mark.skipif(bool(why_not()), reason=why_not() or "can")]
+WHY_NOT = why_not_live()
+pytestmark = [pytest.mark.xdist_group("pool"), pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")]
 
 
 def machine() -> tuple[Any, ...]:

@@ -10,10 +10,10 @@ def why_not_live() -> str:
     if sys.platform != "linux":
         return "the live kernel is Linux"
     from hugelab.live import access
-    from hugelab.live.pool import PoolError, _need_root
+    from hugelab.live.pool import PoolError, need_root
 
     try:
-        _need_root()
+        need_root()
     except PoolError as error:
         return str(error)
     return access.unavailable()

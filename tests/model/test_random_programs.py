@@ -9,7 +9,8 @@ import pytest
 from hugelab import Scenario, load
 from hugelab.check import check_case
 
-CASES = load(Path(__file__).parents[1] / "data" / "random_6.18.json")
+DATA = Path(__file__).parents[1] / "data"
+CASES = [case for name in ("random_6.18.json", "fuzz_6.18.json") for case in load(DATA / name)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

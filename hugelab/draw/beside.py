@@ -1,0 +1,177 @@
+"""Two recordings of one program beside each other, step by step: as text, as HTML, as a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from itertools import zip_longest
+from typing import NamedTuple
+
+from ..recording import Difference, Recording, Step, compare_step
+from ..units import count
+from .svg import Picture, box, framed, line, text
+from .tables import Table
+from .theme import DARK, LIGHT
+
+COUNTERS = ("total", "free", "rsvd", "surp")
+NONE = "-"  # a side that ended before this step
+CHARACTER = 6.7  # pixels of one in the picture's monospaced font
+
+
+class Row(NamedTuple):
+    """A step and what each side got: outcome and counters of the default page size as texts."""
+
+    step: str
+    ours: tuple[str, ...]
+    theirs: tuple[str, ...]
+    difference: Difference | None
+
+
+@dataclass(frozen=True, repr=False)
+class Beside:
+    """The model's recording and a kernel's. ``names`` are the headings of the two sides."""
+
+    model: Recording
+    kernel: Recording
+    names: tuple[str, str]
+
+    @property
+    def rows(self) -> list[Row]:
+        """A row a step; a side that has no such step has none of its cells."""
+        pairs = zip_longest(self.model.steps, self.kernel.steps)
+        return [_row(index, ours, theirs) for index, (ours, theirs) in enumerate(pairs)]
+
+    @property
+    def difference(self) -> Difference | None:
+        """The first one, in outcome, value or counters; None if every step is equal."""
+        return next((row.difference for row in self.rows if row.difference), None)
+
+    @property
+    def verdict(self) -> str:
+        """One line: equal in every step, or the first difference."""
+        if (found := self.difference) is None:
+            return f"equal in all {count(len(self.rows), 'step')}"
+        return f"the first difference is at step {found.step + 1}: {_says(found)}"
+
+    @property
+    def _sentence(self) -> str:
+        return f"{self.verdict[0].upper()}{self.verdict[1:]}."
+
+    def _marks(self) -> list[str]:
+        """For each row: equal, or what differs; the first difference is called so."""
+        first, marks = self.difference, []
+        for row in self.rows:
+            if row.difference is None:
+                marks.append("equal")
+            else:
+                begin = "first difference" if row.difference == first else "differs"
+                marks.append(f"{begin}: {_says(row.difference)}")
+        return marks
+
+    # -- text ----------------------------------------------------------------------------------------
+    def __repr__(self) -> str:
+        header = ("step", "model", *COUNTERS, "| kernel", *COUNTERS, "")
+        rows = []
+        for row, mark in zip(self.rows, self._marks(), strict=True):
+            rows.append((row.step, *row.ours, f"| {row.theirs[0]}", *row.theirs[1:], mark))
+        model, kernel = self.names
+        return f"model: {model}; kernel: {kernel}\n{Table(header, rows)!r}"
+
+    # -- HTML ----------------------------------------------------------------------------------------
+    def _repr_html_(self) -> str:
+        groups = "".join(f'<th colspan="5" scope="colgroup">{escape(name)}</th>' for name in self.names)
+        single = "".join(f'<th scope="col">{escape(name)}</th>' for name in ("outcome", *COUNTERS) * 2)
+        alone = '<th rowspan="2" scope="col">{}</th>'.format
+        head = f"<tr>{alone('step')}{groups}{alone('compared')}</tr><tr>{single}</tr>"
+        body = "".join(map(_html_row, self.rows, self._marks()))
+        caption = f"<caption>{escape(self._sentence)}</caption>"
+        return f'<table class="hl-beside">{caption}<thead>{head}</thead><tbody>{body}</tbody></table>'
+
+    # -- picture -------------------------------------------------------------------------------------
+    def framed(self, title: str) -> Picture:
+        """The table as a picture, for a notebook that is not run."""
+        rows, marks = self.rows, self._marks()
+        steps = 2 + max((len(row.step) for row in rows), default=4)
+        columns, at = [0.0], steps * CHARACTER
+        for _ in range(2):
+            for width in (10, 6, 5, 5, 6):
+                columns.append(at)
+                at += width * CHARACTER
+        columns.append(at)
+        width = at + max((len(mark) for mark in marks), default=5) * CHARACTER
+        body = [text(0, 14, title, "hl-h"), text(0, 34, self._sentence, "hl-t")]
+        body += [text(columns[1], 60, self.names[0], "hl-t hl-b"), text(columns[6], 60, self.names[1], "hl-t hl-b")]
+        header = ("step", *("outcome", *COUNTERS) * 2, "compared")
+        body += [text(x, 78, name, "hl-s") for x, name in zip(columns, header, strict=True)]
+        body.append(line(0, 84, width, 84))
+        for number, (row, mark) in enumerate(zip(rows, marks, strict=True)):
+            y = 102 + 20 * number
+            if row.difference:
+                body.append(box(-4, y - 14, width + 8, 19, "hl-lit"))
+            for x, cell in zip(columns, (row.step, *row.ours, *row.theirs, mark), strict=True):
+                body.append(text(x, y, cell, "hl-m"))
+        bottom = 108 + 20 * (len(rows) - 1)
+        body.append(line(columns[6] - 8, 46, columns[6] - 8, bottom))
+        return framed(Picture("".join(body), max(width, 560), bottom + 2, f"{title}: {self.verdict}"))
+
+
+def _row(index: int, ours: Step | None, theirs: Step | None) -> Row:
+    step = ours or theirs
+    assert step is not None
+    if ours is None or theirs is None:
+        found: Difference | None = Difference(index, "step", ours and ours.outcome, theirs and theirs.outcome)
+    else:
+        found = compare_step(index, ours.to_json(), theirs.to_json())
+    return Row(str(step.op), _cells(ours), _cells(theirs), found)
+
+
+def _cells(step: Step | None) -> tuple[str, ...]:
+    if step is None:
+        return (NONE,) * (1 + len(COUNTERS))
+    return (step.outcome, *map(str, next(iter(step.counters.values()))))
+
+
+def _says(found: Difference) -> str:
+    ours, theirs = ("nothing" if value is None else str(value) for value in (found.ours, found.theirs))
+    return f"{found.what} is {ours} in the model, {theirs} in the kernel"
+
+
+def _html_row(row: Row, mark: str) -> str:
+    def side(cells: tuple[str, ...], others: tuple[str, ...]) -> str:
+        out = []
+        for number, (cell, other) in enumerate(zip(cells, others, strict=True)):
+            names = [name for name, on in (("hl-edge", number == 0), ("hl-other", cell != other)) if on]
+            attribute = f' class="{" ".join(names)}"' if names else ""
+            shown = f"<b>{escape(cell)}</b>" if cell != other else escape(cell)
+            out.append(f"<td{attribute}>{shown}</td>")
+        return "".join(out)
+
+    begin = '<tr class="hl-different">' if row.difference else "<tr>"
+    last = f"<b>{escape(mark)}</b>" if row.difference else escape(mark)
+    cells = side(row.ours, row.theirs) + side(row.theirs, row.ours)
+    return f'{begin}<th scope="row">{escape(row.step)}</th>{cells}<td class="hl-edge">{last}</td></tr>'
+
+
+def stylesheet(scope: str, dark_scope: str) -> str:
+    """The rules for the table under a selector, and what is other in the dark."""
+    table = f"{scope} table.hl-beside"
+    rules = {
+        table: "border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;margin:0",
+        f"{table} caption": "text-align:left;font-weight:bold;padding:2px 0 6px",
+        f"{table} th, {table} td": "text-align:left;padding:2px 10px 2px 6px;white-space:nowrap;vertical-align:top",
+        f"{table} tbody th": "font-weight:normal;font-family:var(--jp-code-font-family, monospace);font-size:12px;"
+        "white-space:normal;min-width:240px",
+        f"{table} thead th": "font-weight:bold",
+        f"{table} thead tr:last-child": "border-bottom:1px solid currentColor",
+        f"{table} .hl-edge, {table} th[colspan]": "border-left:1px solid currentColor",
+    }
+    return "".join(f"{name}{{{style}}}" for name, style in rules.items()) + "".join(
+        f"{where} table.hl-beside .hl-different > *{{background:{colours['lit']};color:{colours['text']}}}"
+        f"{where} table.hl-beside .hl-other{{outline:2px solid {colours['lit-line']};outline-offset:-2px}}"
+        for where, colours in ((scope, LIGHT), (dark_scope, DARK))
+    )
+
+
+def beside(model: Recording, kernel: Recording, names: tuple[str, str] | None = None) -> Beside:
+    """Two recordings of one program beside each other."""
+    return Beside(model, kernel, names or (model.machine.title, kernel.machine.title))

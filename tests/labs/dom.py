@@ -1,0 +1,52 @@
+"""Reads the table of the side by side lab out of its HTML, for the tests."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+from hugelab.labs.side_by_side import MODEL
+from hugelab.recording import Recording
+
+
+class _Rows(HTMLParser):
+    """The texts of the cells of a table's body, and its caption."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.caption = ""
+        self._in = ""
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag in ("caption", "thead", "tbody"):
+            self._in = tag
+        elif self._in == "tbody" and tag == "tr":
+            self.rows.append([])
+        elif self._in == "tbody" and tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._in:
+            self._in = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._in == "caption":
+            self.caption += data
+        elif self._in == "tbody":
+            self.rows[-1][-1] += data
+
+
+def read(html: str) -> tuple[str, list[list[str]]]:
+    """Caption and rows: step, five cells of the model, five of the kernel, how they compare."""
+    parser = _Rows()
+    parser.feed(html)
+    return parser.caption, parser.rows
+
+
+def side(recording: Recording) -> list[list[str]]:
+    """What a recording's five cells must show, a row a step."""
+    return [[step.outcome, *map(str, next(iter(step.counters.values())))] for step in recording.steps]
+
+
+__all__ = ["MODEL", "read", "side"]
