@@ -234,10 +234,11 @@ class shmid_kernel(Record):
     name: str
     shm_file: inode
     size: int  # bytes, as asked for
+    uid: int  # who made it; nobody else but root may map it
     dest: bool  # IPC_RMID was called: it goes with the last mapping
 
-    def __init__(self, state: State, number: int, name: str, node: inode, size: int):
-        super().__init__(state, f"shm/{number}", name=name, shm_file=node, size=size, dest=False)
+    def __init__(self, state: State, number: int, name: str, node: inode, size: int, uid: int):
+        super().__init__(state, f"shm/{number}", name=name, shm_file=node, size=size, uid=uid, dest=False)
 
 
 class file(Record):

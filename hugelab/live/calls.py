@@ -49,6 +49,7 @@ TASK_SIZE = (1 << 47) - 4096  # the first address that a process cannot have
 # Where mappings go, top down, unless the scenario says where: far from Python's own memory, so that an access past
 # the end of a mapping meets nothing, and nothing of Python's moves into the hole that munmap leaves.
 ARENA = (4 << 40, 36 << 40)
+BEYOND = 37 << 40  # up to here a scenario may map by itself: MAP_FIXED at the last page of the topmost mapping
 
 
 class Program:
@@ -95,10 +96,10 @@ class Program:
         end = start + max(length, 1)
         known = any(area.addr <= start and end <= area.addr + area.length for area in self.maps.values())
         outside = start < 0 or start >= TASK_SIZE or end > TASK_SIZE  # the kernel refuses that itself
-        if known or outside or (ARENA[0] <= start and end <= ARENA[1]):
+        if known or outside or (ARENA[0] <= start and end <= BEYOND):
             return start, length
         for low, high in regions():
-            if low < end and start < high and not (ARENA[0] <= low < ARENA[1]):
+            if low < end and start < high and not (ARENA[0] <= low < BEYOND):
                 raise Refused(SCENARIO, f"0x{start:x} to 0x{end:x} is memory of the program that runs the scenario")
         return start, length
 

@@ -39,6 +39,12 @@ def subpool_inode(node: inode) -> hugepage_subpool | None:
     return node.sb.subpool if node.sb else None
 
 
+def hstate_inode(node: inode) -> hstate:
+    """The pool of a hugetlbfs file."""
+    assert node.h is not None, "an ordinary file has no huge pages"
+    return node.h
+
+
 # -- a page is taken ---------------------------------------------------------------------------------
 class Plan(NamedTuple):
     """How the next allocation will go: ``n`` pages alike."""

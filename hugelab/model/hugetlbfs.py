@@ -9,7 +9,7 @@ from ..structs import hstate, inode, resv_map, shmid_kernel, super_block
 from . import memory
 from .core import Core
 from .errors import SystemCallError
-from .folio import free_huge_page, subpool_inode
+from .folio import free_huge_page, hstate_inode, subpool_inode
 from .pool import hugetlb_acct_memory
 from .reserve import region_del
 from .subpool import hugepage_put_subpool, hugepage_subpool_put_pages
@@ -101,12 +101,12 @@ def kill_super(k: Core, proc: str, sb: super_block) -> None:
 def hugetlb_add_to_page_cache(node: inode, index: int, frames: Run) -> None:
     """Pages become the file's (huge_add_to_page_cache in 3.10)."""
     node.i_pages.put(Run(index, frames.count, frames.value, frames.step))
-    node.i_blocks += frames.count * (_hstate(node).size // SECTOR)
+    node.i_blocks += frames.count * (hstate_inode(node).size // SECTOR)
 
 
 def truncate_hugepages(k: Core, proc: str, node: inode, start: int) -> None:
     """Free the cached pages from index ``start`` on, then unreserve (remove_inode_hugepages since 4.3)."""
-    h, freed = _hstate(node), 0
+    h, freed = hstate_inode(node), 0
     k.state.point("truncate_hugepages")
     for run in node.i_pages.within(start, node.i_pages.end):
         free_huge_page(k, h, subpool_inode(node), proc, run, detach=node.i_pages.cut)
@@ -116,7 +116,7 @@ def truncate_hugepages(k: Core, proc: str, node: inode, start: int) -> None:
 
 def hugetlb_unreserve_pages(k: Core, proc: str, node: inode, start: int, freed: int, end: int | None = None) -> None:
     """Delete the map's regions from ``start`` on (up to ``end``); those without a page were promises, now dropped."""
-    h = _hstate(node)
+    h = hstate_inode(node)
     k.state.row(proc, 1, h.size)
     chg = region_del(k, h, node.resv_map, start, node.resv_map.regions.end if end is None else end)
     node.i_blocks -= freed * (h.size // SECTOR)
@@ -126,7 +126,7 @@ def hugetlb_unreserve_pages(k: Core, proc: str, node: inode, start: int, freed: 
 
 def remove_inode_hugepages(k: Core, proc: str, node: inode, start: int, end: int) -> None:
     """Free the cached pages in [start, end), each with its region: no promise is left or comes back (a hole)."""
-    h = _hstate(node)
+    h = hstate_inode(node)
     for run in node.i_pages.within(start, end):
 
         def detach(a: int, b: int) -> None:
@@ -139,12 +139,7 @@ def remove_inode_hugepages(k: Core, proc: str, node: inode, start: int, end: int
 
 def hugetlbfs_zero_partial_page(node: inode, start: int, end: int) -> None:
     """Zero the bytes [start, end) of the file, all in one page, if the page is there."""
-    h = _hstate(node)
+    h = hstate_inode(node)
     frame = node.i_pages.get(start // h.size)
     if frame is not None:
         memory.zero(h, frame, start % h.size, start % h.size + end - start)
-
-
-def _hstate(node: inode) -> hstate:
-    assert node.h is not None, "an ordinary file has no huge pages"
-    return node.h

@@ -53,18 +53,24 @@ def sys_shmget(k: Core, mm: mm_struct, op: Op) -> None:
         iput(k, mm.proc, node)
         raise SystemCallError("ENOMEM")
     node.refs += 1
-    made = k.state.enter(shmid_kernel(k.state, k.number("shm"), op.args["shm"], node, size))
+    made = k.state.enter(shmid_kernel(k.state, k.number("shm"), op.args["shm"], node, size, mm.uid))
     k.segments[op.args["shm"]] = made
     k.state.point("newseg")
 
 
 def sys_shmat(k: Core, mm: mm_struct, op: Op) -> None:
-    """shmat(2): maps the whole segment; nothing is promised here. ``flags`` SHM_RDONLY."""
+    """shmat(2): maps the whole segment; nothing is promised here. ``flags`` SHM_RDONLY.
+
+    Raises SystemCallError: EINVAL a segment that is gone, EACCES one of another user, ENOMEM no room for it.
+    """
     k.maps.setdefault((mm.proc, op.args["map"]), FAILED)
     flags = names_of(op, "flags", [])
     if unknown := flags - {"SHM_RDONLY"}:
         raise Unsupported(f"shmat flag {', '.join(sorted(unknown))} is not in the model")
-    node = segment(k, op.args["shm"]).shm_file
+    found = segment(k, op.args["shm"])
+    if mm.uid not in (0, found.uid):
+        raise SystemCallError("EACCES")  # the mode is 0600
+    node = found.shm_file
     h = node.h
     assert h is not None
     start = unmapped_area(k, mm, node.i_size, h.size)

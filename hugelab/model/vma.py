@@ -11,7 +11,7 @@ from ..units import BASE_PAGE_SIZE
 from .cgroup import hugetlb_cgroup_charge_cgroup, hugetlb_cgroup_uncharge
 from .core import Core
 from .errors import SystemCallError
-from .folio import free_huge_page, subpool_inode
+from .folio import free_huge_page, hstate_inode, subpool_inode
 from .pool import hugetlb_acct_memory
 from .reserve import region_add, region_chg, region_count, region_del
 from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages
@@ -71,7 +71,7 @@ def hugetlb_reserve_pages(k: Core, mm: mm_struct, node: inode, f: int, t: int, v
     Shared: only what the inode's map does not hold yet. Private: the whole length, in a map of its own. The cgroup
     of the process is charged, then the mount's budget, then the pool. False = ENOMEM.
     """
-    h, spool = _hstate(node), subpool_inode(node)
+    h, spool = hstate_inode(node), subpool_inode(node)
     k.state.point("hugetlb_reserve_pages", "start", f=f, t=t, needed=t - f)
     k.state.point("hugetlb_reserve_pages", "hstate", hugepage_size=h.size)
     if vma is not None and (vma.vm_flags & VM_NORESERVE or node.s_private):
@@ -348,12 +348,6 @@ def hugetlb_vmdelete_list(k: Core, node: inode, start: int, end: int | None = No
         first = max(start, vma.vm_pgoff)
         if vma.inode is node and first < last:
             zap_page_range(k, vma, vma.addr(first), vma.addr(last))
-
-
-# -- helpers -----------------------------------------------------------------------------------------
-def _hstate(node: inode) -> hstate:
-    assert node.h is not None, "an ordinary file has no huge pages"
-    return node.h
 
 
 def page_align(length: int) -> int:
