@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +192,10 @@ class Scenario:
     def kernel_quirk(self) -> bool:
         """The recorded answers show a slip of the kernel, not its design."""
         return bool(self.extra.get("kernel_quirk"))
+
+    def with_slips(self, on: bool) -> Scenario:
+        """The same case, marked or not as showing the kernel's slips."""
+        return replace(self, extra={**self.extra, "kernel_quirk": on})
 
     @property
     def also_1g(self) -> bool:

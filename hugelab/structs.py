@@ -151,6 +151,7 @@ class super_block(Record):
     uid: int
     gid: int
     dentries: dict[str, inode]  # paths below the root directory; replaced, never changed in place
+    readonly: bool
     mounted: bool  # False after a lazy umount: no path leads here, but files may still be in use
 
     def __init__(self, state: State, name: str, h: hstate | None, **options: Any):
@@ -158,7 +159,7 @@ class super_block(Record):
         key = f"mount/{name}"
         while key in state.records:  # one that was unmounted lazily, or lies below
             key += "'"
-        super().__init__(state, key, name=name, h=h, dentries={}, mounted=True, **(fields | options))
+        super().__init__(state, key, name=name, h=h, dentries={}, readonly=False, mounted=True, **(fields | options))
 
 
 class resv_map(Record):

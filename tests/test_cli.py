@@ -474,6 +474,23 @@ def test_recorded_answers_on_this_kernel(capsys: pytest.CaptureFixture[str]) -> 
     assert "115 cases" in out
 
 
+def test_slips_can_be_switched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """on: the recorded kernel, also for cases that are not marked; off: the design; by default the mark decides."""
+    name = "quirk_fork_parent_munmap_first_underflow"
+    case = next(case for case in load(DATA / "scenarios.json") if case.name == name)
+    for marked in (True, False):
+        file = tmp_path / f"{marked}.json"
+        file.write_text(json.dumps(case.to_json() | {"kernel_quirk": marked}))
+        found = {slips: call("check", str(file), "--slips", slips) for slips in ("case", "on", "off")}
+        assert found == {"case": 0 if marked else 1, "on": 0, "off": 1}
+    shown = {}
+    for slips in ("on", "off"):
+        capsys.readouterr()
+        assert call("run", str(file), "--slips", slips, "--json") == 0
+        shown[slips] = json.loads(capsys.readouterr().out)["steps"][3]["rsvd"]
+    assert shown == {"on": 2**64 - 2, "off": 0}
+
+
 # -- doctor, help, version ----------------------------------------------------------------------------
 @pytest.mark.usefixtures("pool_alone")
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:

@@ -469,7 +469,6 @@ def test_every_chain_is_shown_and_every_event_of_it_lights_a_box() -> None:
     assert dark == {
         ("cow", "user_access"),  # that a fault follows is what makes it the chain of a fault
         ("hole", "truncate_hugepages"),  # the model says only which pages it frees
-        ("shmat", "do_mmap_pgoff"),  # on its way, without an event
     }
 
 

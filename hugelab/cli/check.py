@@ -17,7 +17,7 @@ from ..live.errors import LiveUnavailable
 from ..scenario import Scenario, ScenarioError, load
 from ..units import count
 from . import live
-from .common import DIFFERENT, DONE, STOPPED, AddCommand, complain
+from .common import DIFFERENT, DONE, STOPPED, AddCommand, add_slips, complain, slipping
 
 Check = Callable[[Scenario], CaseResult]
 
@@ -32,13 +32,14 @@ def add(command: AddCommand) -> None:
     )
     sub.add_argument("files", metavar="FILE", nargs="+")
     sub.add_argument("--json", action="store_true", help="one JSON object a case")
+    add_slips(sub)
     sub.add_argument("--on", choices=("model", "live"), default="model", help="the model (default), or this kernel")
     sub.add_argument("--yes", action="store_true", help="live: change the huge page pool without asking")
 
 
 def run(args: argparse.Namespace) -> int:
     """Check every case of every file; returns the exit code."""
-    files = [_File(name, load(name), recorded_on(name)) for name in args.files]
+    files = [_File(name, slipping(load(name), args.slips), recorded_on(name)) for name in args.files]
     progress = _Progress(sum(len(file.cases) for file in files))
     try:
         with _checker(args) as one:

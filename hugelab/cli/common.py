@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
+from ..scenario import Scenario
+
 DONE, DIFFERENT, BAD_INPUT = 0, 1, 2
 STOPPED = 130  # by Ctrl-C, as a shell says it
 
@@ -42,6 +44,25 @@ def add_commands(parser: Parser) -> AddCommand:
         return sub
 
     return command
+
+
+SLIPS = {"case": None, "on": True, "off": False}
+
+
+def add_slips(sub: argparse.ArgumentParser) -> None:
+    """The argument that chooses between the kernel's design and its slips."""
+    sub.add_argument(
+        "--slips",
+        choices=SLIPS,
+        default="case",
+        help="the kernel's own slips in the model: for cases marked kernel_quirk (default), on, or off",
+    )
+
+
+def slipping(cases: list[Scenario], slips: str) -> list[Scenario]:
+    """The cases with the slips that were chosen."""
+    on = SLIPS[slips]
+    return cases if on is None else [case.with_slips(on) for case in cases]
 
 
 def whole_number(least: int) -> Callable[[str], int]:

@@ -19,7 +19,7 @@ from ..scenario import NAMED, Scenario, ScenarioError, lesson, load
 from ..source import record
 from ..units import count, format_size
 from . import live
-from .common import DIFFERENT, DONE, AddCommand, complain, seconds, whole_number
+from .common import DIFFERENT, DONE, AddCommand, add_slips, complain, seconds, slipping, whole_number
 
 if TYPE_CHECKING:
     from ..live.pool import Pool
@@ -50,6 +50,7 @@ def add(command: AddCommand) -> None:
     sub.add_argument("--ino", type=whole_number(1), metavar="N", help="first inode number in the log (default 16079)")
     sub.add_argument("--time", type=seconds, metavar="S", default=384.353754, help="time of the first log line")
     sub.add_argument("--json", action="store_true", help="one JSON object a case")
+    add_slips(sub)
     sub.add_argument(
         "--on", choices=("model", "live", "both"), default="model", help="model (default), this kernel, or both"
     )
@@ -58,7 +59,7 @@ def add(command: AddCommand) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run every case; returns the exit code."""
-    cases = _cases(args)
+    cases = slipping(_cases(args), args.slips)
     if args.on == "model":
         machine = _machine(args)
         return _each(cases, lambda case: _show(record(boot(case, machine), case), args))

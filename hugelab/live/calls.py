@@ -7,6 +7,7 @@ raises OSError with the kernel's answer.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import resource
@@ -234,7 +235,9 @@ def readahead(p: Program, a: Args) -> None:
 
 
 def fsync(p: Program, a: Args) -> None:
-    os.fsync(p.fd(a))
+    if (fd := p.fd(a)) < 0:  # Python would not even ask
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    os.fsync(fd)
 
 
 def pread(p: Program, a: Args) -> dict[str, Any]:

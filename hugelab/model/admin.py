@@ -12,8 +12,10 @@ from ..structs import hstate, hugetlb_cgroup, mm_struct
 from ..units import format_size
 from . import pool
 from .abi import page_size
+from .cgroup import lineage
 from .core import Core
 from .errors import SystemCallError
+from .mount import memparse
 
 PAGE_COUNTER_MAX = (1 << 63) - 4096  # bytes; what cgroup v1 shows where there is no limit
 
@@ -160,9 +162,10 @@ def _file(k: Core, group: hugetlb_cgroup, name: str) -> tuple[hstate, bool, str]
     if not match or match[1] not in sizes:
         raise SystemCallError("ENOENT")
     h, rsvd, leaf = k.size_to_hstate(sizes[match[1]]), bool(match[2]), match[3]
+    numa = () if rsvd else ("numa_stat",)
     known = {
-        1: ("limit_in_bytes", "usage_in_bytes", "max_usage_in_bytes", "failcnt"),
-        2: ("max", "current", *(() if rsvd else ("events", "events.local"))),
+        1: ("limit_in_bytes", "usage_in_bytes", "max_usage_in_bytes", "failcnt", *numa),
+        2: ("max", "current", *(() if rsvd else ("events", "events.local", *numa))),
     }[group.version]
     if leaf not in known or (rsvd and not k.rules.cgroup_rsvd):
         raise SystemCallError("ENOENT")
@@ -183,10 +186,8 @@ def cg_set(k: Core, mm: mm_struct | None, op: Op) -> None:
     if leaf not in ("limit_in_bytes", "max"):
         raise SystemCallError("EINVAL")
     if text == {1: "-1", 2: "max"}[group.version]:
-        counter.max = None
+        counter.max = PAGE_COUNTER_MAX // h.size
         return
-    from .mount import memparse
-
     try:
         value, rest = memparse(text)
     except ValueError:
@@ -196,7 +197,7 @@ def cg_set(k: Core, mm: mm_struct | None, op: Op) -> None:
     pages = value // h.size
     if pages < counter.usage:
         raise SystemCallError("EBUSY")
-    counter.max = None if value >= PAGE_COUNTER_MAX else pages
+    counter.max = min(pages, PAGE_COUNTER_MAX // h.size)
 
 
 def cg_get(k: Core, mm: mm_struct | None, op: Op) -> dict[str, str]:
@@ -218,11 +219,31 @@ def _read(k: Core, group: hugetlb_cgroup, name: str) -> str:
         return str(counter.failcnt)
     if leaf.startswith("events"):
         return f"max {(group.events_local if leaf == 'events.local' else group.events)[h.size]}"
-    if counter.max is not None:
-        return str(counter.max * h.size)
-    if group.version == 2:
+    if leaf == "numa_stat":
+        return numa_stat(k, group, h)
+    if counter.max is None:  # never set: not rounded to huge pages, and so not "max" either
+        return str(PAGE_COUNTER_MAX)
+    if group.version == 2 and counter.max == PAGE_COUNTER_MAX // h.size:
         return "max"
-    return str(PAGE_COUNTER_MAX)
+    return str(counter.max * h.size)
+
+
+def numa_stat(k: Core, group: hugetlb_cgroup, h: hstate) -> str:
+    """Usage by node, in bytes: of the group itself, and (v1) with the groups below it."""
+
+    def line(name: str, keys: set[str]) -> str:
+        pages = [0] * len(h.nodes)
+        for run in h.cgroup:
+            if run.tag[0] in keys:
+                for frame in range(run.start, run.end):
+                    pages[pool.node_of(k, h, frame).nid] += 1
+        nodes = " ".join(f"N{nid}={n * h.size}" for nid, n in enumerate(pages))
+        return f"{name}={sum(pages) * h.size} {nodes}"
+
+    below = {g.key for g in k.state.of(hugetlb_cgroup) if group in lineage(k, g.key)}
+    if group.version == 2:
+        return line("total", below)
+    return f"{line('total', {group.key})}\n{line('hierarchical_total', below)}"
 
 
 # -- a process ---------------------------------------------------------------------------------------

@@ -65,7 +65,9 @@ class Core:
             return found
         if self.state.of(mm_struct):
             raise ScenarioError(f"there is no process {proc}")
-        return self.state.enter(mm_struct(self.state, proc, self.machine.pid, self.machine.sizes))
+        return self.state.enter(
+            mm_struct(self.state, proc, self.machine.pid, self.machine.sizes, rlimit_memlock=self.rules.memlock)
+        )
 
     def mapping(self, mm: mm_struct, name: str) -> Mapping:
         """What mmap returned under a name (FAILED if it failed). Raises ScenarioError for a name never used."""

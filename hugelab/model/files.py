@@ -52,7 +52,10 @@ def lookup(k: Core, path: str) -> tuple[super_block, str, inode | None]:
 
 
 def inode_permission(mm: mm_struct | None, owner: inode | super_block, want: int) -> None:
-    """May the process read, write, enter? Root may. Raises SystemCallError EACCES."""
+    """May the process read, write, enter? Root may. Raises SystemCallError EACCES, EROFS."""
+    sb = owner if isinstance(owner, super_block) else owner.sb
+    if want & MAY_WRITE and sb is not None and sb.readonly:
+        raise SystemCallError("EROFS")
     if mm is None or mm.uid == 0:
         return
     mode, uid, gid = (
@@ -116,6 +119,11 @@ def sys_link(k: Core, mm: mm_struct | None, op: Op) -> None:
         raise SystemCallError("EXDEV")
     if stat.S_ISDIR(node.i_mode):
         raise SystemCallError("EPERM")
+    if mm is not None and mm.uid not in (0, node.i_uid):  # fs.protected_hardlinks
+        try:
+            inode_permission(mm, node, MAY_READ | MAY_WRITE)
+        except SystemCallError:
+            raise SystemCallError("EPERM") from None
     inode_permission(mm, directory(sb, new), MAY_WRITE | MAY_EXEC)
     sb.dentries = {**sb.dentries, new: node}
     node.i_nlink += 1
@@ -137,8 +145,10 @@ def sys_rename(k: Core, mm: mm_struct | None, op: Op) -> None:
     if stat.S_ISDIR(node.i_mode):
         if new.startswith(f"{name}/"):
             raise SystemCallError("EINVAL")
-        if old is not None:
-            raise SystemCallError("ENOTDIR" if not stat.S_ISDIR(old.i_mode) else "ENOTEMPTY")
+        if old is not None and not stat.S_ISDIR(old.i_mode):
+            raise SystemCallError("ENOTDIR")
+        if any(entry.startswith(f"{new}/") for entry in sb.dentries):
+            raise SystemCallError("ENOTEMPTY")
     elif old is not None and stat.S_ISDIR(old.i_mode):
         raise SystemCallError("EISDIR")
 
@@ -148,7 +158,7 @@ def sys_rename(k: Core, mm: mm_struct | None, op: Op) -> None:
     sb.dentries = {moved(entry): held for entry, held in sb.dentries.items() if entry != new}
     k.state.point("vfs_rename")
     if old is not None:
-        old.i_nlink -= 1
+        old.i_nlink -= 2 if stat.S_ISDIR(old.i_mode) else 1
         iput(k, op.proc, old)
 
 
@@ -348,6 +358,8 @@ def sys_pwrite(k: Core, mm: mm_struct, op: Op) -> None:
     opened = descriptor(mm, op.args["fd"])
     if not opened.writable:
         raise SystemCallError("EBADF")
+    if opened.f_inode.h is None:
+        raise Unsupported("writing an ordinary file")
     raise SystemCallError("EINVAL")
 
 

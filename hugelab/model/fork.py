@@ -60,9 +60,9 @@ def dup_vma(k: Core, vma: vm_area_struct, child: mm_struct) -> None:
 
 
 def sys_exit(k: Core, mm: mm_struct, op: Op) -> dict[str, str]:
-    """_exit(0), and the parent waits for it."""
+    """_exit(``code``), 0 by default, and the parent waits for it."""
     do_exit(k, mm)
-    return {"status": "exit 0"}
+    return {"status": f"exit {op.get('code', 0) & 0xFF}"}
 
 
 def sys_kill(k: Core, mm: mm_struct, op: Op) -> dict[str, str]:

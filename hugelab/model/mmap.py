@@ -54,10 +54,21 @@ def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
     if length > k.machine.task_size:
         raise SystemCallError("ENOMEM")
     start = get_unmapped_area(k, mm, op, flags, h, length)
+    if "MAP_LOCKED" in flags:
+        can_do_mlock(mm, length)
     vm_flags = calc_vm_flags(k, flags, kind, prot, opened, offset + length)
     if node:
         vm_flags = memfd_check_seals_mmap(node, vm_flags)
     return mmap_region(k, mm, op, flags, opened, h, start, length, offset, vm_flags)
+
+
+def can_do_mlock(mm: mm_struct, length: int) -> None:
+    """MAP_LOCKED within RLIMIT_MEMLOCK; root may always. Raises SystemCallError EPERM (the limit is 0), EAGAIN."""
+    if mm.uid and mm.rlimit_memlock is not None:
+        if mm.rlimit_memlock == 0:
+            raise SystemCallError("EPERM")
+        if length > mm.rlimit_memlock:
+            raise SystemCallError("EAGAIN")
 
 
 def calc_vm_flags(k: Core, flags: set[str], kind: str | None, prot: int, opened: file | None, end: int) -> int:

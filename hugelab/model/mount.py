@@ -12,6 +12,9 @@ from .errors import SystemCallError
 from .hugetlbfs import in_use, kill_super
 from .subpool import hugepage_new_subpool
 
+# Options that every file system takes (vfs_parse_sb_flag).
+SB_FLAGS = {"ro", "rw", "sync", "async", "dirsync", "lazytime", "nolazytime", "mand", "nomand"}
+
 
 # -- mount -------------------------------------------------------------------------------------------
 def hugetlbfs_fill_super(k: Core, name: str, options: str) -> super_block:
@@ -32,7 +35,14 @@ def hugetlbfs_fill_super(k: Core, name: str, options: str) -> super_block:
             raise SystemCallError("ENOMEM")
     root = inodes - 1 if inodes != -1 else -1
     sb = super_block(k.state, name, h, subpool=spool, max_inodes=inodes, free_inodes=root, **owner)
+    sb.readonly = readonly(options)
     return k.state.enter(sb)
+
+
+def readonly(options: str) -> bool:
+    """The last of ro and rw decides."""
+    chosen = [part for part in options.split(",") if part in ("ro", "rw")]
+    return bool(chosen) and chosen[-1] == "ro"
 
 
 def hugetlbfs_parse_params(k: Core, options: str) -> tuple[hstate, int, int, int, dict[str, int]]:
@@ -40,7 +50,7 @@ def hugetlbfs_parse_params(k: Core, options: str) -> tuple[hstate, int, int, int
 
     Raises SystemCallError EINVAL.
     """
-    given = dict(part.partition("=")[::2] for part in options.split(",") if part)
+    given = dict(part.partition("=")[::2] for part in options.split(",") if part and part not in SB_FLAGS)
     unknown = given.keys() - {"size", "min_size", "nr_inodes", "mode", "uid", "gid", "pagesize"}
     if unknown or ("min_size" in given and not k.rules.min_size):
         raise SystemCallError("EINVAL")
@@ -107,9 +117,10 @@ def sys_mount(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 
 def sys_remount(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """mount -o remount: the options are read, and ignored (hugetlbfs has no reconfigure)."""
-    find_mount(k, op.args["mount"])
+    """mount -o remount: the options are read, and all but ro and rw ignored (hugetlbfs has no reconfigure)."""
+    sb = find_mount(k, op.args["mount"])
     hugetlbfs_parse_params(k, op.get("options", ""))
+    sb.readonly = readonly(op.get("options", ""))
 
 
 def sys_umount(k: Core, mm: mm_struct | None, op: Op) -> None:

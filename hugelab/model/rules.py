@@ -72,6 +72,9 @@ class Rules:
     dontneed: bool
     """MADV_DONTNEED works on huge pages (5.18); before, it is EINVAL."""
 
+    memlock: int
+    """RLIMIT_MEMLOCK of a program that set none, in bytes (MLOCK_LIMIT: 64 KiB, since 5.16 8 MiB)."""
+
     demote: bool
     """Pages can be broken into pages of a smaller pool (5.16)."""
 
@@ -107,6 +110,7 @@ V3_10 = Rules(
     mremap_moves_many=False,
     dontneed=False,
     demote=False,
+    memlock=64 << 10,
 )
 V5_10 = replace(
     V3_10, version="5.10", min_size=True, shared_validate=True, fallocate=True, memfd=True, cgroup_rsvd=True
@@ -122,6 +126,7 @@ V6_1 = replace(
     mremap=True,
     dontneed=True,
     demote=True,
+    memlock=8 << 20,
 )
 V6_18 = replace(
     V6_1,

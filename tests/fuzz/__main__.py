@@ -30,6 +30,7 @@ FOUND = Path(__file__).parents[1] / "data" / "fuzz_6.18.json"
 FORMAT = "as scenarios.json; smallest programs in which model and kernel once differed; expect is what the kernel did"
 BATCH = 100  # programs between two looks at the clock
 STEPS = 25  # of a program at most
+TURN = 0.3  # seconds: others who wait for the pool get it between two batches
 
 
 def fuzz(seconds: float = 1e9, programs: int = 10**9, seed: int = 1) -> int:
@@ -38,6 +39,7 @@ def fuzz(seconds: float = 1e9, programs: int = 10**9, seed: int = 1) -> int:
     seen.clear()
     shows = sys.stderr.isatty()
     while time.monotonic() - begin < seconds and seen["programs"] < programs:
+        time.sleep(TURN)
         with borrow(yes=True, wait=600) as pool:  # given back after each batch: others may be waiting
             Programs.boot_other = staticmethod(lambda scenario, pool=pool: boot_live(scenario, pool))
             found += not batch(seed, min(BATCH, programs - seen["programs"]), pool)
