@@ -291,12 +291,13 @@ def test_run_on_both_agrees(play: Play, capsys: pytest.CaptureFixture[str]) -> N
     """Side by side: step, then outcome and counters of each; exit code 0."""
     play()
     assert call("run", "lesson", "--on", "both") == 0
-    title, head, *rows = capsys.readouterr().out.splitlines()
+    title, head, *rows, said, empty = capsys.readouterr().out.splitlines()
+    assert (said.strip(), empty) == ("no difference in 6 steps", "")
     assert title.endswith("the model of Linux 6.18 | Linux 6.18.44, running here")
     assert head.split("|")[0].split()[:2] == ["step", "model"]
     assert head.split("|")[1].split() == ["live", "total", "free", "rsvd", "surp", "avail"]
-    assert [row[:3].strip() for row in rows] == ["1", "2", "3", "4", "5", "6", ""]
-    for row in rows[:-1]:
+    assert [row[:3].strip() for row in rows] == ["1", "2", "3", "4", "5", "6"]
+    for row in rows:
         ours, theirs = row.split(" | ")
         assert ours.split()[-6:] == theirs.split()
 
@@ -319,9 +320,10 @@ def test_run_on_both_when_one_does_not_know_a_step(play: Play, capsys: pytest.Ca
     """Compared is what both know; who stops, and why, is said; no difference."""
     play(munmap=Unsupported("munmap is not for today"))
     assert call("run", "lesson", "--on", "both") == 0
-    *_, row, stop, empty = capsys.readouterr().out.splitlines()
+    *_, row, stop, said, empty = capsys.readouterr().out.splitlines()
     assert row.startswith("  3 touch")
     assert (stop.strip(), empty) == ("the live kernel stops at step 4: munmap is not for today", "")
+    assert said.strip() == "no difference in 3 steps"
 
 
 def test_another_kernel_is_said(play: Play, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -450,8 +452,9 @@ def test_the_lesson_on_this_kernel(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.xdist_group("pool")
 def test_an_unprivileged_user_gets_one_line() -> None:
     """The pool does not fit: the command that would make it fit, and exit code 2."""
-    code = (
-        "import os, sys; from hugelab.__main__ import main; os.setgroups([]); os.setgid(65534); os.setuid(65534); "
+    code = (  # all is imported first: nobody may not be able to read root's Python
+        "import os, sys, hugelab.live.kernel; from hugelab.__main__ import main; "
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534); "
         "sys.exit(main(['run', 'lesson', '--on', 'live', '--yes']))"
     )
     environment = {**os.environ, "XDG_RUNTIME_DIR": "", "TMPDIR": "/tmp"}

@@ -218,7 +218,7 @@ def _print_both(model: Recording, kernel: Recording, known: int, difference: Dif
     for name, recording in (("the model", model), ("the live kernel", kernel)):
         if (stopped := recording.steps[-1:]) and stopped[0].note:
             print(f"{'':3} {name} stops at step {stopped[0].index + 1}: {stopped[0].note}")
-    print()
+    print(f"{'':3} no difference in {count(known, 'step')}\n")
 
 
 def _without_value(step: Step, width: int) -> str:

@@ -22,7 +22,7 @@ from hugelab.live.calls import ARENA
 from hugelab.model.abi import FAILED
 from hugelab.model.kernel import Kernel, boot
 from hugelab.source import Source, Unsupported
-from hugelab.structs import mm_struct, shmid_kernel, super_block
+from hugelab.structs import mm_struct, shmid_kernel, super_block, vm_area_struct
 
 PAGE = 2 << 20
 MACHINE = replace(X86_64, top=ARENA[1])  # mappings go where the live kernel's programs put them
@@ -41,7 +41,7 @@ MOUNTS = [
 FILES, FDS, MAPS, PROCS = ("a", "b", "d/c"), ("f", "g"), ("A", "B", "C", "D"), ("P", "C", "D")
 
 few = st.integers(0, 6)
-some = st.integers(1, 6)
+some = st.sampled_from([2, 1, 3, 4, 2, 1, 3, 6])
 which = st.integers(0, 7)
 seldom = st.sampled_from([False] * 7 + [True])
 often = st.sampled_from([True] * 3 + [False])
@@ -49,6 +49,18 @@ often = st.sampled_from([True] * 3 + [False])
 
 class Different(AssertionError):
     """Model and kernel do not agree."""
+
+
+def _alive(self: Programs) -> list[mm_struct]:
+    return [] if self.model is None else [mm for mm in self.model.state.of(mm_struct) if mm.alive]
+
+
+# A rule that would find nothing to work on is not chosen: programs are dense that way.
+mapped = precondition(
+    lambda self: self.model is not None and any(area is not FAILED for area in self.model.maps.values())
+)
+opened = precondition(lambda self: any(mm.fds for mm in _alive(self)))
+several = precondition(lambda self: len(_alive(self)) > 1)
 
 
 class Programs(RuleBasedStateMachine):
@@ -67,7 +79,10 @@ class Programs(RuleBasedStateMachine):
 
     # -- running ----------------------------------------------------------------------------------
     @initialize(
-        nr=st.integers(0, 10), overcommit=st.sampled_from([0, 0, 0, 1, 3]), m=st.sampled_from(MOUNTS), two=seldom
+        nr=st.sampled_from([4, 6, 10, 3, 8, 2, 1, 5, 0]),
+        overcommit=st.sampled_from([0, 0, 0, 1, 3]),
+        m=st.sampled_from(MOUNTS),
+        two=seldom,
     )
     def boot(self, nr: int, overcommit: int, m: str, two: bool) -> None:
         mounts = {"m": m, "n": "mode=1777"} if two else {"m": m}
@@ -138,8 +153,7 @@ class Programs(RuleBasedStateMachine):
 
     # -- what there is ----------------------------------------------------------------------------
     def procs(self) -> list[mm_struct]:
-        assert self.model is not None
-        return [mm for mm in self.model.state.of(mm_struct) if mm.alive]
+        return _alive(self)
 
     def proc(self, i: int) -> str:
         """A live process, the first one if there is none yet."""
@@ -147,12 +161,13 @@ class Programs(RuleBasedStateMachine):
         return alive[i % len(alive)].proc if alive else "P"
 
     def map(self, proc: str, i: int) -> str | None:
-        """A map that worked, mostly."""
+        """A map that is there; else one that was, or that failed."""
         assert self.model is not None
-        mine = [name for (owner, name), area in self.model.maps.items() if owner == proc]
-        good = [name for name in mine if self.model.maps[proc, name] is not FAILED]
-        mine = good or mine
-        return mine[i % len(mine)] if mine else None
+        there = {area.vm_start for area in self.model.state.every(vm_area_struct) if area.mm.proc == proc}
+        mine = {name: area for (owner, name), area in self.model.maps.items() if owner == proc}
+        names = [name for name, area in mine.items() if area.addr in there] if i < 7 else []
+        names = names or list(mine)
+        return names[i % len(names)] if names else None
 
     def pages(self, proc: str, name: str) -> int:
         assert self.model is not None
@@ -193,36 +208,21 @@ class Programs(RuleBasedStateMachine):
         flags = ["MFD_HUGETLB", *["MFD_ALLOW_SEALING"] * seal, *["MFD_HUGE_1GB"] * big]
         self.do("memfd", self.proc(p), fd=fd, flags=flags)
 
+    @opened
     @rule(p=which, i=which, seal=st.sampled_from(["F_SEAL_SHRINK", "F_SEAL_GROW", "F_SEAL_WRITE", "F_SEAL_SEAL"]))
     def seal(self, p: int, i: int, seal: str) -> None:
         proc = self.proc(p)
         if fd := self.fd(proc, i):
             self.do("seal", proc, fd=fd, seals=[seal])
 
+    @opened
     @rule(p=which, i=which)
     def close(self, p: int, i: int) -> None:
         proc = self.proc(p)
         if fd := self.fd(proc, i):
             self.do("close", proc, fd=fd)
 
-    @rule(
-        p=which,
-        m=which,
-        name=st.sampled_from(FILES),
-        new=st.sampled_from(FILES),
-        op=st.sampled_from(["unlink", "unlink", "unlink", "link", "rename", "stat"]),
-    )
-    def names(self, p: int, m: int, name: str, new: str, op: str) -> None:
-        if mount := self.mount(m):
-            more = {"new": f"{mount}/{new}"} if op in ("link", "rename") else {}
-            self.do(op, self.proc(p), path=f"{mount}/{name}", **more)
-
-    @rule(m=which, what=st.sampled_from(["mkdir", "mkdir", "symlink"]))
-    def folder(self, m: int, what: str) -> None:
-        if mount := self.mount(m):
-            more = {"target": "x"} if what == "symlink" else {}
-            self.do(what, path=f"{mount}/d", **more)
-
+    @opened
     @rule(p=which, i=which, pages=few, size=st.sampled_from([None] * 6 + [1, 4096, -1]))
     def ftruncate(self, p: int, i: int, pages: int, size: int | None) -> None:
         proc = self.proc(p)
@@ -230,6 +230,7 @@ class Programs(RuleBasedStateMachine):
             args = {"pages": pages} if size is None else {"bytes": size}
             self.do("ftruncate", proc, fd=fd, **args)
 
+    @opened
     @rule(
         p=which,
         i=which,
@@ -246,6 +247,7 @@ class Programs(RuleBasedStateMachine):
                 where = {"off_bytes": first * PAGE + odd, "bytes": pages * PAGE - odd}
             self.do("fallocate", proc, fd=fd, mode=mode, **where)
 
+    @opened
     @rule(
         p=which,
         i=which,
@@ -269,20 +271,29 @@ class Programs(RuleBasedStateMachine):
     # -- mappings ---------------------------------------------------------------------------------
     kinds = st.sampled_from(["MAP_SHARED", "MAP_SHARED", "MAP_PRIVATE", "MAP_PRIVATE"])
     extras = st.sampled_from([[]] * 6 + [["MAP_NORESERVE"]] * 2 + [["MAP_POPULATE"], ["MAP_LOCKED"]])
-    prots = st.sampled_from([None] * 6 + [["PROT_READ"], ["PROT_NONE"], ["PROT_WRITE"]])
+    prots = st.sampled_from([None] * 12 + [["PROT_READ"], ["PROT_NONE"], ["PROT_WRITE"]])
 
-    @rule(
-        p=which,
-        name=st.sampled_from(MAPS),
-        i=which,
-        pages=some,
-        kind=kinds,
-        more=extras,
-        prot=prots,
-        anonymous=st.booleans(),
-        offset=st.sampled_from([None] * 4 + [1, 2]),
-    )
-    def mmap(
+    mapping: ClassVar[dict[str, Any]] = {
+        "p": which,
+        "name": st.sampled_from(MAPS),
+        "i": which,
+        "pages": some,
+        "kind": kinds,
+        "more": extras,
+        "prot": prots,
+        "anonymous": st.booleans(),
+        "offset": st.sampled_from([None] * 4 + [1, 2]),
+    }
+
+    @rule(**mapping)
+    def mmap(self, **drawn: Any) -> None:
+        self.map_pages(**drawn)
+
+    @rule(**mapping)
+    def mmap_more(self, **drawn: Any) -> None:
+        self.map_pages(**drawn)
+
+    def map_pages(
         self,
         p: int,
         name: str,
@@ -301,6 +312,7 @@ class Programs(RuleBasedStateMachine):
         else:
             self.do("mmap", proc, map=name, fd=fd, pages=pages, flags=[kind, *more], prot=prot, offset_pages=offset)
 
+    @mapped
     @rule(p=which, name=st.sampled_from(MAPS), over=which, page=few, pages=some, i=which, kind=kinds, anonymous=often)
     def map_fixed(
         self, p: int, name: str, over: int, page: int, pages: int, i: int, kind: str, anonymous: bool
@@ -314,20 +326,48 @@ class Programs(RuleBasedStateMachine):
             else:
                 self.do("mmap", proc, map=name, fd=fd, pages=pages, flags=[kind, "MAP_FIXED"], at=at)
 
-    @rule(p=which, i=which, page=few, count=some, mode=st.sampled_from("wwwr"), byte=st.integers(0, 3), whole=often)
-    def touch(self, p: int, i: int, page: int, count: int, mode: str, byte: int, whole: bool) -> None:
+    touching: ClassVar[dict[str, Any]] = {
+        "p": which,
+        "i": which,
+        "page": few,
+        "count": some,
+        "mode": st.sampled_from("wwwr"),
+        "byte": st.integers(0, 3),
+        "whole": often,
+    }
+
+    @mapped
+    @rule(**touching)
+    def touch(self, **drawn: Any) -> None:
+        self.touch_pages(**drawn)
+
+    @mapped
+    @rule(**touching)
+    def touch_more(self, **drawn: Any) -> None:
+        self.touch_pages(**drawn)
+
+    @mapped
+    @rule(**touching)
+    def touch_again(self, **drawn: Any) -> None:
+        """What a program does most of the time."""
+        self.touch_pages(**drawn)
+
+    def touch_pages(self, p: int, i: int, page: int, count: int, mode: str, byte: int, whole: bool) -> None:
         proc = self.proc(p)
         if name := self.map(proc, i):
             if whole:
-                page, count = page % self.pages(proc, name), 1 + count % self.pages(proc, name)
+                page %= self.pages(proc, name)
+                count = 1 + count % (self.pages(proc, name) - page)
             self.do("touch", proc, map=name, page=page, count=count, mode=mode, byte=byte if mode == "w" else None)
 
+    @mapped
     @rule(p=which, i=which, page=few)
     def kread(self, p: int, i: int, page: int) -> None:
         proc = self.proc(p)
         if name := self.map(proc, i):
             self.do("kread", proc, map=name, page=page % self.pages(proc, name))
 
+    @mapped
     @rule(p=which, i=which, first=few, count=few, whole=st.booleans(), odd=st.sampled_from([None] * 9 + [4096]))
     def munmap(self, p: int, i: int, first: int, count: int, whole: bool, odd: int | None) -> None:
         proc = self.proc(p)
@@ -337,6 +377,7 @@ class Programs(RuleBasedStateMachine):
                 where = {"off_bytes": 0, "bytes": odd}
             self.do("munmap", proc, map=name, **where)
 
+    @mapped
     @rule(
         p=which,
         i=which,
@@ -361,19 +402,21 @@ class Programs(RuleBasedStateMachine):
                 where = {"off_bytes": odd[0], "bytes": odd[1]}
             self.do("madvise", proc, map=name, advice=advice, **where)
 
+    @mapped
     @rule(
         p=which,
         i=which,
         first=few,
         count=few,
         whole=st.booleans(),
-        prot=st.sampled_from([["PROT_READ", "PROT_WRITE"], ["PROT_READ"], ["PROT_NONE"]]),
+        prot=st.sampled_from([["PROT_READ", "PROT_WRITE"]] * 4 + [["PROT_READ"], ["PROT_NONE"]]),
     )
     def mprotect(self, p: int, i: int, first: int, count: int, whole: bool, prot: list[str]) -> None:
         proc = self.proc(p)
         if name := self.map(proc, i):
             self.do("mprotect", proc, map=name, prot=prot, **({} if whole else self.part(proc, name, first, count)))
 
+    @mapped
     @rule(
         p=which,
         i=which,
@@ -404,6 +447,7 @@ class Programs(RuleBasedStateMachine):
             size = args.get("pages", pages)
             self.do("mremap", proc, map=name, new_pages=min(new, size + 1), flags=flags, **args, **{"as": to})
 
+    @mapped
     @rule(p=which, i=which, op=st.sampled_from(["mlock", "munlock", "msync", "mincore", "mincore", "mincore"]))
     def ranges(self, p: int, i: int, op: str) -> None:
         proc = self.proc(p)
@@ -431,12 +475,12 @@ class Programs(RuleBasedStateMachine):
         if names and (self.procs() or names[0] != "P"):
             self.do("fork", self.proc(p), child=names[0])
 
-    @precondition(lambda self: self.model is not None and len(self.procs()) > 1)
+    @several
     @rule(p=which, how=st.sampled_from(["exit", "exit", "kill"]))
     def end(self, p: int, how: str) -> None:
         self.do(how, self.proc(p))
 
-    @precondition(lambda self: self.model is not None and len(self.procs()) > 1)
+    @several
     @rule(p=st.integers(1, 7), uid=st.sampled_from([1000, 1000, 0]))
     def setuid(self, p: int, uid: int) -> None:
         """Not the first process: it does the rest of the program's work."""
@@ -463,39 +507,47 @@ class Programs(RuleBasedStateMachine):
             self.do("shmdt", proc, map=taken)
 
     # -- the administrator ------------------------------------------------------------------------
-    @rule(n=st.integers(0, 12))
-    def set_nr(self, n: int) -> None:
-        self.do("set_nr", n=n)
-
-    @rule(n=st.integers(0, 4))
-    def set_overcommit(self, n: int) -> None:
-        self.do("set_overcommit", n=n)
-
-    @rule(m=which, op=st.sampled_from(["statfs", "statfs", "statfs", "remount"]))
-    def statfs(self, m: int, op: str) -> None:
-        if mount := self.mount(m):
-            self.do(op, mount=mount, **({"options": "size=2M"} if op == "remount" else {}))
-
-    @rule(n=st.integers(0, 8), op=st.sampled_from(["meminfo", "node_counters", "set_nr_node"]))
-    def node(self, n: int, op: str) -> None:
-        args = {"meminfo": {}, "node_counters": {"node": 0}, "set_nr_node": {"node": 0, "n": n}}[op]
-        self.do(op, **args)
-
-    @rule(p=which, m=which, name=st.sampled_from(FILES), pages=few)
-    def truncate(self, p: int, m: int, name: str, pages: int) -> None:
-        if mount := self.mount(m):
-            self.do("truncate", self.proc(p), path=f"{mount}/{name}", pages=pages)
-
-    @rule(m=which, op=st.sampled_from(["umount", "umount_lazy"]))
-    def umount(self, m: int, op: str) -> None:
-        if mount := self.mount(m):
-            self.do(op, mount=mount)
-
-    @rule(options=st.sampled_from(MOUNTS))
-    def mount_again(self, options: str) -> None:
+    @rule(
+        op=st.sampled_from(
+            [
+                *("unlink", "unlink", "link", "rename", "stat", "truncate", "mkdir", "symlink"),
+                *("set_nr", "set_nr", "set_nr", "set_overcommit", "set_nr_node", "node_counters", "meminfo"),
+                *("statfs", "statfs", "remount", "umount", "umount_lazy", "mount"),
+            ]
+        ),
+        p=which,
+        m=which,
+        n=st.integers(0, 12),
+        name=st.sampled_from(FILES),
+        new=st.sampled_from(FILES),
+        options=st.sampled_from(MOUNTS),
+    )
+    def administer(self, op: str, p: int, m: int, n: int, name: str, new: str, options: str) -> None:
+        """Names, pools and mounts: what a shell could do beside the program."""
         assert self.model is not None
-        if "m" not in [sb.name for sb in self.model.state.of(super_block) if sb.mounted]:
-            self.do("mount", mount="m", options=options)
+        mount = self.mount(m)
+        path = f"{mount}/{'d' if op in ('mkdir', 'symlink') else name}"
+        arguments: dict[str, dict[str, Any]] = {
+            "link": {"path": path, "new": f"{mount}/{new}"},
+            "rename": {"path": path, "new": f"{mount}/{new}"},
+            "truncate": {"path": path, "pages": n % 5},
+            "symlink": {"path": path, "target": "x"},
+            "set_nr": {"n": n},
+            "set_overcommit": {"n": n % 5},
+            "set_nr_node": {"node": 0, "n": n},
+            "node_counters": {"node": 0},
+            "meminfo": {},
+            "statfs": {"mount": mount},
+            "remount": {"mount": mount, "options": "size=2M"},
+            "umount": {"mount": mount},
+            "umount_lazy": {"mount": mount},
+            "mount": {"mount": "m", "options": options},
+        }
+        args = arguments.get(op, {"path": path})
+        if op == "mount" and "m" in [sb.name for sb in self.model.state.of(super_block) if sb.mounted]:
+            return
+        if mount or not {"path", "mount"} & args.keys() or op == "mount":
+            self.do(op, self.proc(p) if "path" in args else "P", **args)
 
     @rule(
         version=st.sampled_from([1, 2]),
