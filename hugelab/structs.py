@@ -288,11 +288,12 @@ class vm_area_struct(Record):
     resv_map: resv_map | None  # of a private mapping that owns reservations (HPAGE_RESV_OWNER)
     name: str  # the program's name for it
     unmapped: bool  # the owner took a page away from this child: every fault is SIGBUS (HPAGE_RESV_UNMAPPED)
+    for_writing: bool  # its file was opened for writing
     anon_vma: bool  # it has had a private page: fork copies its page table
     policy: Policy | None  # where its pages come from (mbind)
 
     def __init__(self, state: State, number: int, **fields: Any):
-        more = {"resv_map": None, "unmapped": False, "anon_vma": False, "policy": None}
+        more = {"resv_map": None, "for_writing": False, "unmapped": False, "anon_vma": False, "policy": None}
         super().__init__(state, f"vma/{number}", **(more | fields))
 
     @property

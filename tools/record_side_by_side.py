@@ -2,9 +2,9 @@
 
     sudo .venv/bin/python tools/record_side_by_side.py [--yes]
 
-Needs root and Linux 6.18; borrows the huge page pool (up to ten pages of 2 MB) for about a minute and puts it back. Each
-program runs twice, and both runs must agree. Writes hugelab/labs/data/side_by_side_6.18.json. Run it when the programs
-change: tests/labs/test_recorded.py says so.
+Needs root and Linux 6.18; borrows the huge page pool (up to ten pages of 2 MB) for about four minutes and puts it back.
+Each program runs twice, and both runs must agree. Writes hugelab/labs/data/side_by_side_6.18.json. Run it when the
+programs change: tests/labs/test_recorded.py says so.
 """
 
 from __future__ import annotations

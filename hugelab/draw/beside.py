@@ -14,6 +14,7 @@ from .tables import Table
 from .theme import DARK, LIGHT
 
 COUNTERS = ("total", "free", "rsvd", "surp")
+LEFT = "text-align:left"
 NONE = "-"  # a side that ended before this step
 CHARACTER = 6.7  # pixels of one in the picture's monospaced font
 
@@ -29,11 +30,12 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Beside:
-    """The model's recording and a kernel's. ``names`` are the headings of the two sides."""
+    """The model's recording and a kernel's. ``names`` are the headings of the two sides, ``short`` one word each."""
 
     model: Recording
     kernel: Recording
     names: tuple[str, str]
+    short: tuple[str, str] = ("model", "kernel")
 
     @property
     def rows(self) -> list[Row]:
@@ -51,11 +53,15 @@ class Beside:
         """One line: equal in every step, or the first difference."""
         if (found := self.difference) is None:
             return f"equal in all {count(len(self.rows), 'step')}"
-        return f"the first difference is at step {found.step + 1}: {_says(found)}"
+        return f"the first difference is at step {found.step + 1}: {self._says(found)}"
 
     @property
     def _sentence(self) -> str:
         return f"{self.verdict[0].upper()}{self.verdict[1:]}."
+
+    def _says(self, found: Difference) -> str:
+        ours, theirs = ("nothing" if value is None else str(value) for value in (found.ours, found.theirs))
+        return f"{found.what} is {ours} in the {self.short[0]}, {theirs} in the {self.short[1]}"
 
     def _marks(self) -> list[str]:
         """For each row: equal, or what differs; the first difference is called so."""
@@ -65,40 +71,43 @@ class Beside:
                 marks.append("equal")
             else:
                 begin = "first difference" if row.difference == first else "differs"
-                marks.append(f"{begin}: {_says(row.difference)}")
+                shown = row.difference.what in ("outcome", *COUNTERS)  # the cells show the rest
+                marks.append(f"{begin}: {row.difference.what if shown else self._says(row.difference)}")
         return marks
 
     # -- text ----------------------------------------------------------------------------------------
     def __repr__(self) -> str:
-        header = ("step", "model", *COUNTERS, "| kernel", *COUNTERS, "")
+        left, right = self.short
+        header = ("step", left, *COUNTERS, f"| {right}", *COUNTERS, "")
         rows = []
         for row, mark in zip(self.rows, self._marks(), strict=True):
             rows.append((row.step, *row.ours, f"| {row.theirs[0]}", *row.theirs[1:], mark))
-        model, kernel = self.names
-        return f"model: {model}; kernel: {kernel}\n{Table(header, rows)!r}"
+        return f"{left}: {self.names[0]}; {right}: {self.names[1]}\n{Table(header, rows)!r}"
 
     # -- HTML ----------------------------------------------------------------------------------------
     def _repr_html_(self) -> str:
-        groups = "".join(f'<th colspan="5" scope="colgroup">{escape(name)}</th>' for name in self.names)
-        single = "".join(f'<th scope="col">{escape(name)}</th>' for name in ("outcome", *COUNTERS) * 2)
-        alone = '<th rowspan="2" scope="col">{}</th>'.format
-        head = f"<tr>{alone('step')}{groups}{alone('compared')}</tr><tr>{single}</tr>"
+        groups = "".join(_cell("th", escape(name), "hl-edge", 'colspan="5" scope="colgroup"') for name in self.names)
+        side = _cell("th", "outcome", "hl-edge", 'scope="col"')
+        side += "".join(_cell("th", name, "", 'scope="col"') for name in COUNTERS)
+        step = _cell("th", "step", "", 'rowspan="2" scope="col"')
+        compared = _cell("th", "compared", "hl-edge", 'rowspan="2" scope="col"')
+        head = f"<tr>{step}{groups}{compared}</tr><tr>{side * 2}</tr>"
         body = "".join(map(_html_row, self.rows, self._marks()))
-        caption = f"<caption>{escape(self._sentence)}</caption>"
+        caption = f'<caption style="{LEFT}"><b>{escape(self._sentence)}</b></caption>'
         return f'<table class="hl-beside">{caption}<thead>{head}</thead><tbody>{body}</tbody></table>'
 
     # -- picture -------------------------------------------------------------------------------------
-    def framed(self, title: str) -> Picture:
+    def poster(self, title: str) -> Picture:
         """The table as a picture, for a notebook that is not run."""
         rows, marks = self.rows, self._marks()
         steps = 2 + max((len(row.step) for row in rows), default=4)
         columns, at = [0.0], steps * CHARACTER
         for _ in range(2):
-            for width in (10, 6, 5, 5, 6):
+            for characters in (10, 6, 5, 5, 6):
                 columns.append(at)
-                at += width * CHARACTER
+                at += characters * CHARACTER
         columns.append(at)
-        width = at + max((len(mark) for mark in marks), default=5) * CHARACTER
+        width = at + max(map(len, ("compared", *marks))) * CHARACTER
         body = [text(0, 14, title, "hl-h"), text(0, 34, self._sentence, "hl-t")]
         body += [text(columns[1], 60, self.names[0], "hl-t hl-b"), text(columns[6], 60, self.names[1], "hl-t hl-b")]
         header = ("step", *("outcome", *COUNTERS) * 2, "compared")
@@ -131,9 +140,10 @@ def _cells(step: Step | None) -> tuple[str, ...]:
     return (step.outcome, *map(str, next(iter(step.counters.values()))))
 
 
-def _says(found: Difference) -> str:
-    ours, theirs = ("nothing" if value is None else str(value) for value in (found.ours, found.theirs))
-    return f"{found.what} is {ours} in the model, {theirs} in the kernel"
+def _cell(tag: str, html: str, classes: str = "", more: str = "", style: str = "") -> str:
+    """A cell that is aligned also where no style sheet of ours is."""
+    attributes = [more, f'class="{classes}"' if classes else "", f'style="{LEFT}{style}"']
+    return f"<{tag} {' '.join(filter(None, attributes))}>{html}</{tag}>"
 
 
 def _html_row(row: Row, mark: str) -> str:
@@ -141,15 +151,13 @@ def _html_row(row: Row, mark: str) -> str:
         out = []
         for number, (cell, other) in enumerate(zip(cells, others, strict=True)):
             names = [name for name, on in (("hl-edge", number == 0), ("hl-other", cell != other)) if on]
-            attribute = f' class="{" ".join(names)}"' if names else ""
-            shown = f"<b>{escape(cell)}</b>" if cell != other else escape(cell)
-            out.append(f"<td{attribute}>{shown}</td>")
+            out.append(_cell("td", f"<b>{escape(cell)}</b>" if cell != other else escape(cell), " ".join(names)))
         return "".join(out)
 
     begin = '<tr class="hl-different">' if row.difference else "<tr>"
-    last = f"<b>{escape(mark)}</b>" if row.difference else escape(mark)
-    cells = side(row.ours, row.theirs) + side(row.theirs, row.ours)
-    return f'{begin}<th scope="row">{escape(row.step)}</th>{cells}<td class="hl-edge">{last}</td></tr>'
+    step = _cell("th", escape(row.step), "", 'scope="row"', ";font-weight:normal")
+    last = _cell("td", f"<b>{escape(mark)}</b>" if row.difference else escape(mark), "hl-edge hl-mark")
+    return f"{begin}{step}{side(row.ours, row.theirs)}{side(row.theirs, row.ours)}{last}</tr>"
 
 
 def stylesheet(scope: str, dark_scope: str) -> str:
@@ -157,13 +165,13 @@ def stylesheet(scope: str, dark_scope: str) -> str:
     table = f"{scope} table.hl-beside"
     rules = {
         table: "border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;margin:0",
-        f"{table} caption": "text-align:left;font-weight:bold;padding:2px 0 6px",
-        f"{table} th, {table} td": "text-align:left;padding:2px 10px 2px 6px;white-space:nowrap;vertical-align:top",
-        f"{table} tbody th": "font-weight:normal;font-family:var(--jp-code-font-family, monospace);font-size:12px;"
+        f"{table} caption": "padding:2px 0 6px",
+        f"{table} th, {table} td": "padding:2px 10px 2px 6px;white-space:nowrap;vertical-align:top",
+        f"{table} tbody th": "font-family:var(--jp-code-font-family, monospace);font-size:12px;"
         "white-space:normal;min-width:240px",
-        f"{table} thead th": "font-weight:bold",
         f"{table} thead tr:last-child": "border-bottom:1px solid currentColor",
-        f"{table} .hl-edge, {table} th[colspan]": "border-left:1px solid currentColor",
+        f"{table} .hl-edge": "border-left:1px solid currentColor",
+        f"{table} .hl-mark": "white-space:normal;min-width:110px",
     }
     return "".join(f"{name}{{{style}}}" for name, style in rules.items()) + "".join(
         f"{where} table.hl-beside .hl-different > *{{background:{colours['lit']};color:{colours['text']}}}"
@@ -172,6 +180,11 @@ def stylesheet(scope: str, dark_scope: str) -> str:
     )
 
 
-def beside(model: Recording, kernel: Recording, names: tuple[str, str] | None = None) -> Beside:
+def beside(
+    model: Recording,
+    kernel: Recording,
+    names: tuple[str, str] | None = None,
+    short: tuple[str, str] = ("model", "kernel"),
+) -> Beside:
     """Two recordings of one program beside each other."""
-    return Beside(model, kernel, names or (model.machine.title, kernel.machine.title))
+    return Beside(model, kernel, names or (model.machine.title, kernel.machine.title), short)

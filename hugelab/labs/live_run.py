@@ -44,13 +44,14 @@ def plan() -> str:
     """What a run will change on this machine, in a few lines. Raises LiveUnavailable when it cannot be."""
     if why := obstacle():
         raise LiveUnavailable(why)
-    from ..live.pool import describe
+    from ..live.pool import describe, need_root
 
     if os.geteuid() == 0:
+        need_root()
         return describe()
     return (
-        "You are not root, so the huge page pool stays as it is, and the program runs only if the pool happens to fit:\n"
-        "exactly its pages, all free, and a hugetlbfs that is yours. If something is missing, the command is said."
+        "You are not root, so the huge page pool stays as it is, and the program runs only if the pool happens to\n"
+        "fit: exactly its pages, all free, and a hugetlbfs that is yours. If something is missing, the command is said."
     )
 
 

@@ -1,8 +1,8 @@
 """What a real kernel answered to every program that the side by side lab offers, from a file of the package.
 
 The file is made by ``tools/record_side_by_side.py``. Equal answers are in it once: ``cases`` holds, by mapping, end,
-pool, pages and touched, a number in ``answers``, and an answer one text a step: outcome, total/free/rsvd/surp and, where
-there is one, the value as JSON.
+pool, pages and touched, a number in ``answers``, and an answer one text a step: outcome, total/free/rsvd/surp and,
+where there is one, the value as JSON.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ clicks: the first says what it will change, the second does it.
 
 from __future__ import annotations
 
-import time
 from html import escape
 from typing import Any
 
@@ -43,9 +42,9 @@ class SideBySide(Panel):
         super().__init__("The same program in the model and on a kernel", controls)
         self.status = Sheet(label="Run on this kernel", announce=True)
         self.sheet = Sheet(label="Model and kernel, step by step")
-        self.go = _button("Run on this kernel", "says first what it would change", "play")
-        self.yes = _button("Yes, run it", "changes the huge page pool for a moment and puts it back", "check")
-        self.no = _button("No", "changes nothing", "times")
+        self.go = _button("Run on this kernel", "says first what it would change")
+        self.yes = _button("Yes, run it", "changes the huge page pool for a moment and puts it back")
+        self.no = _button("No", "changes nothing")
         self.question = widgets.HBox([self.yes, self.no])
         self._ask(False)
         self._take_recorded()
@@ -86,7 +85,7 @@ class SideBySide(Panel):
         return f"{self.title}: {self.table.verdict}.\n{self.table!r}"
 
     def _png(self) -> bytes:
-        return self.table.framed(self.title).png(LIGHT)
+        return self.table.poster(self.title).png(LIGHT)
 
     def _make(self) -> widgets.Widget:
         self._show()
@@ -153,7 +152,6 @@ class SideBySide(Panel):
             self.go.focus()
 
     def _run_live(self) -> None:
-        begin = time.perf_counter()
         try:
             self.kernel = live_run.run_here(self.recording.scenario, self._progress)
         except (LiveUnavailable, ScenarioError) as error:
@@ -162,19 +160,18 @@ class SideBySide(Panel):
         except KeyboardInterrupt:
             self.status.value = f"Interrupted; the pool is as it was. {self._about_column()}"
             raise
-        took = 1000 * (time.perf_counter() - begin)
         self._show()
         note = f" {escape(live_run.other_version())}." if live_run.other_version() else ""
         self.status.value = (
-            f"Ran on this kernel, Linux {escape(live_run.version())}, in {took:.0f} ms: "
-            f"<b>{escape(self.table.verdict)}</b>. The huge page pool is as it was.{note}"
+            f"Ran on this kernel, Linux {escape(live_run.version())}: <b>{escape(self.table.verdict)}</b>. "
+            f"The huge page pool is as it was.{note}"
         )
 
     def _progress(self, text: str) -> None:
         self.status.value = f"{escape(text)} ..."
 
     def _refused(self, error: Exception) -> str:
-        return f"<b>Not run on this kernel:</b> {escape(str(error))}. {self._about_column()}"
+        return f"<b>No result from this kernel:</b> {escape(str(error))}. {self._about_column()}"
 
     def _about_column(self) -> str:
         if self.live:
@@ -182,8 +179,9 @@ class SideBySide(Panel):
         return f"The kernel's column stays as recorded on Linux {escape(recorded.kernel())}."
 
 
-def _button(label: str, about: str, icon: str) -> widgets.Button:
-    return widgets.Button(description=label, tooltip=f"{label}: {about}", icon=icon, layout={"width": "max-content"})
+def _button(label: str, about: str) -> widgets.Button:
+    """No icon: assistive technology would read its sign as part of the name."""
+    return widgets.Button(description=label, tooltip=f"{label}: {about}", layout={"width": "max-content"})
 
 
 def side_by_side(

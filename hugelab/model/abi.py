@@ -14,7 +14,16 @@ from ..units import parse_size
 MAP_TYPE = {"MAP_SHARED": 1, "MAP_PRIVATE": 2, "MAP_SHARED_VALIDATE": 3}
 MAP_FLAGS = {
     *("MAP_FIXED", "MAP_FIXED_NOREPLACE", "MAP_ANONYMOUS", "MAP_HUGETLB", "MAP_NORESERVE", "MAP_POPULATE"),
-    *("MAP_NONBLOCK", "MAP_LOCKED", "MAP_GROWSDOWN", "MAP_SYNC", "MAP_STACK", "MAP_DENYWRITE", "MAP_EXECUTABLE"),
+    *(
+        "MAP_NONBLOCK",
+        "MAP_LOCKED",
+        "MAP_GROWSDOWN",
+        "MAP_SYNC",
+        "MAP_STACK",
+        "MAP_DENYWRITE",
+        "MAP_EXECUTABLE",
+        "MAP_32BIT",
+    ),
 }
 _HUGE = ("64KB", "512KB", "1MB", "2MB", "8MB", "16MB", "32MB", "256MB", "512MB", "1GB", "2GB", "16GB")
 HUGE_SIZES = {f"HUGE_{name}": parse_size(name) for name in _HUGE}  # with MAP_, MFD_ or SHM_ before it

@@ -79,13 +79,21 @@ def node_counters(k: Core, mm: mm_struct | None, op: Op) -> dict[str, int]:
 def demote_store(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Write ``n`` to demote of the largest size (or of ``hsize``): pages become pages of the default size.
 
-    Pages that are used or promised stay; fewer than asked is no error.
+    Pages that are used or promised stay; fewer than asked is no error. Raises SystemCallError ENOENT, EINVAL; EBUSY
+    only with the slip demote_takes_promised_pages.
     """
     h, n = k.state.pools[-1] if "hsize" not in op.args else _pool(k, op), _count(op)
     into = k.state.pools[0]
     if h is into or not k.rules.demote:
         raise SystemCallError("ENOENT")
-    pool.demote_pool_huge_page(k, h, into, n, list(h.nodes))
+    slips = k.rules.slip("demote_takes_promised_pages")
+    while n and (available := h.free_huge_pages - h.resv_huge_pages):
+        if not slips and available < 0:
+            break
+        done = pool.demote_pool_huge_page(h, into, n if slips else min(n, available))
+        if not done:
+            raise SystemCallError("EBUSY")
+        n -= done
     k.state.point("demote_store")
 
 

@@ -13,7 +13,7 @@ from ..scenario import Op
 from ..source import Unsupported
 from ..structs import mm_struct, vm_area_struct
 from ..units import BASE_PAGE_SIZE
-from .abi import FAILED, length_of
+from .abi import FAILED, length_of, names_of
 from .core import Core
 from .errors import SystemCallError
 from .fallocate import hugetlbfs_punch_hole
@@ -167,7 +167,10 @@ def sys_munlock(k: Core, mm: mm_struct, op: Op) -> None:
 
 
 def sys_msync(k: Core, mm: mm_struct, op: Op) -> None:
-    """msync(2): nothing to do. Raises SystemCallError ENOMEM for a hole."""
+    """msync(2): nothing to do. ``flags`` default MS_SYNC. Raises SystemCallError ENOMEM for a hole, EINVAL."""
+    flags = names_of(op, "flags", ["MS_SYNC"])
+    if flags - {"MS_ASYNC", "MS_INVALIDATE", "MS_SYNC"} or {"MS_ASYNC", "MS_SYNC"} <= flags:
+        raise SystemCallError("EINVAL")
     if pieces(mm, *page_range(k, mm, op))[1]:
         raise SystemCallError("ENOMEM")
 

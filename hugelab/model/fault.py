@@ -121,6 +121,9 @@ def hugetlb_cow(k: Core, vma: vm_area_struct, index: int, old: Run, mapped: bool
         if from_owner:
             unmap_ref_private(k, vma, index, old.value)
             return _reuse(k, vma, index, old.clip(old.start, old.start + 1), again=True)
+        if not mapped:  # the page cache's page was mapped first, read-only, and stays
+            row_frames(k, old)
+            _map(vma, index, old.clip(old.start, old.start + 1), False, CACHED)
         k.state.point("hugetlb_cow", "sigbus", result="SIGBUS", why="no free page for the copy")
         return Stretch(0, "SIGBUS")
     vma.anon_vma = True

@@ -142,6 +142,8 @@ def sys_rename(k: Core, mm: mm_struct | None, op: Op) -> None:
         return
     _may_delete(mm, sb, name, node)
     inode_permission(mm, directory(sb, new), MAY_WRITE | MAY_EXEC)
+    if old is not None:
+        _may_delete(mm, sb, new, old)
     if stat.S_ISDIR(node.i_mode):
         if new.startswith(f"{name}/"):
             raise SystemCallError("EINVAL")
@@ -181,6 +183,7 @@ def sys_symlink(k: Core, mm: mm_struct | None, op: Op) -> None:
     sb, name, node = lookup(k, op.args["path"])
     if node is not None or not name:
         raise SystemCallError("EEXIST")
+    inode_permission(mm, directory(sb, name), MAY_WRITE | MAY_EXEC)
     if sb.free_inodes == 0:
         raise SystemCallError("ENOSPC")
     raise SystemCallError("EINVAL")
@@ -363,10 +366,12 @@ def sys_pwrite(k: Core, mm: mm_struct, op: Op) -> None:
     raise SystemCallError("EINVAL")
 
 
-def sys_sendfile(k: Core, mm: mm_struct, op: Op) -> None:
+def sys_sendfile(k: Core, mm: mm_struct, op: Op) -> dict[str, int]:
     """sendfile(2) from the file: hugetlbfs has no splice_read. Raises SystemCallError EINVAL, or EBADF."""
     if not descriptor(mm, op.args["fd"]).readable:
         raise SystemCallError("EBADF")
+    if op.get("bytes", 1) == 0:
+        return {"n": 0}
     raise SystemCallError("EINVAL")
 
 
@@ -376,7 +381,7 @@ def sys_lseek(k: Core, mm: mm_struct, op: Op) -> dict[str, int]:
     size, whence = opened.f_inode.i_size, str(op.get("whence", "SEEK_SET")).removeprefix("SEEK_")
     offset = length_of(op, k.machine.sizes[0], "page", "off_bytes")
     if whence in ("DATA", "HOLE", "3", "4"):
-        if not 0 <= offset < size:
+        if offset >= size:
             raise SystemCallError("ENXIO")
         offset = offset if whence in ("DATA", "3") else size
     elif whence in ("END", "2"):
@@ -392,5 +397,20 @@ def sys_lseek(k: Core, mm: mm_struct, op: Op) -> dict[str, int]:
 
 
 def sys_fsync(k: Core, mm: mm_struct, op: Op) -> None:
-    """fsync, posix_fadvise and readahead: accepted, no effect on the pool."""
+    """fsync(2): nothing to write back."""
     descriptor(mm, op.args["fd"])
+
+
+def sys_fadvise(k: Core, mm: mm_struct, op: Op) -> None:
+    """posix_fadvise(2): no effect. Raises SystemCallError EINVAL for a negative length or an advice that is none."""
+    descriptor(mm, op.args["fd"])
+    advice = str(op.get("advice", "WILLNEED")).removeprefix("POSIX_FADV_")
+    known = ("NORMAL", "RANDOM", "SEQUENTIAL", "WILLNEED", "DONTNEED", "NOREUSE")
+    if advice not in known or loff_t(length_of(op, k.machine.sizes[0])) < 0:
+        raise SystemCallError("EINVAL")
+
+
+def sys_readahead(k: Core, mm: mm_struct, op: Op) -> None:
+    """readahead(2): no effect. Raises SystemCallError EBADF for a descriptor that cannot be read."""
+    if not descriptor(mm, op.args["fd"]).readable:
+        raise SystemCallError("EBADF")

@@ -156,6 +156,7 @@ def new_mapping(
     node = opened.f_inode if opened else hugetlb_file_setup(k, h, end - start)
     node.refs += 1
     fields = {"mm": mm, "vm_start": start, "vm_end": end, "vm_pgoff": pgoff, "vm_flags": vm_flags}
+    fields["for_writing"] = bool(opened and opened.writable)
     number = k.number("vma")
     vma = k.state.enter(vm_area_struct(k.state, number, inode=node, h=h, name=op.args["map"], **fields))
     extends = opened is None or opened.writable or k.rules.slip("private_map_of_readonly_fd_extends_file")

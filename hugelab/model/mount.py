@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..scenario import Op, ScenarioError
-from ..structs import hstate, mm_struct, super_block
+from ..structs import file, hstate, inode, mm_struct, super_block, vm_area_struct
 from ..units import BASE_PAGE_SIZE
 from .core import Core
 from .errors import SystemCallError
@@ -117,10 +117,26 @@ def sys_mount(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 
 def sys_remount(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """mount -o remount: the options are read, and all but ro and rw ignored (hugetlbfs has no reconfigure)."""
+    """mount -o remount: the options are read, and all but ro and rw ignored (hugetlbfs has no reconfigure).
+
+    Raises SystemCallError: EINVAL an option, EBUSY ro while something is open for writing.
+    """
     sb = find_mount(k, op.args["mount"])
     hugetlbfs_parse_params(k, op.get("options", ""))
-    sb.readonly = readonly(op.get("options", ""))
+    wanted = readonly(op.get("options", ""))
+    if wanted and not sb.readonly and written(sb):
+        raise SystemCallError("EBUSY")
+    sb.readonly = wanted
+
+
+def written(sb: super_block) -> bool:
+    """Is a file of it open for writing (a mapping counts), or in use without a name (sb_prepare_remount_readonly)?"""
+    state = sb.state
+    return (
+        any(opened.f_inode.sb is sb and opened.writable for opened in state.every(file))
+        or any(vma.inode.sb is sb and vma.for_writing for vma in state.every(vm_area_struct))
+        or any(node.sb is sb and node.i_nlink == 0 for node in state.every(inode))
+    )
 
 
 def sys_umount(k: Core, mm: mm_struct | None, op: Op) -> None:

@@ -202,17 +202,16 @@ def grow(k: Core, h: hstate, wanted: int, nodes: list[hstate_node]) -> None:
         h.count(node, nr=frames.count)
 
 
-def demote_pool_huge_page(k: Core, h: hstate, into: hstate, n: int, nodes: list[hstate_node]) -> int:
-    """Break up to n free pages that nobody was promised into pages of a smaller pool; returns how many."""
+def demote_pool_huge_page(h: hstate, into: hstate, n: int) -> int:
+    """Break up to n free pages into pages of a smaller pool, node by node; returns how many."""
     done = 0
-    for node in nodes:
-        while done < n and node.freelist and h.free_huge_pages > h.resv_huge_pages:
+    for node in h.nodes:
+        while done < n and node.freelist:
             frames = dequeue_huge_page_node(h, node, 1)
             h.count(node, nr=-1)
             parts = h.size // into.size
-            first = frames.value * parts
             target = into.nodes[node.nid]
-            enqueue_huge_page(into, target, turned(Run(0, parts, first, 1)))
+            enqueue_huge_page(into, target, turned(Run(0, parts, frames.value * parts, 1)))
             into.count(target, nr=parts)
             done += 1
     return done

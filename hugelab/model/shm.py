@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..decode import VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_READ, VM_SHARED, VM_WRITE
+from ..decode import VM_EXEC, VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_READ, VM_SHARED, VM_WRITE
 from ..scenario import Op, ScenarioError
 from ..source import Unsupported
 from ..structs import mm_struct, shmid_kernel, vm_area_struct
@@ -59,13 +59,13 @@ def sys_shmget(k: Core, mm: mm_struct, op: Op) -> None:
 
 
 def sys_shmat(k: Core, mm: mm_struct, op: Op) -> None:
-    """shmat(2): maps the whole segment; nothing is promised here. ``flags`` SHM_RDONLY.
+    """shmat(2): maps the whole segment; nothing is promised here. ``flags`` SHM_RDONLY, SHM_EXEC.
 
     Raises SystemCallError: EINVAL a segment that is gone, EACCES one of another user, ENOMEM no room for it.
     """
     k.maps.setdefault((mm.proc, op.args["map"]), FAILED)
     flags = names_of(op, "flags", [])
-    if unknown := flags - {"SHM_RDONLY"}:
+    if unknown := flags - {"SHM_RDONLY", "SHM_RND", "SHM_EXEC"}:
         raise Unsupported(f"shmat flag {', '.join(sorted(unknown))} is not in the model")
     found = segment(k, op.args["shm"])
     if mm.uid not in (0, found.uid):
@@ -74,9 +74,10 @@ def sys_shmat(k: Core, mm: mm_struct, op: Op) -> None:
     h = node.h
     assert h is not None
     start = unmapped_area(k, mm, node.i_size, h.size)
-    write = VM_WRITE if not flags else 0
-    vm_flags = VM_READ | write | VM_SHARED | VM_MAYSHARE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
-    if flags:
+    readonly = "SHM_RDONLY" in flags
+    rights = VM_READ | (0 if readonly else VM_WRITE) | (VM_EXEC if "SHM_EXEC" in flags else 0)
+    vm_flags = rights | VM_SHARED | VM_MAYSHARE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
+    if readonly:
         vm_flags &= ~(VM_MAYWRITE | VM_SHARED)
     fields = {"mm": mm, "vm_start": start, "vm_end": start + node.i_size, "vm_pgoff": 0, "vm_flags": vm_flags}
     vma = vm_area_struct(k.state, k.number("vma"), inode=node, h=h, name=op.args["map"], **fields)

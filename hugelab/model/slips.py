@@ -118,6 +118,15 @@ SLIPS = {
         "mount_min_size_takes_surplus, mount_min_size_shrink_pool, quirk_min_size_guarantee_lost_after_surplus",
         _GONE,
     ),
+    "demote_takes_promised_pages": Slip(
+        "writing to demote looks once whether any page is free and not promised, and then demotes as many as asked,"
+        " promised ones, too; with more promised than free it goes on, and ends with EBUSY (demote_store, since 6.12)",
+        "",
+        Scenario("", 0)
+        .set_nr(n=2, hsize="1G")
+        .mmap(map="A", pages=1, hsize="1G", flags=[*PRIVATE, "MAP_HUGE_1GB"])
+        .demote(n=2),
+    ),
     "available_is_unsigned": Slip(
         "with more promised than free, free - rsvd wraps round, and a fault that nobody promised a page takes one"
         " (available_huge_pages)",

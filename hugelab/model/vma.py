@@ -159,7 +159,7 @@ def vma_modify_flags(k: Core, vma: vm_area_struct, start: int, end: int, vm_flag
 def copy_vma(k: Core, vma: vm_area_struct, **changed: Any) -> vm_area_struct:
     """Another VMA of the same file, with its hold on file and private reservation map (hugetlb_vm_op_open)."""
     names = ("mm", "vm_start", "vm_end", "vm_pgoff", "vm_flags", "inode", "h", "resv_map", "name")
-    more = ("unmapped", "anon_vma", "policy")
+    more = ("for_writing", "unmapped", "anon_vma", "policy")
     fields = {name: getattr(vma, name) for name in (*names, *more)} | changed
     new = k.state.enter(vm_area_struct(k.state, k.number("vma"), **fields))
     new.inode.refs += 1

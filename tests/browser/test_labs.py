@@ -10,11 +10,18 @@ import pytest
 
 from hugelab import LESSON, labs, run, scenario
 from hugelab.draw import figures
+from hugelab.labs import recorded
+from hugelab.labs.holders import program
 from hugelab.labs.promise import _program
+from tests.labs.dom import MODEL, side
+from tests.labs.test_recorded import WHY_NOT
+from tests.live.alone import pool_alone
 
 from .conftest import ROOT, Server, Watched
 
 pytestmark = pytest.mark.browser
+
+__all__ = ["pool_alone"]
 
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 ARTEFACTS = ROOT / "tests" / "artefacts"
@@ -132,3 +139,123 @@ def test_still_picture_before_running(watched: Watched, server: Server) -> None:
     text = page.locator(".jp-Notebook").first.inner_text()
     assert re.search(r"Run this cell \(Shift\+Enter\) for the live lab", text)
     assert scenario.lesson().name == "lesson"
+
+
+# -- model and kernel side by side -------------------------------------------------------------------
+FIRST = {"pages": 5, "pool": 10, "touched": 5, "kind": "shared file", "end": "munmap, close, unlink"}
+
+
+class SideBySide:
+    """The lab in notebook 04, as a learner has it on the page."""
+
+    def __init__(self, page: Any):
+        self.page = page
+        self.cell = page.locator(".jp-Cell:has(.hl-sheet)").first
+        self.cell.locator(".hl-beside").wait_for(timeout=60_000)
+        self.cell.scroll_into_view_if_needed()
+        self.status = self.cell.locator(".hl-status")
+
+    def rows(self) -> list[list[str]]:
+        """The cells of the table's body, as they stand on the page."""
+        return self.cell.locator(".hl-beside tbody").evaluate(
+            "(body) => [...body.rows].map((row) => [...row.cells].map((cell) => cell.textContent))"
+        )
+
+    def check(self, **values: Any) -> None:
+        """Both columns are the model's numbers; the page follows within ten seconds."""
+        model = run(program(**{**FIRST, **values}), MODEL)
+        for _ in range(100):
+            rows = self.rows()
+            if [row[1:6] for row in rows] == side(model):
+                break
+            self.page.wait_for_timeout(100)
+        assert [row[0] for row in rows] == [str(step.op) for step in model.steps]
+        assert [row[1:6] for row in rows] == side(model)
+        assert [row[6:11] for row in rows] == side(model)
+        assert [row[11] for row in rows] == ["equal"] * len(rows)
+
+    def says(self, pattern: str, seconds: float = 20) -> str:
+        """The status, once it matches."""
+        text = ""
+        for _ in range(int(10 * seconds)):
+            text = self.status.inner_text()
+            if re.search(pattern, text):
+                return text
+            self.page.wait_for_timeout(100)
+        pytest.fail(f"the status does not say {pattern!r}: {text}")
+
+    def button(self, name: str) -> Any:
+        """A button by the name that assistive technology reads."""
+        return self.cell.get_by_role("button", name=name, exact=True)
+
+    def screenshots(self, name: str) -> None:
+        """Light and dark, for people to look at."""
+        ARTEFACTS.mkdir(exist_ok=True)
+        for theme in ("Light", "Dark"):
+            self.page.evaluate(
+                "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}"
+            )
+            self.page.wait_for_function(
+                f"() => document.body.dataset.jpThemeLight === '{str(theme == 'Light').lower()}'"
+            )
+            self.page.wait_for_timeout(700)
+            self.cell.screenshot(path=str(ARTEFACTS / f"{name}-{theme.lower()}.png"))
+
+
+def test_side_by_side_by_keyboard(watched: Watched, server: Server) -> None:
+    """The slider moves both columns; the run button says what it would change, or why it cannot; No changes nothing."""
+    page = open_and_run(watched, server, "04_who_holds.ipynb")
+    lab = SideBySide(page)
+    lab.check()
+    assert lab.status.get_attribute("role") == "status"
+    assert lab.cell.locator(".hugelab-hidden img").count() == 1, "the still picture has gone"
+    lab.cell.locator(".noUi-handle").nth(1).focus()
+    page.keyboard.press("ArrowLeft")
+    lab.check(touched=4)
+    lab.says(f"recorded on Linux {recorded.kernel()}")
+    lab.button("Run on this kernel").focus()
+    page.keyboard.press("Enter")
+    text = lab.says(r"Run it\?|No result from this kernel")
+    lab.screenshots("side-by-side-asks")
+    if "Run it?" in text:
+        page.wait_for_function("() => document.activeElement.textContent === 'No'", timeout=5_000)
+        page.keyboard.press("Enter")
+        lab.says("nothing was changed")
+        page.wait_for_function("() => document.activeElement.textContent === 'Run on this kernel'", timeout=5_000)
+        assert not lab.button("Yes, run it").is_visible()
+    lab.check(touched=4)
+    assert cell_errors(page) == []
+    assert watched.outside == []
+    assert watched.errors == []
+
+
+@pytest.mark.xdist_group("pool")
+@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
+def test_side_by_side_on_the_live_kernel(watched: Watched, server: Server, pool_alone: None) -> None:
+    """The two clicks, by keyboard: what this kernel answered is on the page, equal to the model."""
+    page = open_and_run(watched, server, "04_who_holds.ipynb")
+    lab = SideBySide(page)
+    lab.cell.locator("select").first.select_option("4 pages")
+    lab.check(pool=4)
+    for _ in range(60):  # somebody else may have the pool for a while
+        lab.button("Run on this kernel").focus()
+        page.keyboard.press("Space")
+        lab.says(r"Run it\?")
+        page.wait_for_function("() => document.activeElement.textContent === 'No'", timeout=5_000)
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Space")
+        text = lab.says("Ran on this kernel|No result from this kernel", 60)
+        if "has borrowed the huge page pool" not in text:
+            break
+    assert "Ran on this kernel" in text
+    head = lab.cell.locator(".hl-beside thead").inner_text()
+    assert "this kernel" in head and "recorded" not in head
+    lab.screenshots("side-by-side-live")
+    if "the model follows Linux" not in text:
+        lab.check(pool=4)
+    lab.cell.locator("select").first.select_option("10 pages")
+    lab.check()
+    assert f"recorded on Linux {recorded.kernel()}" in lab.cell.locator(".hl-beside thead").inner_text()
+    assert cell_errors(page) == []
+    assert watched.outside == []
+    assert watched.errors == []

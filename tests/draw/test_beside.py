@@ -36,7 +36,7 @@ def test_equal(model: Recording) -> None:
     assert html.count(">equal</td>") == 6
     assert "hl-different" not in html and "hl-other" not in html
     assert repr(table).count("  equal") == 6
-    assert table.framed("t").title == "t: equal in all 6 steps"
+    assert table.poster("t").title == "t: equal in all 6 steps"
 
 
 @pytest.mark.parametrize("counter", ["total", "free", "rsvd", "surp"])
@@ -49,9 +49,10 @@ def test_a_counter_differs(model: Recording, counter: str) -> None:
     assert html.count("hl-different") == 1
     assert html.count("hl-other") == 2
     assert "<b>77</b>" in html and f"<b>{now}</b>" in html
-    assert f"<b>first difference: {counter} is {now} in the model, 77 in the kernel</b>" in html
-    assert "first difference: " in repr(table).splitlines()[5]
-    assert "hl-lit" in table.framed("t").body
+    assert f"<b>first difference: {counter}</b>" in html
+    assert f"{counter} is {now} in the model, 77 in the kernel" in html, "the caption says it in full"
+    assert repr(table).splitlines()[5].endswith(f"first difference: {counter}")
+    assert "hl-lit" in table.poster("t").body
 
 
 def test_only_the_first_difference_is_called_first(model: Recording) -> None:
@@ -66,13 +67,15 @@ def test_only_the_first_difference_is_called_first(model: Recording) -> None:
         "differs",
         "equal",
     ]
-    assert "outcome is ok in the model, SIGBUS in the kernel" in marks[2]
+    assert marks[2] == "first difference: outcome"
+    assert marks[4] == "differs: free"
 
 
 def test_a_value_differs(model: Recording) -> None:
     """What a step returned counts, though the table has no column for it."""
     table = Beside(model, changed(model, 2, value={"done": 3}), NAMES)
     assert "value is {'done': 5} in the model, {'done': 3} in the kernel" in table.verdict
+    assert table._marks()[2].endswith("value is {'done': 5} in the model, {'done': 3} in the kernel")
 
 
 def test_a_side_that_ended_early(model: Recording) -> None:
@@ -98,6 +101,13 @@ def test_names_are_escaped(model: Recording) -> None:
     assert "a &lt;kernel&gt;" in html and "<kernel>" not in html
     assert html.count('scope="colgroup"') == 2
     assert html.count('scope="row"') == 6
+
+
+def test_other_words_for_the_sides(model: Recording) -> None:
+    """What is compared need not be the model: the words are the caller's."""
+    table = beside(model, changed(model, 1, rsvd=9), NAMES, short=("lesson", "kernel"))
+    assert table.verdict.endswith("rsvd is 5 in the lesson, 9 in the kernel")
+    assert repr(table).startswith("lesson: the model; kernel: a <kernel>\n")
 
 
 def test_default_names(model: Recording) -> None:

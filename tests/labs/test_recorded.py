@@ -13,26 +13,15 @@ from pathlib import Path
 import pytest
 
 from hugelab import run
-from hugelab.labs import live_run, recorded
+from hugelab.labs import recorded
 from hugelab.labs.side_by_side import MODEL, agreement
 from hugelab.recording import compare
+from tests.live.why import why_not_live
 
 ROOT = Path(__file__).parents[2]
 CHOICES = list(recorded.choices())
+WHY_NOT = why_not_live()
 SAMPLE = 97  # every so many programs are asked of the live kernel: 25 of them, of every kind
-
-
-def why_not() -> str:
-    """Why this machine cannot run programs on its kernel with a pool of its own; "" if it can."""
-    if why := live_run.obstacle():
-        return why
-    from hugelab.live.pool import PoolError, _need_root
-
-    try:
-        _need_root()
-    except PoolError as error:
-        return str(error)
-    return ""
 
 
 def test_the_programs_are_those_that_were_recorded() -> None:
@@ -94,7 +83,7 @@ def test_the_wheel_holds_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.xdist_group("pool")
-@pytest.mark.skipif(bool(why_not()), reason=why_not() or "can")
+@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
 def test_a_sample_on_the_live_kernel(say: Callable[[str], None]) -> None:
     """Some of every kind of mapping: the kernel that runs here answers what was recorded."""
     from hugelab.cli.live import on_live

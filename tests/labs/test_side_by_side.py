@@ -16,7 +16,7 @@ from hugelab.labs.side_by_side import SideBySide
 from hugelab.live.errors import LiveUnavailable
 from hugelab.recording import compare
 from tests.labs.dom import MODEL, read, side
-from tests.labs.test_recorded import why_not
+from tests.labs.test_recorded import WHY_NOT
 from tests.labs.test_sweep import values_of
 from tests.live.alone import pool_alone
 
@@ -98,7 +98,7 @@ def test_ends_are_those_of_the_other_lab() -> None:
 def test_only_what_was_recorded_is_offered() -> None:
     """First values outside the controls' ranges are refused with the range."""
     for values in ({"pages": 7}, {"touched": -1}, {"pool": 5}, {"kind": "memfd"}, {"end": "reboot"}):
-        with pytest.raises(ValueError, match="to 6|one of"):
+        with pytest.raises(ValueError, match=r"to 6|one of"):
             labs.side_by_side(**values)
 
 
@@ -116,7 +116,7 @@ def test_a_difference_is_shown(possible: list[str], monkeypatch: pytest.MonkeyPa
     lab.yes.click()
     caption, rows = read(lab.sheet.value)
     says = "outcome is ok in the model, EINVAL in the kernel"
-    assert rows[3][11] == f"first difference: {says}"
+    assert rows[3][11] == "first difference: outcome"
     assert caption == f"The first difference is at step 4: {says}."
     assert says in lab.status.value
     assert lab.difference is not None and lab.difference.step == 3
@@ -187,7 +187,7 @@ def test_yes_runs_it_once(possible: list[str]) -> None:
     assert possible == ["mmap map=ptr fd=f pages=3 flags=MAP_SHARED"]
     assert "Running on this kernel ..." in said
     assert any("process 7 has borrowed" in text for text in said)
-    assert "Ran on this kernel, Linux 6.18.1, in " in lab.status.value
+    assert "Ran on this kernel, Linux 6.18.1: " in lab.status.value
     assert "equal in all 6 steps" in lab.status.value
     assert lab.live
     assert "Linux 6.18.1, this kernel" in lab.sheet.value
@@ -239,7 +239,7 @@ def test_refused_at_the_second_click(possible: list[str], monkeypatch: pytest.Mo
     lab = built()
     lab.go.click()
     lab.yes.click()
-    assert f"Not run on this kernel:</b> {error}" in lab.status.value
+    assert f"No result from this kernel:</b> {error}" in lab.status.value
     assert f"stays as recorded on Linux {recorded.kernel()}" in lab.status.value
     assert "\n" not in lab.status.value and "Traceback" not in lab.status.value
     assert not lab.live and not lab.go.disabled and not lab.yes.disabled
@@ -271,8 +271,18 @@ def test_plan_of_root_and_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(live_run, "obstacle", lambda: "")
     monkeypatch.setattr(pool, "describe", lambda: PLAN)
+    monkeypatch.setattr(pool, "need_root", lambda: None)
     monkeypatch.setattr("os.geteuid", lambda: 0)
     assert live_run.plan() == PLAN
+
+    def missing() -> None:
+        raise pool.PoolError("/sys is read-only here, also for root: start the container with --privileged")
+
+    monkeypatch.setattr(pool, "need_root", missing)
+    lab = built()
+    lab.go.click()
+    assert "start the container with --privileged" in lab.status.value
+    assert lab.question.layout.display == "none"
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert "the huge page pool stays as it is" in live_run.plan()
 
@@ -283,7 +293,7 @@ def test_not_linux(monkeypatch: pytest.MonkeyPatch) -> None:
     lab = built()
     assert "that needs Linux" in lab.status.value
     lab.go.click()
-    assert "Not run on this kernel:</b> that needs Linux" in lab.status.value
+    assert "No result from this kernel:</b> that needs Linux" in lab.status.value
     assert lab.question.layout.display == "none"
     with pytest.raises(LiveUnavailable, match="needs Linux"):
         live_run.run_here(lab.recording.scenario, print)
@@ -349,7 +359,7 @@ def test_labs_load_no_live_module() -> None:
 
 # -- the kernel of this machine ----------------------------------------------------------------------
 @pytest.mark.xdist_group("pool")
-@pytest.mark.skipif(bool(why_not()), reason=why_not() or "can")
+@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
 @pytest.mark.parametrize("values", [{}, {"pool": 4, "kind": "shared file, MAP_NORESERVE", "pages": 6, "touched": 6}])
 def test_live(pool_alone: None, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any]) -> None:
     """The real two clicks, as root: what this kernel answered stands in the table, beside the same model."""
