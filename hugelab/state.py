@@ -269,7 +269,8 @@ class State:
 
     def row(self, proc: str, n: int = 1, size: int = 0) -> Row:
         """Begin a row; changes made since the last point belong to that point."""
-        self._settle(-1)
+        if self.pending:
+            self._settle(-1)
         before = [(h.nr_huge_pages, h.free_huge_pages, h.resv_huge_pages, h.surplus_huge_pages) for h in self.pools]
         row = Row(tuple(before), proc, n, size)
         self.rows.append(row)
@@ -279,7 +280,10 @@ class State:
         """The current row passes a point; what changed since the last one belongs to it."""
         row = self.rows[-1]
         row.points.append(Point(name, moment, detail))
-        self._settle(len(row.points) - 1)
+        if self.pending:
+            at = len(row.points) - 1
+            row.changes += [(at, change) for change in self.pending]
+            self.pending.clear()
 
     def _settle(self, point: int) -> None:
         if self.pending:

@@ -96,7 +96,7 @@ class LiveKernel:
                 outcome, value, note = self._in_process(op)
         except OSError as error:
             outcome, value = syscalls.errno_name(error.errno or 0), None
-        detail = {"op": str(op), "result": outcome, "value": value}
+        detail = {"op": op, "result": outcome, "value": value}
         row = self.state.row(op.proc, 1, self.machine.sizes[0])
         if op.op == "touch" and note:
             row.addr = note[0]

@@ -94,7 +94,7 @@ class Kernel(Core):
         self.state.row(op.proc, 1, self.machine.sizes[0])
         try:
             mm = self._who(op)
-            self.state.point(entry, "start", op=str(op))
+            self.state.point(entry, "start", op=op)
             outcome, value = "ok", function(self, mm, op)
         except SystemCallError as error:
             outcome, value = error.name, None

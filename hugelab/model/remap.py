@@ -233,9 +233,13 @@ def policy(k: Core, op: Op) -> Policy | None:
 
 
 def sys_mbind(k: Core, mm: mm_struct, op: Op) -> None:
-    """mbind(2): where pages that are not there yet will come from. Raises SystemCallError EINVAL, EFAULT (a hole)."""
+    """mbind(2): where pages that are not there yet will come from. Raises SystemCallError EINVAL, EFAULT, EPERM."""
+    if mm.uid and "MPOL_MF_MOVE_ALL" in names_of(op, "flags", []):
+        raise SystemCallError("EPERM")
     start, end = page_range(k, mm, op)
     chosen = policy(k, op)
+    if start == end:
+        return
     found, hole = pieces(mm, start, end)
     if not found or hole:
         raise SystemCallError("EFAULT")
