@@ -76,6 +76,7 @@ class Programs(RuleBasedStateMachine):
         self.model: Kernel | None = None
         self.other: Any = None
         self.over = False
+        self.last = ""  # the outcome of the last operation
 
     # -- running ----------------------------------------------------------------------------------
     @initialize(
@@ -110,6 +111,7 @@ class Programs(RuleBasedStateMachine):
             self.over = True
             return
         self.ops.append(step)
+        self.last = ours[0]
         type(self).seen["steps"] += 1
         type(self).seen[f"{op} {ours[0]}"] += 1
         self.compare(ours, lambda: self.other.run(step))
