@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,7 @@ def _node(pool: Pool, op: Op) -> Path:
 
 def set_nr_node(pool: Pool, op: Op) -> None:
     """Write ``n`` to nr_hugepages of one node."""
+    pool.check_room(page_size(op, pool.sizes[0]), op.args["n"])
     host.write(_node(pool, op) / "nr_hugepages", op.args["n"])
 
 
@@ -147,8 +149,8 @@ class Groups:
         return folder
 
     def _file(self, op: Op, name: Any) -> Path:
-        if not isinstance(name, str) or "/" in name or not name:
-            raise ScenarioError(f"{op.op}: {name!r} is no file of a cgroup")
+        if not isinstance(name, str) or not re.fullmatch(r"hugetlb\.[\w.]+", name):
+            raise ScenarioError(f"{op.op}: {name!r} is no hugetlb file of a cgroup")
         return self._group(op) / name
 
     def _enable(self, folder: Path) -> None:
@@ -156,6 +158,7 @@ class Groups:
         file = folder / "cgroup.subtree_control"
         if "hugetlb" not in file.read_text().split():
             host.wait_until(lambda: "hugetlb" in (folder / "cgroup.controllers").read_text().split(), self.PATIENCE)
+            self._pool.switched(file)
             _write(file, "+hugetlb")
             self._enabled.append(file)
 

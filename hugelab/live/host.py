@@ -52,6 +52,14 @@ def read_counters(size: int) -> Counters:
     return Counters(*(int((folder / name).read_text()) for name in COUNTERS))
 
 
+def available_memory() -> int:
+    """Bytes that programs could still get (MemAvailable of /proc/meminfo)."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
 def read_overcommit(size: int) -> int:
     """How many surplus pages are allowed."""
     return int((folder_of(size) / "nr_overcommit_hugepages").read_text())

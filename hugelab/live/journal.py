@@ -56,7 +56,8 @@ class Journal:
     """Who borrowed the pools, how they were, and what has been put on the machine since.
 
     ``over``: the borrower is done but could not put everything back. ``paths`` are mount points, ``folders`` what
-    was made elsewhere, ``processes`` those of scenarios: [pid, start, session].
+    was made elsewhere, ``switched`` files of cgroups that got +hugetlb, ``processes`` those of scenarios:
+    [pid, start, session].
     """
 
     boot: str
@@ -69,6 +70,7 @@ class Journal:
     over: bool = False
     paths: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
+    switched: list[str] = field(default_factory=list)
     processes: list[list[int]] = field(default_factory=list)
 
     @classmethod
@@ -121,7 +123,8 @@ class Journal:
     def put_back(self) -> list[str]:
         """Undo all that was done since; a line for each thing. ``differences`` says what it could not undo."""
         # a control group goes while its hierarchy is mounted; an empty mount point once it is not
-        said = [*self.kill(), *self.remove_segments(), *self.remove_folders(), *self.umount(), *self.remove_folders()]
+        said = [*self.kill(), *self.remove_segments(), *self.remove_folders()]
+        said += [*self.switch_back(), *self.umount(), *self.remove_folders()]
         for pool in self.pools:
             said += _put_pool_back(pool)
         host.wait_until(lambda: not self.differences(), SETTLE)
@@ -182,6 +185,16 @@ class Journal:
             with contextlib.suppress(OSError):
                 umount(Path(mount.path))
                 said.append(f"unmounted {mount.path}")
+        return said
+
+    def switch_back(self) -> list[str]:
+        """Take the hugetlb controller from the children of cgroups that did not have it before."""
+        said = []
+        for file in reversed(self.switched):
+            with contextlib.suppress(OSError):
+                if "hugetlb" in Path(file).read_text().split():
+                    Path(file).write_text("-hugetlb")
+                    said.append(f"wrote -hugetlb to {file}")
         return said
 
     def remove_folders(self) -> list[str]:

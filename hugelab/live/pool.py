@@ -29,6 +29,9 @@ __all__ = ["BorrowedPool", "DoesNotFit", "FoundPool", "Pool", "PoolError", "as_f
 __all__ += ["left_behind", "leftover", "restore"]
 
 
+SPARE = 0.8  # of the memory that is available: what a pool may take of it
+
+
 class DoesNotFit(PoolError):
     """The pools, as they were found, do not fit one scenario; another one may run."""
 
@@ -75,6 +78,12 @@ class Pool:
     def made(self, folder: Path) -> None:
         """A folder outside ``self.folder`` (a control group) is about to be made: it must not outlive the pool."""
 
+    def switched(self, file: Path) -> None:
+        """A cgroup's children are about to get the hugetlb controller: it must be taken from them again."""
+
+    def check_room(self, size: int, n: int) -> None:
+        """Raises DoesNotFit when a pool of ``n`` pages would leave the machine too little memory."""
+
     def reset(self) -> None:
         """Everything is ready for the next scenario. Raises PoolError that says what is in the way."""
         raise NotImplementedError
@@ -98,7 +107,13 @@ class BorrowedPool(Pool):
         self._mark = os.open(journal.RUN / MARK, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def set_nr(self, size: int, n: int) -> None:
+        self.check_room(size, n)
         host.write(host.folder_of(size) / "nr_hugepages", n)
+
+    def check_room(self, size: int, n: int) -> None:
+        more = (n - host.read_counters(size).total) * size
+        if more > SPARE * host.available_memory():
+            raise DoesNotFit(f"{count(n, 'page')} of {format_size(size)} are more than {SPARE:.0%} of the free memory")
 
     def set_overcommit(self, size: int, n: int) -> None:
         host.write(host.folder_of(size) / "nr_overcommit_hugepages", n)
@@ -121,6 +136,11 @@ class BorrowedPool(Pool):
     def made(self, folder: Path) -> None:
         self._journal.folders.append(str(folder))
         self._journal.save()
+
+    def switched(self, file: Path) -> None:
+        if str(file) not in self._journal.switched:
+            self._journal.switched.append(str(file))
+            self._journal.save()
 
     def reset(self) -> None:
         """Unmount everything, empty every pool, allow no surplus; processes of scenarios must be gone."""

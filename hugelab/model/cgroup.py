@@ -27,7 +27,10 @@ def hugetlb_cgroup_charge_cgroup(k: Core, mm: mm_struct | None, h: hstate, n: in
     groups = lineage(k, mm.cgroup if mm else None) if k.rules.cgroup_rsvd or not rsvd else []
     counters = [group.counters[h.size, rsvd] for group in groups]
     for counter in counters:
+        before = counter.watermark
+        counter.watermark = max(before, counter.usage + n)  # also of a charge that an ancestor then refuses
         if counter.max is not None and counter.usage + n > counter.max:
+            counter.watermark = before
             counter.failcnt += 1
             for group in groups:
                 group.events = {**group.events, h.size: group.events[h.size] + 1}
@@ -35,7 +38,6 @@ def hugetlb_cgroup_charge_cgroup(k: Core, mm: mm_struct | None, h: hstate, n: in
             return False
     for counter in counters:
         counter.usage += n
-        counter.watermark = max(counter.watermark, counter.usage)
     return True
 
 

@@ -182,7 +182,7 @@ def free_huge_page(
             n = 1
         node = node_of(k, h, frames.value)
         if node.surplus_huge_pages:
-            n = min(n, node.surplus_huge_pages)
+            n = 1 if restore else min(n, node.surplus_huge_pages)
         part = frames.clip(frames.start, frames.start + n)
         row = k.state.row(proc, n, h.size)
         row.page, row.frame, row.frame_step = part.start, part.value, part.step

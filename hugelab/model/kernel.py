@@ -6,6 +6,7 @@ An operation that fails returns what a program would see and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ..recording import Recording
@@ -267,16 +268,17 @@ def boot(scenario: Scenario, machine: Machine | str | None = None) -> Kernel:
 def dangers(scenario: Scenario) -> list[str]:
     """How a real kernel would come to lasting harm if it ran a scenario, and then ended everything; [] if it would not.
 
-    The model with all slips tells; a scenario that it cannot run as written has no dangers of this kind.
+    The model with all slips tells, as far as it can run the scenario.
     """
     try:
         kernel = boot(scenario, X86_64.with_slips())
+    except ScenarioError:
+        return []
+    with suppress(ScenarioError, Unsupported):
         for op in scenario.steps:
             kernel.run(op)
-        kernel.kill_all()
-        kernel.umount_all()
-    except (ScenarioError, Unsupported):
-        return []
+    kernel.kill_all()
+    kernel.umount_all()
     return kernel.dangers
 
 

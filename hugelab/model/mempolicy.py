@@ -38,12 +38,16 @@ def huge_node(vma: vm_area_struct, index: int) -> list[hstate_node]:
     return mine
 
 
+def allowed_mems(h: hstate, mm: mm_struct | None) -> list[hstate_node]:
+    """The nodes that the task's own MPOL_BIND allows, the local one first; all without (policy_mbind_nodemask)."""
+    policy = mm.policy if mm else None
+    bound = policy is not None and policy.mode == "MPOL_BIND"
+    return [node for node in zonelist(h, LOCAL) if not bound or (policy and node.nid in policy.nodes)]
+
+
 def allowed_mems_nr(h: hstate, mm: mm_struct | None) -> int:
     """Free pages on the nodes that the task's own MPOL_BIND allows: a reservation may not be larger.
 
     The policy of a mapping is not asked (it may come later, with mbind): that is how mmap passes and a touch dies.
     """
-    policy = mm.policy if mm else None
-    if policy is None or policy.mode != "MPOL_BIND":
-        return h.free_huge_pages
-    return sum(node.free_huge_pages for node in h.nodes if node.nid in policy.nodes)
+    return sum(node.free_huge_pages for node in allowed_mems(h, mm))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..runs import Run
 from ..structs import hstate, hstate_node, mm_struct
 from .core import Core
-from .mempolicy import LOCAL, allowed_mems_nr, zonelist
+from .mempolicy import LOCAL, allowed_mems, allowed_mems_nr, zonelist
 
 
 # -- the free list -----------------------------------------------------------------------------------
@@ -71,16 +71,17 @@ def in_turn(h: hstate, turn: str, n: int, room: dict[hstate_node, int]) -> list[
 
     ``turn`` is the field that says whose turn it is. Whole rounds are taken at once.
     """
-    if len(room) == 1:
+    if len(h.nodes) == 1:
         return [(node, min(n, most)) for node, most in room.items()]
     shares, count, first = dict.fromkeys(room, 0), len(h.nodes), getattr(h, turn)
+    ring = sorted(node.nid for node in room)
     while n and (able := [node for node in room if shares[node] < room[node]]):
         able.sort(key=lambda node: (node.nid - first) % count)
         rounds = min(n // len(able), *(room[node] - shares[node] for node in able))
         for node in able if rounds else able[:n]:
             shares[node] += max(rounds, 1)
             n -= max(rounds, 1)
-            first = (node.nid + 1) % count
+            first = next((nid for nid in ring if nid > node.nid), ring[0])  # next_node_allowed
     setattr(h, turn, first)
     return list(shares.items())
 
@@ -94,7 +95,7 @@ def hugetlb_acct_memory(k: Core, h: hstate, delta: int, mm: mm_struct | None = N
     """
     promised = True
     if delta > 0:
-        promised = gather_surplus_pages(k, h, delta)
+        promised = gather_surplus_pages(k, h, delta, mm)
         if promised and delta > allowed_mems_nr(h, mm):
             return_unused_surplus_pages(h, delta)
             promised = False
@@ -104,17 +105,18 @@ def hugetlb_acct_memory(k: Core, h: hstate, delta: int, mm: mm_struct | None = N
     return promised
 
 
-def gather_surplus_pages(k: Core, h: hstate, delta: int) -> bool:
+def gather_surplus_pages(k: Core, h: hstate, delta: int, mm: mm_struct | None) -> bool:
     """Reserve ``delta`` pages; if free pages are short, allocate the missing ones beyond the configured number.
 
-    Each surplus page needs surplus < nr_overcommit_hugepages; a gigantic size never gets one.
+    Each surplus page needs surplus < nr_overcommit_hugepages; a gigantic size never gets one. They come from the nodes
+    that the task is bound to, if the kernel looks.
     """
     needed = h.resv_huge_pages + delta - h.free_huge_pages
     if needed > 0:
         if needed > surplus_room(k, h):
             return False
         found: list[tuple[hstate_node, Run]] = []
-        for node in zonelist(h, LOCAL):
+        for node in allowed_mems(h, mm) if k.rules.surplus_obeys_mempolicy else zonelist(h, LOCAL):
             while needed and (frames := alloc_fresh_huge_page(k, h, node, needed)):
                 found.append((node, frames))
                 needed -= frames.count
@@ -203,9 +205,12 @@ def grow(k: Core, h: hstate, wanted: int, nodes: list[hstate_node]) -> None:
 
 
 def demote_pool_huge_page(h: hstate, into: hstate, n: int) -> int:
-    """Break up to n free pages into pages of a smaller pool, node by node; returns how many."""
-    done = 0
-    for node in h.nodes:
+    """Break up to n free pages into pages of a smaller pool, node by node, beginning where the turn is; how many."""
+    done, count = 0, len(h.nodes)
+    for node in [h.nodes[(h.next_nid_to_free + i) % count] for i in range(count)]:
+        if done == n:
+            break
+        h.next_nid_to_free = (node.nid + 1) % count
         while done < n and node.freelist:
             frames = dequeue_huge_page_node(h, node, 1)
             h.count(node, nr=-1)

@@ -102,6 +102,10 @@ def mremap(k: Core, mm: mm_struct, addr: int, old: int, new: int, flags: set[str
     vma = vma_lookup(mm, addr)
     if vma is None:
         raise SystemCallError("EFAULT")
+    if not k.rules.mremap and "MREMAP_FIXED" not in flags and new <= old:  # shrinking never looked at the VMA
+        if new < old:
+            put_all(k, mm, do_munmap(k, mm, addr + new, addr + old))
+        return addr
     old, new = align_hugetlb(k, vma, addr, old, new, target)
     if "MREMAP_DONTUNMAP" in flags:
         raise SystemCallError("EINVAL")  # VM_DONTEXPAND
@@ -241,7 +245,7 @@ def sys_mbind(k: Core, mm: mm_struct, op: Op) -> None:
     if start == end:
         return
     found, hole = pieces(mm, start, end)
-    if not found or hole:
+    if not found or (hole and op.args["policy"] != "MPOL_DEFAULT"):
         raise SystemCallError("EFAULT")
     for vma, first, last in found:
         if vma.policy != chosen:

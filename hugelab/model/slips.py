@@ -25,6 +25,7 @@ class Slip(NamedTuple):
     about: str
     recorded: str
     program: Scenario
+    since: str = "0"  # the release it came with, as far as is known
     do_not_run: bool = False  # it does lasting harm to a live kernel
 
 
@@ -62,6 +63,7 @@ SLIPS = {
         .seal(fd="f", seals=["F_SEAL_GROW"])
         .mmap(map="A", fd="f", pages=1)
         .fstat(fd="f"),
+        since="4.16",
     ),
     "failed_allocation_leaks_quota": Slip(
         "a page that size= granted and the pool or the cgroup then refused stays counted as used until umount"
@@ -72,6 +74,7 @@ SLIPS = {
             nr=0,
             mount="size=4M",
         ),
+        since="6.15",
     ),
     "restore_while_shared": Slip(
         "the owner of a private mapping unmaps a page that its child still maps: the map's entry is deleted at once, so"
@@ -80,6 +83,7 @@ SLIPS = {
         "quirk_fork_parent_munmap_first_underflow, quirk_fork_parent_dontneed_while_child_maps, "
         "fork_parent_exits_first",
         Scenario("", 2).mmap(map="A", pages=1, flags=PRIVATE).touch(map="A").fork(child="C").munmap(map="A"),
+        since="6.10",
     ),
     "surplus_blocks_restore": Slip(
         "a private page that MADV_DONTNEED frees does not give its reservation back while there is any surplus page"
@@ -89,6 +93,7 @@ SLIPS = {
         .mmap(map="A", pages=1, flags=PRIVATE)
         .touch(map="A")
         .madvise(map="A", advice="MADV_DONTNEED"),
+        since="6.10",
     ),
     "partial_mremap_strips_reserve_map": Slip(
         "mremap of a part of a private mapping takes the reservation map from all of the old one"
@@ -107,12 +112,14 @@ SLIPS = {
             **{"as": "B"},
         )
         .madvise(map="A", page=1, pages=1, advice="MADV_DONTNEED"),
+        since="5.16",
     ),
     "min_size_given_back_twice": Slip(
         "with size= and min_size=, an mmap that the pool refuses puts pages back while used_hpages is still too high,"
         " so their reservation is dropped although the mount keeps it (hugetlb_reserve_pages, out_put_pages)",
         "quirk_min_size_with_size_reservation_given_back_twice",
         _with(OPEN.mmap(map="A", fd="f", pages=4), mount="size=8M,min_size=4M"),
+        since="6.15",
         do_not_run=True,
     ),
     "promised_page_leaves_the_pool": Slip(
@@ -120,6 +127,7 @@ SLIPS = {
         " is promised then than is free (free_huge_folio)",
         "mount_min_size_takes_surplus, mount_min_size_shrink_pool, quirk_min_size_guarantee_lost_after_surplus",
         _GONE,
+        since="4.1",
     ),
     "demote_takes_promised_pages": Slip(
         "writing to demote looks once whether any page is free and not promised, and then demotes as many as asked,"
@@ -129,6 +137,7 @@ SLIPS = {
         .set_nr(n=2, hsize="1G")
         .mmap(map="A", pages=1, hsize="1G", flags=[*PRIVATE, "MAP_HUGE_1GB"])
         .demote(n=2),
+        since="6.12",
     ),
     "available_is_unsigned": Slip(
         "with more promised than free, free - rsvd wraps round, and a fault that nobody promised a page takes one"

@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis import seed as seeded
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -67,9 +67,8 @@ def batch(seed: int, programs: int, pool: Pool) -> bool:
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    random.seed(seed)  # hypothesis draws its seed from here
     try:
-        run_state_machine_as_test(Programs, settings=plan)
+        run_state_machine_as_test(seeded(seed)(Programs), settings=plan)
     except Different as error:
         keep(str(error), pool)
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hugelab import Scenario, run
 from hugelab.invariants import unsound
 from hugelab.model.kernel import Kernel, boot
 from hugelab.model.machines import MACHINES, NUMA, SIZE_1G
+from hugelab.model.rules import V6_1
 from tests.invariants import assert_sound
 
 PRIVATE = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB"]
@@ -165,3 +167,18 @@ def test_two_sizes_do_not_touch_each_other(machine: Any) -> None:
         ("3/2/1/0", "2/1/0/0"),
         ("3/2/1/0", "2/2/0/0"),
     ]
+
+
+def test_surplus_for_a_bound_task_comes_from_its_nodes() -> None:
+    """gather_surplus_pages() looks at the policy since 6.11; before, it took the local node's and refused."""
+    program = Scenario("x", 0, 4).set_mempolicy(policy="MPOL_BIND", nodemask=2).mmap(map="A", pages=2, flags=PRIVATE)
+    outcomes, found = after(program)
+    assert outcomes == ["ok", "ok"]
+    assert found == [(0, 0, 0), (2, 2, 2)]
+    old = replace(NUMA, rules=V6_1)
+    assert after(program, old)[0] == ["ok", "ENOMEM"]
+
+
+def test_a_turn_taken_by_one_node_counts() -> None:
+    """After one node's pool was set by itself, that node is next (next_node_allowed within its mask)."""
+    assert after(Scenario("x", 0).set_nr_node(node=1, n=4).set_nr(n=5))[1] == [(0, 0, 0), (5, 5, 0)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hugelab import X86_64, Scenario, run
+from hugelab import MACHINES, X86_64, Scenario, run
 from hugelab.model.kernel import dangers
 from hugelab.model.slips import SLIPS
 from tests.invariants import assert_sound
@@ -47,3 +47,19 @@ def test_an_unknown_slip_is_an_error() -> None:
     machine = replace(X86_64, rules=replace(X86_64.rules, slips=frozenset({"no_such_slip"})))
     with pytest.raises(KeyError):
         machine.rules.slip("no_such_slip")
+
+
+def test_a_step_that_the_model_lacks_does_not_hide_a_danger() -> None:
+    """What came before it would have been run."""
+    program = SLIPS["min_size_given_back_twice"].program
+    assert dangers(program.then("mmap", map="Z", pages=1, flags=["MAP_PRIVATE", "MAP_ANONYMOUS"]))
+
+
+@pytest.mark.parametrize(
+    ("machine", "has", "lacks"),
+    [("lesson", "available_is_unsigned", "restore_while_shared"), ("x86-64", "restore_while_shared", "no_such")],
+)
+def test_an_older_kernel_has_fewer_slips(machine: str, has: str, lacks: str) -> None:
+    """Those that came with code it does not have are not its own."""
+    slips = MACHINES[machine].with_slips().rules.slips
+    assert has in slips and lacks not in slips
