@@ -4,7 +4,8 @@ Each is an option (``Rules.slips``) with what it is, where it was recorded, and 
 a live kernel all of them are on.
 
 Not here, because no two runs agree: on Linux 6.18.44 the child of a fork sometimes lacks the entry of a private
-1 GiB page and then reads zeros, and smaps calls such a page now shared, now private.
+1 GiB page and then reads zeros, and smaps calls such a page now shared, now private. Nor is mremap past a page table
+that is not there (remap.skips_unevenly): what becomes of those pages cannot be tried without losing them.
 """
 
 from __future__ import annotations
