@@ -30,6 +30,7 @@ FOUND = Path(__file__).parents[1] / "data" / "fuzz_6.18.json"
 FORMAT = "as scenarios.json; smallest programs in which model and kernel once differed; expect is what the kernel did"
 BATCH = 100  # programs between two looks at the clock
 STEPS = 25  # of a program at most
+LINE = 1000  # programs between two lines of a log that is no terminal
 TURN = 0.3  # seconds: others who wait for the pool get it between two batches
 
 
@@ -37,15 +38,16 @@ def fuzz(seconds: float = 1e9, programs: int = 10**9, seed: int = 1) -> int:
     """Run until the time or the number of programs is over; returns how many batches had a difference."""
     begin, found, seen = time.monotonic(), 0, Programs.seen
     seen.clear()
-    shows = sys.stderr.isatty()
+    shows, said = sys.stderr.isatty(), 0
     while time.monotonic() - begin < seconds and seen["programs"] < programs:
         time.sleep(TURN)
         with borrow(yes=True, wait=600) as pool:  # given back after each batch: others may be waiting
             Programs.boot_other = staticmethod(lambda scenario, pool=pool: boot_live(scenario, pool))
             found += not batch(seed, min(BATCH, programs - seen["programs"]), pool)
         seed += 1
-        if shows:
-            print(f"\r{_line(found, begin)}", end="", file=sys.stderr, flush=True)
+        if shows or seen["programs"] // LINE > said:
+            said = seen["programs"] // LINE
+            print(f"\r{_line(found, begin)}", end="" if shows else "\n", file=sys.stderr, flush=True)
     print(f"{chr(13) if shows else ''}fuzz: {_line(found, begin)}", flush=True)
     return found
 

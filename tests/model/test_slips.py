@@ -63,3 +63,15 @@ def test_an_older_kernel_has_fewer_slips(machine: str, has: str, lacks: str) -> 
     """Those that came with code it does not have are not its own."""
     slips = MACHINES[machine].with_slips().rules.slips
     assert has in slips and lacks not in slips
+
+
+@pytest.mark.parametrize(("touched", "far", "harms"), [(600, -1500, True), (600, -1536, False), (0, -1500, False)])
+def test_a_move_past_a_missing_page_table_is_a_danger(touched: int, far: int, harms: bool) -> None:
+    """1,024 pages of which only one in the second GB was touched, moved by no multiple of 1 GB. The design moves it."""
+    flags = ["MAP_PRIVATE", "MAP_NORESERVE", "MAP_ANONYMOUS", "MAP_HUGETLB"]
+    fixed = ["MREMAP_MAYMOVE", "MREMAP_FIXED"]
+    program = Scenario("x", 2).mmap(map="A", pages=1024, flags=flags).touch(map="A", page=touched, byte=7)
+    program = program.mremap(map="A", new_pages=1024, flags=fixed, at={"map": "A", "page": far})
+    assert bool(dangers(program)) == harms
+    read = run(program.touch(map="A", page=touched + far, mode="r")).steps[-1]
+    assert read.value == {"done": 1, "bytes": [7]}
