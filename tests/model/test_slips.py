@@ -73,5 +73,5 @@ def test_a_move_past_a_missing_page_table_is_a_danger(touched: int, far: int, ha
     program = Scenario("x", 2).mmap(map="A", pages=1024, flags=flags).touch(map="A", page=touched, byte=7)
     program = program.mremap(map="A", new_pages=1024, flags=fixed, at={"map": "A", "page": far})
     assert bool(dangers(program)) == harms
-    read = run(program.touch(map="A", page=touched + far, mode="r")).steps[-1]
+    read = run(program.touch(map="A", page=touched, mode="r")).steps[-1]
     assert read.value == {"done": 1, "bytes": [7]}
