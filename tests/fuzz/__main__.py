@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -42,6 +43,7 @@ def fuzz(seconds: float = 1e9, programs: int = 10**9, seed: int = 1) -> int:
     while time.monotonic() - begin < seconds and seen["programs"] < programs:
         time.sleep(TURN)
         with borrow(yes=True, wait=600) as pool:  # given back after each batch: others may be waiting
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # hypothesis takes SystemExit for a failed test
             Programs.boot_other = staticmethod(lambda scenario, pool=pool: boot_live(scenario, pool))
             found += not batch(seed, min(BATCH, programs - seen["programs"]), pool)
         seed += 1
