@@ -19,7 +19,7 @@ from hugelab import Scenario, load
 from hugelab.check import check
 from hugelab.live import host
 from hugelab.live.kernel import LiveKernel, boot_live, pfns
-from hugelab.live.pool import BorrowedPool, borrow, restore
+from hugelab.live.pool import BorrowedPool, DoesNotFit, borrow, restore
 from hugelab.model.kernel import boot
 from hugelab.model.slips import SLIPS
 from hugelab.recording import Recording, compare
@@ -92,8 +92,18 @@ def test_a_dangerous_case_is_not_run(pool: BorrowedPool) -> None:
 
 def test_what_cannot_be_had_is_said(pool: BorrowedPool) -> None:
     """A pool that is too large, a mount with an unknown option; nothing is left behind."""
-    with pytest.raises(ScenarioError, match="this machine can give"):
+    with pytest.raises(DoesNotFit, match="pages of 2 MB are more than 80% of the free memory"):
         boot_live(Scenario("big", nr=1 << 22), pool)
+    for op in ("set_nr", "set_nr_node"):
+        kernel = boot_live(Scenario("small", nr=1), pool)
+        try:
+            with pytest.raises(DoesNotFit, match="of the free memory"):
+                kernel.run(Op(op, {"n": 1 << 22, "node": 0} if op == "set_nr_node" else {"n": 1 << 22}))
+        finally:
+            kernel.close()
+    with pytest.raises(ScenarioError, match="is no hugetlb file of a cgroup"):
+        odd = Scenario("odd", nr=1).cg_mount(version=1).cg_mkdir(version=1, cg="hl")
+        run(pool, odd.cg_set(version=1, cg="hl", file="cgroup.procs", value=1))
     with pytest.raises(ScenarioError, match="mount m with 'nonsense': EINVAL"):
         boot_live(Scenario("option", nr=1, mounts={"m": "nonsense"}), pool)
 
