@@ -17,6 +17,7 @@ from .abi import FAILED, length_of, names_of
 from .core import Core
 from .errors import SystemCallError
 from .fallocate import hugetlbfs_punch_hole
+from .files import MAY_WRITE, inode_permission
 from .gup import faultin_page_range, populate_vma_page_range
 from .vma import PTRS, overlapping, page_align, tlb_finish_mmu, unmap_hugepage_range, vma_modify_flags
 
@@ -188,7 +189,20 @@ def sys_mincore(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     resident = []
     for vma, first, last in found:
         size = vma.h.size
+        if not can_do_mincore(mm, vma):
+            resident += [1] * ((last - 1) // size - first // size + 1)
+            continue
         for key in range(first // size, (last - 1) // size + 1):
             there = vma.table if (size, key // PTRS) in mm.pmds else vma.inode.i_pages
             resident.append(int(there.get(key if there is vma.table else vma.index(key * size)) is not None))
     return {"resident": resident}
+
+
+def can_do_mincore(mm: mm_struct, vma: vm_area_struct) -> bool:
+    """Whoever could not write to a file is not told what of it is in memory: everything, mincore says (5.2)."""
+    try:
+        if mm.uid != vma.inode.i_uid:
+            inode_permission(mm, vma.inode, MAY_WRITE)
+    except SystemCallError:
+        return False
+    return True
