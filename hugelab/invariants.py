@@ -23,7 +23,6 @@ from .structs import hstate, hugepage_subpool, inode, mm_struct, vm_area_struct
 
 _TAKES = {"dequeue_huge_page_vma", "alloc_buddy_huge_page"}
 _GIVES = {"huge_add_to_page_cache", "hugetlb_no_page", "hugetlb_cow"}
-_WHOLE = {"set_max_huge_pages", "demote_store", "return"}
 
 
 def in_flight(recording: Recording, index: int) -> int | None:

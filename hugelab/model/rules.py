@@ -149,4 +149,3 @@ V6_18 = replace(
     mremap_moves_many=True,
     surplus_obeys_mempolicy=True,
 )
-VERSIONS = {rules.version: rules for rules in (V3_10, V5_10, V6_1, V6_18)}

@@ -32,7 +32,7 @@ def smaps(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     shared = private = 0
     for run in vma.mapped():
         for key in range(run.start, run.end):
-            if mapcount(k, vma, run.at(key), vma.index(key * vma.h.size), run.tag[1]) > 1:
+            if mapcount(k, vma, run.at(key), vma.index(key * vma.h.size)) > 1:
                 shared += 1
             else:
                 private += 1
@@ -48,7 +48,7 @@ def smaps(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     }
 
 
-def mapcount(k: Core, vma: vm_area_struct, frame: int, index: int, anonymous: bool) -> int:
+def mapcount(k: Core, vma: vm_area_struct, frame: int, index: int) -> int:
     """How many page table entries map a page of a file's index (folio_mapcount)."""
     node: inode = vma.inode
     found = 0
