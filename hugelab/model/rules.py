@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ..names import release
 from .slips import SLIPS
-
-
-def release(version: str) -> tuple[int, ...]:
-    """6.18 as (6, 18), so that releases can be compared."""
-    return tuple(map(int, version.split(".")))
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Slip(NamedTuple):
     about: str
     recorded: str
     program: Scenario
-    since: str = "0"  # the release it came with, as far as is known
+    since: str = "0.0"  # the release it came with, as far as is known
     do_not_run: bool = False  # it does lasting harm to a live kernel
 
 
