@@ -177,6 +177,11 @@ class Recording:
         """The number of the step that an event belongs to; -1 for what came before the first."""
         return bisect_right(self.steps, index, key=lambda step: step.first) - 1
 
+    @property
+    def booted(self) -> int:
+        """The last event before the first step: pools and mounts are there. -1 if they were from the start."""
+        return self.steps[0].first - 1 if self.steps else len(self) - 1
+
     # -- counters ------------------------------------------------------------------------------------
     def _pool(self, size: int) -> int:
         return self.machine.sizes.index(size) if size in self.machine.sizes else 0

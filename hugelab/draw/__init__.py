@@ -1,1 +1,1 @@
-"""Views of a Recording: pictures (SVG), the pool plot (plotly), tables. They know no kernel rule and no widget."""
+"""Views of a Recording: pictures and the pool plot as SVG, films, tables. They know no kernel rule and no widget."""

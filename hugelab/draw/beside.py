@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import zip_longest
@@ -11,7 +12,6 @@ from ..recording import Difference, Recording, Step, compare_step
 from ..units import count
 from .svg import Picture, box, framed, line, text
 from .tables import Table
-from .theme import DARK, LIGHT
 
 COUNTERS = ("total", "free", "rsvd", "surp")
 LEFT = "text-align:left"
@@ -86,13 +86,20 @@ class Beside:
 
     # -- HTML ----------------------------------------------------------------------------------------
     def _repr_html_(self) -> str:
+        return self.html()
+
+    def html(self, positions: Sequence[int] = ()) -> str:
+        """The table; with ``positions``, one a row, each step is a button that takes a timeline there."""
         groups = "".join(_cell("th", escape(name), "hl-edge", 'colspan="5" scope="colgroup"') for name in self.names)
         side = _cell("th", "outcome", "hl-edge", 'scope="col"')
         side += "".join(_cell("th", name, "", 'scope="col"') for name in COUNTERS)
         step = _cell("th", "step", "", 'rowspan="2" scope="col"')
         compared = _cell("th", "compared", "hl-edge", 'rowspan="2" scope="col"')
         head = f"<tr>{step}{groups}{compared}</tr><tr>{side * 2}</tr>"
-        body = "".join(map(_html_row, self.rows, self._marks()))
+        body = "".join(
+            _html_row(index, row, mark, positions[index] if index < len(positions) else None)
+            for index, (row, mark) in enumerate(zip(self.rows, self._marks(), strict=True))
+        )
         caption = f'<caption style="{LEFT}"><b>{escape(self._sentence)}</b></caption>'
         return f'<table class="hl-beside">{caption}<thead>{head}</thead><tbody>{body}</tbody></table>'
 
@@ -146,7 +153,7 @@ def _cell(tag: str, html: str, classes: str = "", more: str = "", style: str = "
     return f"<{tag} {' '.join(filter(None, attributes))}>{html}</{tag}>"
 
 
-def _html_row(row: Row, mark: str) -> str:
+def _html_row(index: int, row: Row, mark: str, position: int | None) -> str:
     def side(cells: tuple[str, ...], others: tuple[str, ...]) -> str:
         out = []
         for number, (cell, other) in enumerate(zip(cells, others, strict=True)):
@@ -154,30 +161,14 @@ def _html_row(row: Row, mark: str) -> str:
             out.append(_cell("td", f"<b>{escape(cell)}</b>" if cell != other else escape(cell), " ".join(names)))
         return "".join(out)
 
-    begin = '<tr class="hl-different">' if row.difference else "<tr>"
-    step = _cell("th", escape(row.step), "", 'scope="row"', ";font-weight:normal")
+    name, where = escape(row.step), ""
+    if position is not None:
+        name = f'<button type="button" data-go="{position}">{name}</button>'
+        where = f' data-go="{position}"'
+    begin = f'<tr data-step="{index}"{where}{" class=hl-different" if row.difference else ""}>'
+    step = _cell("th", name, "", 'scope="row"', ";font-weight:normal")
     last = _cell("td", f"<b>{escape(mark)}</b>" if row.difference else escape(mark), "hl-edge hl-mark")
     return f"{begin}{step}{side(row.ours, row.theirs)}{side(row.theirs, row.ours)}{last}</tr>"
-
-
-def stylesheet(scope: str, dark_scope: str) -> str:
-    """The rules for the table under a selector, and what is other in the dark."""
-    table = f"{scope} table.hl-beside"
-    rules = {
-        table: "border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;margin:0",
-        f"{table} caption": "padding:2px 0 6px",
-        f"{table} th, {table} td": "padding:2px 10px 2px 6px;white-space:nowrap;vertical-align:top",
-        f"{table} tbody th": "font-family:var(--jp-code-font-family, monospace);font-size:12px;"
-        "white-space:normal;min-width:240px",
-        f"{table} thead tr:last-child": "border-bottom:1px solid currentColor",
-        f"{table} .hl-edge": "border-left:1px solid currentColor",
-        f"{table} .hl-mark": "white-space:normal;min-width:110px",
-    }
-    return "".join(f"{name}{{{style}}}" for name, style in rules.items()) + "".join(
-        f"{where} table.hl-beside .hl-different > *{{background:{colours['lit']};color:{colours['text']}}}"
-        f"{where} table.hl-beside .hl-other{{outline:2px solid {colours['lit-line']};outline-offset:-2px}}"
-        for where, colours in ((scope, LIGHT), (dark_scope, DARK))
-    )
 
 
 def beside(

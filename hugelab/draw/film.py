@@ -1,101 +1,242 @@
-"""A recording as pictures the browser flips through without the kernel: what the player gets.
+"""A recording, or two, as pictures that a browser flips through: what a lab and a self-contained page get.
 
-Equal pictures are sent once. A long stretch of equal events is shown by its first and last units.
+The ``head`` is what belongs to the whole: plots, the table of steps, what a learner can take along. A ``window`` has
+the frames of some positions of the timeline: what the views show there.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
-from .. import flow as flows
+from .. import flow
 from ..recording import Event, Recording
-from . import diagrams
-from .figures import caption
+from ..structs import vm_area_struct
+from . import call_flow, owners, plot, tables
+from .layout import height as layout_height
+from .layout import layout
+from .pages import Names
 from .svg import Picture, below, beside, framed, text
-from .theme import LIGHT
+from .theme import DARK, LIGHT, stylesheet
+from .timeline import Timeline, first_difference, of_one
 
-SHOWN_UNITS = 20  # of a longer stretch: this many at its start, and the last one
-
-
-def shown_events(recording: Recording) -> list[int]:
-    """The events that get a frame, in order."""
-    shown = []
-    for number, row in enumerate(recording.rows):
-        points, first = len(row.points), recording.first_event(number)
-        units = list(range(min(row.n, SHOWN_UNITS))) + ([row.n - 1] if row.n > SHOWN_UNITS else [])
-        shown += [first + unit * points + point for unit in units for point in range(points)]
-    return shown
+AROUND = 24  # frames on each side of a position that are sent at once
+MANY_ROWS = 200
+LOG_BACK = 400  # events before the one shown, for the log of a still picture
 
 
-def film(recording: Recording) -> dict[str, Any]:
-    """``pictures`` (SVG texts), ``frames`` (what to show at each shown event), ``log`` (lines), ``heights``.
+class Side:
+    """One recording of a film, with what stays the same in all its frames."""
 
-    A frame is ``[event, flow, owners, layout, line, caption]``: numbers of pictures, the last log line so far
-    (-1 before the first), and words.
-    """
-    name = diagrams.names_of(recording)
-    numbers: dict[str, int] = {}
-    heights = {"flow": 0.0, "owners": 0.0, "layout": 0.0}
-    frames: list[list[Any]] = []
-    log: list[str] = []
-    before: list[int] = [0, 0, 0]
+    def __init__(self, recording: Recording):
+        self.recording = recording
+        self.names = Names(recording)
+        self._lanes: tuple[int, list[owners.Lane]] | None = None  # the event they belong to, and they themselves
 
-    def number(kind: str, picture: Picture) -> int:
-        heights[kind] = max(heights[kind], picture.height)
-        return numbers.setdefault(picture.svg(), len(numbers))
+    def lanes(self, index: int) -> list[owners.Lane]:
+        """Who holds what after an event; -1 is before the first."""
+        if self._lanes is None or self._lanes[0] != index:
+            self._lanes = index, owners.lanes(self.recording, self.recording.seek(index))
+        return self._lanes[1]
 
-    for index in shown_events(recording):
+    def owners(self, index: int) -> tuple[Picture, list[str]]:
+        """The picture of an event, and what it has changed."""
+        before = self.lanes(index - 1)
+        if not self.changes(index):
+            self._lanes = index, before
+        return owners.picture(self.names, self.lanes(index), before)
+
+    def changes(self, index: int) -> bool:
+        """Does an event change anything?"""
+        row, _, point = self.recording.place(index)
+        return any(at == point for at, _ in self.recording.rows[row].changes)
+
+
+class Film:
+    """Frames of a timeline, made when they are asked for."""
+
+    def __init__(self, timeline: Timeline, titles: Sequence[str] = ()):
+        self.timeline = timeline
+        self.sides = [Side(recording) for recording in timeline.recordings]
+        self.titles = list(titles) or ["" for _ in self.sides]
+
+    # -- what belongs to the whole -------------------------------------------------------------------
+    def head(self) -> dict[str, Any]:
+        """Plots, steps, marks. All of it is JSON."""
+        scenarios = [recording.scenario for recording in self.timeline.recordings]
+        found = first_difference(self.timeline) if len(self.sides) == 2 else None
+        return {
+            "length": len(self.timeline),
+            "knots": [[position, round(place, 5)] for position, place in self.timeline.knots],
+            "marks": [[mark.position, mark.step, mark.label] for mark in self.timeline.marks],
+            "difference": found and list(found),
+            "sides": [self._side(side) for side in range(len(self.sides))],
+            "json": json.dumps({"scenarios": [scenario.to_json() for scenario in scenarios]}, indent=1),
+            "python": "\n\n".join(tables.as_python(recording) for recording in self.timeline.recordings),
+            "heights": self.heights(),
+            "styles": [stylesheet(LIGHT), stylesheet(DARK)],
+            "plot": {"left": plot.LEFT, "right": plot.RIGHT, "width": plot.WIDTH + 2},
+        }
+
+    def _side(self, side: int) -> dict[str, Any]:
+        recording = self.timeline.recordings[side]
+        return {
+            "title": self.titles[side],
+            "plots": [plot.plot(self.timeline, side, size).svg() for size in plot.pools(recording)],
+            "steps": tables.usage(
+                recording,
+                [self._end(side, step.last) for step in recording.steps],
+                self._end(side, max(recording.booted, 0)),
+            ),
+            "csv": tables.csv_of(recording),
+        }
+
+    def _end(self, side: int, last: int) -> int:
+        """The position of a step's last event."""
+        return self.timeline.position(last, side)
+
+    def heights(self) -> dict[str, float]:
+        """How much room each view needs, in pixels, and the rows of the table of steps: so that nothing jumps."""
+        most = {"flow": 0.0, "owners": 0.0, "layout": 0.0, "rows": 0.0}
+        for it in self.sides:
+            recording = it.recording
+            most["rows"] = max(most["rows"], len(recording.steps) + 1)
+            for index in _telling(recording):
+                lanes = it.lanes(index)
+                mapped = sum(run.count for vma in recording.state.of(vm_area_struct) for run in vma.mapped())
+                most["owners"] = max(most["owners"], sum(lane.height for lane in lanes))
+                most["flow"] = max(most["flow"], call_flow.height(recording, recording.event(index)))
+                most["layout"] = max(most["layout"], layout_height(mapped))
+        return most
+
+    # -- frames --------------------------------------------------------------------------------------
+    def window(self, position: int, around: int = AROUND) -> dict[str, Any]:
+        """``first``, ``frames`` and ``pictures`` around a position. See :meth:`_frame` for what a frame is."""
+        first = max(position - around, 0)
+        end = min(position + around + 1, len(self.timeline))
+        numbers: dict[str, int] = {}
+        frames = [[self._frame(side, at, numbers) for side in range(len(self.sides))] for at in range(first, end)]
+        return {"first": first, "frames": frames, "pictures": list(numbers)}
+
+    def whole(self) -> dict[str, Any]:
+        """All frames in one window: for a page that has no kernel."""
+        return self.window(0, len(self.timeline))
+
+    def _frame(self, side: int, position: int, numbers: dict[str, int]) -> list[Any]:
+        """Of one side: event, flow, owners, layout (numbers of pictures), log line or None, words, counters, step,
+        touched, page.
+
+        ``touched`` names the function (``fn:``), the page and the cells that the event is about, as in the pictures.
+        """
+        it, recording = self.sides[side], self.timeline.recordings[side]
+        index = self.timeline.events[side][position]
         event = recording.event(index)
-        row = recording.rows[event.row]
-        follows = bool(frames) and frames[-1][0] == index - 1
-        changed = any(at == recording.place(index)[2] for at, _ in row.changes)
-        owners = number("owners", diagrams.owners(recording, index, name)) if changed or not follows else before[1]
-        flow = number("flow", diagrams.flow(recording, index))
-        layout = number("layout", diagrams.layout(recording, index, name))
-        before = [flow, owners, layout]
-        if frames and not follows:
-            log.append(f"... {_skipped(recording, frames[-1][0], index):,} lines ...")
-        line = flows.log_text(event, recording.machine)
-        if line is not None:
-            log.append(line)
-        frames.append([index, *before, len(log) - 1, describe(recording, event)])
-    return {
-        "pictures": list(numbers),
-        "frames": frames,
-        "log": log,
-        "heights": heights,
-        "events": len(recording),
-    }
+        picture, changed = it.owners(index)
+        touched, page = self._touched(side, event, changed)
+        pictures = (call_flow.call_flow(recording, event), picture, layout(recording, index, it.names))
+        shown = [numbers.setdefault(one.svg(), len(numbers)) for one in pictures]
+        line = self._line(side, position, event)
+        counters = [str(number) for number in plot.numbers(recording.counters(index))]
+        return [index, *shown, line, describe(recording, event), counters, event.step, touched, page]
+
+    def _touched(self, side: int, event: Event, changed: list[str]) -> tuple[list[str], str]:
+        """What an event is about: its function, what it has changed, its page. And that page."""
+        it, recording = self.sides[side], self.timeline.recordings[side]
+        name, page = call_flow.lit(recording, event), ""
+        if event.pfn is not None:
+            h = next(h for h in recording.state.pools if h.size == event.size)
+            page = it.names.token(h, event.pfn * 4096 // event.size)
+        return [*([f"fn:{name}"] if name else []), *changed, *([page] if page else [])], page
+
+    def _line(self, side: int, position: int, event: Event) -> str | None:
+        """The log line of an event; on a timeline of two, only at the first position that stops there."""
+        events = self.timeline.events[side]
+        if position and events[position - 1] == event.index:
+            return None
+        return flow.log_text(event, self.timeline.recordings[side].machine)
+
+    # -- following -----------------------------------------------------------------------------------
+    def follow(self, side: int, token: str, position: int, reach: int = 3000) -> int | None:
+        """The last position up to ``position`` at which something was touched; else (or if there) the next one.
+
+        Looks at most ``reach`` positions far in each direction; None if nothing is found.
+        """
+        it, events = self.sides[side], self.timeline.events[side]
+
+        def touches(at: int) -> bool:
+            index = events[at]
+            changed = it.owners(index)[1] if it.changes(index) and not token.startswith("fn:") else []
+            return token in self._touched(side, it.recording.event(index), changed)[0]
+
+        back = range(position, max(position - reach, -1), -1)
+        on = range(position + 1, min(position + reach, len(self.timeline)))
+        found = next(filter(touches, back), None)
+        if found is None or found == position:
+            found = next(filter(touches, on), found)
+        return found
 
 
-def _skipped(recording: Recording, shown: int, index: int) -> int:
-    """How many log lines lie between two events of one row that are shown one after the other."""
-    points = len(recording.rows[recording.place(index)[0]].points)
-    unit = range(index, index + points)
-    lines = sum(flows.log_text(recording.event(i), recording.machine) is not None for i in unit)
-    return lines * ((index - shown) // points)
+def _telling(recording: Recording) -> list[int]:
+    """The events at which a recording may hold the most: those that change anything, of equal ones the first and the
+    last; or the end of each step where they are many."""
+    if len(recording.rows) > MANY_ROWS:
+        return [step.last for step in recording.steps if step.last >= step.first]
+    found = []
+    for number, row in enumerate(recording.rows):
+        if not row.events:
+            continue
+        points = sorted({point for point, _ in row.changes} | {len(row.points) - 1})
+        first = recording.first_event(number)
+        found += [first + unit * len(row.points) + point for unit in sorted({0, row.n - 1}) for point in points]
+    return found
 
 
 def describe(recording: Recording, event: Event) -> str:
     """An event in words: step, function, counters."""
     step = f"step {event.step + 1}, {recording.steps[event.step].op.op}" if event.step >= 0 else "before the first step"
-    name = flows.function_name(event.name, recording.machine.version)
+    name = flow.function_name(event.name, recording.machine.version)
     what = f" = {event.result}" if event.result else ""
     if why := event.detail.get("why"):
         what += f" ({why})"
-    return f"{step}: {name}{what}. {caption(recording, event.index).capitalize()}."
+    return f"{step}: {name}{what}"
 
 
-def poster(recording: Recording, index: int, title: str) -> Picture:
-    """One still picture of an event: for a notebook that is not run, and for GitHub."""
-    head = Picture(text(0, 15, title, "hl-h") + text(0, 33, caption(recording, index), "hl-t"), 900, 38, "")
-    right = below([diagrams.owners(recording, index), diagrams.layout(recording, index)])
-    first = recording.steps[recording.step_of(index)].first
-    lines = [line for _, line in flows.log_line_events(recording, first, index)][-5:]
-    log = Picture("".join(text(0, 12 + 15 * i, line, "hl-m") for i, line in enumerate(lines)), 900, 15 * len(lines), "")
-    return framed(below([head, beside([diagrams.flow(recording, index), right]), log]))
+# -- one still picture -------------------------------------------------------------------------------
+def poster(film: Film, position: int, title: str, words: str = "") -> Picture:
+    """One still picture of a position, with all views: for a notebook that is not run, and for GitHub."""
+    sides = [_still(film, side, position) for side in range(len(film.sides))]
+    events = [film.timeline.events[side][position] for side in range(len(film.sides))]
+    if not words:
+        recording = film.timeline.recordings[0]
+        words = f"{describe(recording, recording.event(events[0]))}. {plot.caption(recording, events[0]).capitalize()}."
+    head = [
+        text(0, 15, title, "hl-h"),
+        *(text(0, 33 + 16 * i, line, "hl-t") for i, line in enumerate(words.split("\n"))),
+    ]
+    top = Picture("".join(head), 914, 22 + 16 * len(words.split("\n")), f"{title}. {words}")
+    return framed(below([top, beside(sides)]))
+
+
+def _still(film: Film, side: int, position: int) -> Picture:
+    """What one side shows: in two columns if it is alone, else in one."""
+    it, timeline = film.sides[side], film.timeline
+    recording, index = it.recording, timeline.events[side][position]
+    event = recording.event(index)
+    first = recording.steps[event.step].first if event.step >= 0 else 0
+    lines = [line for _, line in flow.log_line_events(recording, max(first, index - LOG_BACK), index)][-5:]
+    log = "".join(text(0, 12 + 15 * i, line, "hl-m") for i, line in enumerate(lines))
+    width = 914 if len(film.sides) == 1 else plot.WIDTH
+    book = Picture(log, width, 15 * len(lines), "")
+    chain = call_flow.call_flow(recording, event)
+    right = [plot.plot(timeline, side, at=position), it.owners(index)[0], layout(recording, index, it.names)]
+    if len(film.sides) == 1:
+        return below([beside([chain, below(right)]), book])
+    name = Picture(text(0, 12, film.titles[side], "hl-h"), plot.WIDTH, 16, film.titles[side])
+    return below([name, *right[:2], chain])
 
 
 def poster_png(recording: Recording, index: int, title: str) -> bytes:
-    """The same as PNG (light: it keeps its own background)."""
-    return poster(recording, index, title).png(LIGHT)
+    """An event of a recording as PNG (light: it keeps its own background)."""
+    film = Film(of_one(recording))
+    return poster(film, film.timeline.position(index), title).png(LIGHT)

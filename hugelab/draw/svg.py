@@ -25,7 +25,7 @@ class Picture:
         """For a page that has the stylesheet (the player)."""
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 {self.width + 2:g} {self.height + 2:g}"'
-            f' width="{self.width + 2:g}" height="{self.height + 2:g}" role="img" aria-label="{escape(self.title)}">'
+            f' width="{self.width + 2:g}" height="{self.height + 2:g}" role="group" aria-label="{escape(self.title)}">'
             f"{self.body}</svg>"
         )
 
@@ -56,10 +56,21 @@ def text(x: float, y: float, content: str, style: str = "hl-t") -> str:
     return f'<text x="{x:g}" y="{y:g}" class="{style}">{escape(content)}</text>'
 
 
-def box(x: float, y: float, width: float, height: float, style: str, hint: str = "") -> str:
-    """A rectangle; ``hint`` is shown on hover. (Who does not see it reads the picture's title.)"""
-    size = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="2" class="{style}"'
-    return f"<rect {size}><title>{escape(hint)}</title></rect>" if hint else f"<rect {size}/>"
+def box(x: float, y: float, width: float, height: float, style: str) -> str:
+    """A rectangle."""
+    return f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="2" class="{style}"/>'
+
+
+def item(key: str, page: str, words: str, shape: str) -> str:
+    """Something one can point at or reach by keyboard. ``key`` says what it is, ``page`` which page it shows (or "").
+
+    ``words`` are shown on hover and read out ("": the text in it says it); both names are equal in every picture, so
+    that views can be linked.
+    """
+    about = f' data-k="{escape(key)}"' if key else ""
+    about += f' data-p="{escape(page)}"' if page else ""
+    said = f' role="img"><title>{escape(words)}</title>' if words else ">"
+    return f"<g{about}{said}{shape}</g>"
 
 
 def line(x1: float, y1: float, x2: float, y2: float) -> str:

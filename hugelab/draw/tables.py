@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from keyword import iskeyword
 from typing import Any
 
 from .. import flow
 from ..recording import Recording
+from ..scenario import Scenario
+from ..state import Counters
 from ..units import MIB, address
+from .svg import box
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,87 @@ def comes_back(recordings: Mapping[str, Recording]) -> Table:
         now = recording.counters(len(recording) - 1)
         rows.append((name, back, str(now)))
     return Table(("program", "the pages come back at", "total/free/rsvd/surp at the end"), rows)
+
+
+# -- what a lab shows beside its pictures -----------------------------------------------------------
+BAR = 120  # pixels
+
+
+def usage(recording: Recording, positions: Sequence[int], before: int) -> str:
+    """The steps as HTML, each with the memory usage after it as a bar. A button in each row goes to its position.
+
+    ``before``: the position of the last event before the first step.
+    """
+    mib = recording.machine.sizes[0] // MIB
+    at = max(recording.booted, 0)
+    rows = [_usage_row("before", "", recording.counters(at), mib, before, -1)] if len(recording) else []
+    for step, position in zip(recording.steps, positions, strict=True):
+        now = next(iter(step.counters.values()))
+        rows.append(_usage_row(f"{step.index + 1} {step.op}", step.outcome, now, mib, position, step.index, step.note))
+    names = ("step", "outcome", "total", "free", "rsvd", "surp", "available", "memory: available, reserved, in use")
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    return f'<table class="hl-steps"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _usage_row(name: str, outcome: str, now: Counters, mib: int, position: int, step: int, note: str = "") -> str:
+    why = f' title="{escape(note)}"' if note else ""
+    cells = "".join(f"<td>{value}</td>" for value in (*now, now.available))
+    words = f"{now.available * mib:,} MB available"
+    button = f'<button type="button" data-go="{position}">{escape(name)}</button>'
+    bar = f'<td class="hl-usage">{_bar(now)}<span>{words}</span></td>'
+    begin = f'<tr data-step="{step}" data-go="{position}">'
+    return f'{begin}<th scope="row">{button}</th><td{why}>{escape(outcome)}</td>{cells}{bar}</tr>'
+
+
+def _bar(now: Counters) -> str:
+    """The pool as one bar: available, reserved, in use. The numbers stand beside it."""
+    if not now.total or now.available < 0:
+        return ""
+    parts, x = [], 0.0
+    for pages, style in ((now.available, "hl-a-free"), (now.rsvd, "hl-a-rsvd"), (now.in_use, "hl-a-used")):
+        width = BAR * pages / now.total
+        if pages:
+            parts.append(box(round(x, 1), 1, round(width, 1), 10, style))
+        x += width
+    return f'<svg viewBox="0 0 {BAR} 12" width="{BAR}" height="12" aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def csv_of(recording: Recording) -> str:
+    """The steps as comma separated values, with a heading; counters in pages of each size, empty where unknown."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    sizes = list(recording.steps[0].counters) if recording.steps else []
+    names = ("total", "free", "reserved", "surplus", "available")
+    writer.writerow(["step", "operation", "outcome", *(f"{name} {size}" for size in sizes for name in names)])
+    for step in recording.steps:
+        counters = [number for now in step.counters.values() for number in (*now, now.available)]
+        writer.writerow([step.index + 1, str(step.op), step.outcome, *counters])
+    return out.getvalue()
+
+
+def as_python(recording: Recording) -> str:
+    """The program and its machine as Python that makes the same recording (in ``recording``)."""
+    scenario, machine = recording.scenario, recording.machine
+    plain = Scenario(scenario.name)
+    given = "".join(
+        f", {name}={value!r}"
+        for name, value, default in (
+            ("nr", scenario.nr, None),
+            ("overcommit", scenario.overcommit, plain.overcommit),
+            ("mounts", dict(scenario.mounts), dict(plain.mounts)),
+        )
+        if value != default
+    )
+    lines = ["from hugelab import MACHINES, Scenario, run", "", f"program = Scenario({scenario.name!r}{given})"]
+    for op in scenario.steps:
+        args = {**op.args, **({"proc": op.proc} if op.proc != "P" else {})}
+        written = "".join(f", {name}={value!r}" for name, value in args.items() if not iskeyword(name))
+        if words := {name: value for name, value in args.items() if iskeyword(name)}:  # mremap has an "as"
+            written += f", **{words!r}"
+        lines.append(f"program = program.then({op.op!r}{written})")
+    slips = ".with_slips()" if machine.rules.slips else ""
+    lines.append(f"recording = run(program, MACHINES[{machine.name!r}]{slips})")
+    return "\n".join(lines) + "\n"
 
 
 def calls(phase: str) -> Table:

@@ -33,6 +33,7 @@ LIGHT = {
     "lit-line": "#8a5a00",
     "free": "#009e73",
     "rsvd": "#e69f00",
+    "rsvd-line": "#8a5a00",
     "used": "#0072b2",
     "surp": "#cc79a7",
 }
@@ -46,26 +47,63 @@ DARK = {
     "lit-line": "#ffcf5c",
     "free": "#2cc295",
     "rsvd": "#f0b03a",
+    "rsvd-line": "#ffcf5c",
     "used": "#5cabdd",
     "surp": "#dd99bf",
 }
 
 
-def stylesheet(colours: dict[str, str], scope: str = "") -> str:
-    """The rules for every class the pictures use, in concrete colours; ``scope`` goes before each selector."""
+# Where the page is dark: in JupyterLab, and in a page of its own whose reader prefers it.
+DARK_SCOPES = ("[data-jp-theme-light='false'] .hugelab", ":root[data-hl-theme='dark'] .hugelab")
+SCOPE = ".hugelab"
+
+
+def rules(colours: dict[str, str]) -> dict[str, str]:
+    """Selector -> declarations for every class the pictures use, in concrete colours."""
     c = colours
-    rules = {
+    return {
         ".hl-t": f"fill:{c['text']};font-family:{SANS};font-size:12px",
         ".hl-s": f"fill:{c['soft']};font-family:{SANS};font-size:11px",
         ".hl-m": f"fill:{c['text']};font-family:{MONO};font-size:11px",
         ".hl-h": f"fill:{c['text']};font-family:{SANS};font-size:13px;font-weight:bold",
         ".hl-b": "font-weight:bold",
+        ".hl-u": f"fill:{c['text']};text-decoration:underline",
         ".hl-c": f"fill:#000;font-family:{SANS};font-size:11px;font-weight:bold;text-anchor:middle",
+        ".hl-end": "text-anchor:end",
+        ".hl-mid": f"text-anchor:middle;fill:{c['text']}",
         ".hl-box": f"fill:{c['paper']};stroke:{c['line']};stroke-width:1",
         ".hl-lit": f"fill:{c['lit']};stroke:{c['lit-line']};stroke-width:2",
         ".hl-empty": f"fill:{c['empty']};stroke:{c['line']};stroke-width:1;stroke-dasharray:3 2",
         ".hl-line": f"stroke:{c['line']};stroke-width:1;fill:none",
         ".hl-resv": f"fill:{c['rsvd']};stroke:{c['text']};stroke-width:1",
+        ".hl-frame": f"fill:none;stroke:{c['text']};stroke-width:3",
+        ".hl-tag": f"fill:{c['paper']};fill-opacity:.86",
+        ".hl-grid": f"stroke:{c['line']};stroke-width:.5;stroke-opacity:.5;fill:none",
+        ".hl-phase": f"stroke:{c['soft']};stroke-width:1;stroke-dasharray:1 3;fill:none",
+        ".hl-marker": f"stroke:{c['text']};stroke-width:2;fill:none",
+        **{f".hl-a-{name}": f"fill:{c[name]};fill-opacity:.75" for name in ("free", "rsvd", "used")},
+        ".hl-l-avail": f"stroke:{c['free']};stroke-width:2;fill:none",
+        ".hl-l-free": f"stroke:{c['rsvd-line']};stroke-width:2;stroke-dasharray:7 3;fill:none",
+        ".hl-l-total": f"stroke:{c['text']};stroke-width:2;fill:none",
+        ".hl-l-limit": f"stroke:{c['surp']};stroke-width:2;stroke-dasharray:2 3;fill:none",
+        **{f".hl-p{i}": f"fill:{colour};stroke:{c['text']};stroke-width:1" for i, colour in enumerate(PAGE_COLOURS)},
+        ".hl-new": f"stroke:{c['text']};stroke-width:3;stroke-dasharray:none",
     }
-    pages = {f".hl-p{i}": f"fill:{colour};stroke:{c['text']};stroke-width:1" for i, colour in enumerate(PAGE_COLOURS)}
-    return "".join(f"{scope}{name}{{{style}}}" for name, style in (rules | pages).items())
+
+
+def stylesheet(colours: dict[str, str], scope: str = "") -> str:
+    """The rules as CSS; ``scope`` goes before each selector."""
+    return "".join(f"{scope}{name}{{{style}}}" for name, style in rules(colours).items())
+
+
+def _variables(colours: dict[str, str]) -> str:
+    """The colours for the style sheet of the page, as custom properties."""
+    return "".join(f"--hl-{name}:{value};" for name, value in colours.items())
+
+
+def stylesheets() -> str:
+    """Light and dark for everything below an element of class ``hugelab``."""
+    sheets = [f"{SCOPE}{{{_variables(LIGHT)}color-scheme:light}}", stylesheet(LIGHT, f"{SCOPE} ")]
+    for scope in DARK_SCOPES:
+        sheets += [f"{scope}{{{_variables(DARK)}color-scheme:dark}}", stylesheet(DARK, f"{scope} ")]
+    return "".join(sheets)

@@ -1,0 +1,304 @@
+"""The picture of who holds each page: processes with their VMAs, files, reservation maps, pools.
+
+``lanes`` reads the state into rows of cells, ``owners`` draws them. Few pages are cells with a letter; many are bars,
+one for each run of pages that lie side by side. What the event has changed is marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from itertools import pairwise
+
+from ..recording import Recording
+from ..runs import Run, RunMap
+from ..state import State
+from ..structs import hstate, inode, mm_struct, vm_area_struct
+from ..units import address, count, format_size, size_name
+from .pages import Names
+from .svg import Picture, box, item, text
+
+CELL, ROW, TITLE, INDENT, BAR, UNDER = 24, 26, 17, 12, 15, 6  # pixels
+WIDTH = 500
+MOST_CELLS = 20  # more places than this in a lane are drawn as runs
+MOST_BARS = 60  # more runs than this in a lane are drawn as one, with their number
+
+
+@dataclass
+class Lane:
+    """A row of ``end - first`` places; those in ``runs`` hold something (key -> frame, or for a map -> 0)."""
+
+    key: str  # equal in every picture of the recording
+    title: str
+    more: str
+    indent: int = 0
+    first: int = 0
+    end: int = 0
+    runs: list[Run] = field(default_factory=list)
+    h: hstate | None = None  # whose pages they are; None: the regions of a map
+    place: str = ""  # what a place is called: "file test_file, index"
+    none: str = ""  # what is said of an empty place
+    promised: int = 0  # a free list: that many of its pages
+
+    @property
+    def height(self) -> float:
+        """Pixels that it takes in the picture."""
+        if self.end <= self.first:
+            return TITLE
+        return TITLE + (BAR if self.h is None else ROW + (UNDER if self.promised else 0))
+
+
+def lanes(recording: Recording, state: State) -> list[Lane]:
+    """What is there, from the processes down to the pools."""
+    found: list[Lane] = []
+    for mm in state.of(mm_struct):
+        names = f"descriptors {', '.join(mm.fds)}" if mm.fds else "no descriptors"
+        found.append(Lane(mm.key, f"process {mm.proc}", f"PID {mm.pid}, {names if mm.alive else 'ended'}"))
+        for vma in state.of(vm_area_struct):
+            if vma.mm is mm:
+                found += _vma(vma)
+    for node in state.of(inode):
+        if node.h is not None:
+            found += _inode(node, node.h)
+    for h in state.pools:
+        if h is state.pools[0] or h.nr_huge_pages:
+            found += _pool(h)
+    return found
+
+
+def _vma(vma: vm_area_struct) -> Iterable[Lane]:
+    kind = "shared" if vma.shared else "private"
+    mapped = vma.mapped()
+    first, end = vma.vm_pgoff, vma.vm_pgoff + vma.pages
+    shift = vma.vm_start // vma.h.size - first
+    yield Lane(
+        vma.key,
+        f"VMA {vma.name}, {kind}",
+        f"{address(vma.vm_start)}-{address(vma.vm_end)}, {sum(run.count for run in mapped)} of {vma.pages} mapped",
+        INDENT,
+        first,
+        end,
+        [run._replace(start=run.start - shift) for run in mapped],
+        vma.h,
+        f"VMA {vma.name}, page",
+        "not mapped",
+    )
+    if vma.resv_map is not None:
+        regions = vma.resv_map.regions
+        left = vma.pages - regions.held(first, end)
+        yield Lane(
+            f"{vma.resv_map.key}/{vma.key}",
+            "its reservation map",
+            f"bar = reservation used; {left} still promised",
+            INDENT,
+            first,
+            end,
+            regions.within(first, end),
+            place=f"VMA {vma.name}, reservation used for page",
+        )
+
+
+def _inode(node: inode, h: hstate) -> Iterable[Lane]:
+    holders = f"{count(node.i_nlink, 'name')}, {count(node.files, 'descriptor')}, {count(node.mappings, 'mapping')}"
+    end = max(node.i_pages.end, node.resv_map.regions.end, node.i_size // h.size)
+    more = f"inode {node.i_ino}: {holders}, page cache {len(node.i_pages)}"
+    name = f"file {node.name}"
+    yield Lane(node.key, name, more, 0, 0, end, list(node.i_pages), h, f"{name}, index", "no page")
+    if node.resv_map.regions:
+        more = f"bar = promised or there; {node.promised} promised without a page"
+        place = f"{name}, promised or there: index"
+        regions = list(node.resv_map.regions)
+        yield Lane(node.resv_map.key, "its reservation map", more, INDENT, 0, end, regions, place=place)
+
+
+def _pool(h: hstate) -> Iterable[Lane]:
+    """A lane a node: the place of each page on the free list, the next one first; taken ones leave theirs empty."""
+    now = h.counters
+    title = f"pool of {count(now.total, 'page')} of {format_size(h.size)}"
+    more = f"{now.free} free - {now.rsvd} promised = {now.available} available"
+    if now.surp:
+        more += f"; {now.surp} surplus"
+    for node in h.nodes:
+        places = max(node.nr_huge_pages, node.freelist.end)
+        runs = [Run(places - run.end, run.count, run.at(run.end - 1), -run.step) for run in node.freelist][::-1]
+        name = f"free list of {size_name(h.size)} pages" + (f", node {node.nid}" if len(h.nodes) > 1 else "")
+        where = f"node {node.nid}: {node.free_huge_pages} of {node.nr_huge_pages} free" if node.nid else more
+        lane = Lane(node.key, f"node {node.nid}" if node.nid else title, where, 0, 0, places, runs, h, f"{name}, place")
+        lane.none = "taken"
+        lane.promised = now.rsvd if len(h.nodes) == 1 and 0 < now.rsvd <= now.free else 0
+        yield lane
+
+
+# -- what an event has changed -----------------------------------------------------------------------
+def changed(before: Sequence[Run], now: Sequence[Run]) -> list[tuple[int, int]]:
+    """The stretches of keys at which two lists of runs hold different values, or only one holds any."""
+    one, other = RunMap(), RunMap()
+    for runs, into in ((before, one), (now, other)):
+        for run in runs:
+            into.put_quietly(run._replace(tag=None))
+    found: list[tuple[int, int]] = []
+    ends = sorted({edge for run in (*one, *other) for edge in (run.start, run.end)})
+    for start, end in pairwise(ends):
+        for begin, stop in _unlike(one.find(start), other.find(start), start, end):
+            if found and found[-1][1] == begin:
+                found[-1] = found[-1][0], stop
+            else:
+                found.append((begin, stop))
+    return found
+
+
+def _unlike(a: Run | None, b: Run | None, start: int, end: int) -> list[tuple[int, int]]:
+    """Where two runs that both hold, or do not hold, all of ``[start, end)`` have other values."""
+    if a is None or b is None:
+        return [] if a is b else [(start, end)]
+    apart, slope = a.at(start) - b.at(start), a.step - b.step
+    if slope == 0:
+        return [(start, end)] if apart else []
+    same = start - apart // slope if apart % slope == 0 else end  # one rises, one falls: equal at one key at most
+    parts = [(start, same), (same + 1, end)] if start <= same < end else [(start, end)]
+    return [(begin, stop) for begin, stop in parts if begin < stop]
+
+
+# -- drawing -----------------------------------------------------------------------------------------
+class Drawing:
+    """Draws lanes one under the other. ``touched``: what this event has changed, as tokens for the timeline."""
+
+    def __init__(self, names: Names, before: Sequence[Lane] | None):
+        self.names = names
+        self.before = None if before is None else {lane.key: lane for lane in before}
+        self.parts: list[str] = []
+        self.said: list[str] = []
+        self.touched: list[str] = []
+        self.y = 0.0
+
+    def draw(self, lanes: Iterable[Lane]) -> None:
+        top = self.y
+        for lane in lanes:
+            self._title(lane)
+            self.y = top + TITLE
+            if lane.h is None and lane.end > lane.first:
+                self._regions(lane)
+            elif lane.end > lane.first:
+                self._pages(lane)
+            self.y = top = top + lane.height
+
+    def _title(self, lane: Lane) -> None:
+        """The name in bold, what is known of it behind; what is new is underlined."""
+        old = self.before.get(lane.key) if self.before is not None else lane
+        new = " hl-u" if old is None else ""
+        more = " hl-u" if old is None or old.more != lane.more else ""
+        head = f'<tspan class="hl-t hl-b{new}">{escape(lane.title)}</tspan>'
+        rest = f'<tspan dx="8" class="hl-s{more}">{escape(lane.more)}</tspan>' if lane.more else ""
+        self.parts.append(f'<text x="{lane.indent}" y="{self.y + 13:g}">{head}{rest}</text>')
+        self.said.append(f"{lane.title}: {lane.more}" if lane.more else lane.title)
+        if old is None:
+            self.touched.append(lane.key)
+
+    def _new(self, lane: Lane) -> list[tuple[int, int]]:
+        if self.before is None:
+            return []
+        old = self.before.get(lane.key)
+        return changed(old.runs if old else [], lane.runs)
+
+    def _scale(self, lane: Lane) -> float:
+        """Pixels a place."""
+        places = lane.end - lane.first
+        return CELL - 1 if places <= MOST_CELLS else (WIDTH - INDENT - 4) / places
+
+    def _pages(self, lane: Lane) -> None:
+        new = self._new(lane)
+        if lane.end - lane.first > MOST_CELLS:
+            self._bars(lane, new)
+        else:
+            self._cells(lane, new)
+        if lane.promised:
+            width = lane.promised * self._scale(lane) - 3
+            words = f"{count(lane.promised, 'page')} of the free list promised: whichever come next"
+            at = INDENT + (lane.end - sum(run.count for run in lane.runs)) * self._scale(lane)
+            self.parts.append(
+                item(f"{lane.key}/rsvd", "", words, box(at, self.y + ROW - 3, max(width, 1.5), 5, "hl-resv"))
+            )
+
+    def _cells(self, lane: Lane, new: list[tuple[int, int]]) -> None:
+        assert lane.h is not None
+        held = {key: run for run in lane.runs for key in range(run.start, run.end)}
+        fresh = {key for start, end in new for key in range(start, end)}
+        for i, key in enumerate(range(lane.first, lane.end)):
+            x = INDENT + i * (CELL - 1)
+            mark = " hl-new" if key in fresh else ""
+            token = f"{lane.key}:{key}"
+            if (run := held.get(key)) is None:
+                shape, page, words = box(x, self.y, CELL - 4, CELL - 4, f"hl-empty{mark}"), "", lane.none
+            else:
+                frame = run.at(key)
+                letter, page = self.names.letter(lane.h, frame), self.names.token(lane.h, frame)
+                shape = box(x, self.y, CELL - 4, CELL - 4, f"{self.names.colour(lane.h, frame)}{mark}")
+                shape += text(x + CELL / 2 - 2, self.y + 14, letter, "hl-c")
+                words = f"page {letter}, frame {frame}"
+            if mark:
+                self.touched += [token, page] if page else [token]
+            self.parts.append(item(token, page, f"{lane.place} {key}: {words}", shape))
+
+    def _bars(self, lane: Lane, new: list[tuple[int, int]]) -> None:
+        """Too many for cells: a bar for each run, as long as its share; the bar says from which page to which."""
+        assert lane.h is not None
+        scale, h = self._scale(lane), lane.h
+        empty = box(INDENT, self.y, (lane.end - lane.first) * scale, CELL - 4, "hl-empty")
+        self.parts.append(item(lane.key, "", f"{lane.place} {lane.first} to {lane.end - 1}: {lane.none}", empty))
+        many = len(lane.runs) > MOST_BARS
+        for run in [_hull(lane.runs)] if many else lane.runs:
+            x, width = INDENT + (run.start - lane.first) * scale, max(run.count * scale, 1.5)
+            where = str(run.start) if run.count == 1 else f"{run.start} to {run.end - 1}"
+            if many:
+                pages, said = sum(run.count for run in lane.runs), f"{len(lane.runs):,} separate runs"
+            else:
+                pages, said = run.count, self._letters(h, run)
+            label = f"{count(pages, 'page')}: {said}"
+            shape = box(x, self.y, width, CELL - 4, self.names.colour(h, run.value))
+            if short := next((words for words in (label, count(pages, "page")) if 7 * len(words) < width), ""):
+                shape += text(x + width / 2, self.y + 14, short, "hl-c")
+            token = self.names.token(h, run.value) if run.count == 1 else ""
+            self.parts.append(item(f"{lane.key}:{run.start}", token, f"{lane.place} {where}: {label}", shape))
+        for start, end in new[:MOST_BARS]:
+            x, width = INDENT + (start - lane.first) * scale, max((end - start) * scale, 2)
+            self.parts.append(box(x, self.y - 1, width, CELL - 2, "hl-frame"))
+            self.touched.append(lane.key)
+
+    def _letters(self, h: hstate, run: Run) -> str:
+        """The first and the last page of a run."""
+        first, last = self.names.letter(h, run.value), self.names.letter(h, run.at(run.end - 1))
+        return first if first == last else f"{first} to {last}"
+
+    def _regions(self, lane: Lane) -> None:
+        """A reservation map: one bar for each region."""
+        scale = self._scale(lane)
+        fresh = self._new(lane)
+        for run in lane.runs:
+            x, width = INDENT + (run.start - lane.first) * scale, max(run.count * scale - 3, 1.5)
+            mark = any(start < run.end and end > run.start for start, end in fresh)
+            shape = box(x, self.y, width, 9, f"hl-resv{' hl-new' if mark else ''}")
+            where = f"{run.start}" if run.count == 1 else f"{run.start} to {run.end - 1}"
+            self.parts.append(item(f"{lane.key}:{run.start}", "", f"{lane.place} {where}", shape))
+        if fresh:
+            self.touched.append(lane.key)
+
+
+def _hull(runs: list[Run]) -> Run:
+    """One run from the first to the last of many."""
+    return Run(runs[0].start, runs[-1].end - runs[0].start, runs[0].value)
+
+
+def picture(names: Names, now: Sequence[Lane], before: Sequence[Lane] | None) -> tuple[Picture, list[str]]:
+    """The picture of what is there, what is other than ``before`` marked; and what that is, as tokens."""
+    drawing = Drawing(names, before)
+    drawing.draw(now)
+    return Picture("".join(drawing.parts), WIDTH, drawing.y, "; ".join(drawing.said)), drawing.touched
+
+
+def owners(recording: Recording, index: int, names: Names | None = None) -> Picture:
+    """Who holds what right after an event, what the event changed marked."""
+    names = names or Names(recording)
+    before = lanes(recording, recording.seek(index - 1))
+    now = lanes(recording, recording.seek(index))
+    return picture(names, now, before)[0]

@@ -1,0 +1,76 @@
+"""A recording as one HTML file that needs nothing else: no kernel, no network."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+
+from ..recording import Recording
+from .film import Film
+from .theme import stylesheets
+from .timeline import of_two, shown_of_one
+
+_WEB = Path(__file__).parent / "web"
+VIEWER = (_WEB / "viewer.js").read_text(encoding="utf-8")
+STYLE = (_WEB / "viewer.css").read_text(encoding="utf-8") + stylesheets()
+
+PAGE_STYLE = (
+    "body{margin:0;padding:16px;min-height:100vh;box-sizing:border-box;background:var(--hl-paper);"
+    "font-family:system-ui,sans-serif}h1{font-size:18px;margin:0 0 12px}"
+)
+
+# The page has no JupyterLab around it that knows light from dark: it asks the reader's system.
+THEME = """
+const darkness = matchMedia("(prefers-color-scheme: dark)");
+const paint = () => { document.documentElement.dataset.hlTheme = darkness.matches ? "dark" : "light"; };
+darkness.addEventListener("change", paint);
+paint();
+"""
+START = """
+const film = JSON.parse(document.getElementById("film").textContent);
+const view = viewer(document.getElementById("view"), {
+  moved() {},
+  fault(error) { view.say(`This page has a fault: ${error}`); console.error(error); },
+});
+view.load(film.head, film.window, film.position);
+"""
+
+
+MOST_FRAMES = 3000  # a frame is some kilobytes
+
+
+class TooLong(ValueError):
+    """A recording with more to show than a page can hold, or with nothing."""
+
+
+def page(recordings: tuple[Recording, ...], title: str, names: tuple[str, ...] = ()) -> str:
+    """The file's text: one recording, or two beside each other.
+
+    Of long stretches of equal events it has the first ones and the last, so it stays small. Raises TooLong for one that
+    still has more than MOST_FRAMES, or no event at all (that of a live kernel has none), and ValueError for any other
+    number of recordings.
+    """
+    if len(recordings) not in (1, 2):
+        raise ValueError(f"a page shows one recording or two, not {len(recordings)}")
+    if not all(len(recording) for recording in recordings):
+        raise TooLong("there is no event to show")
+    timeline = of_two(*recordings) if len(recordings) == 2 else shown_of_one(recordings[0])
+    if len(timeline) > MOST_FRAMES:
+        raise TooLong(f"{len(timeline):,} events to show, and a page holds {MOST_FRAMES:,}: take a shorter program")
+    film = Film(timeline, names)
+    head = film.head()
+    content = {"head": head, "window": {**film.whole(), "run": 0}, "position": 0}
+    data = json.dumps(content, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\u0021--")
+    note = "" if len(timeline) == len(recordings[0]) or len(recordings) == 2 else _note(recordings[0], len(timeline))
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}{PAGE_STYLE}</style></head>'
+        f'<body class="hugelab"><h1>{escape(title)}</h1>{note}<main id="view"></main>'
+        f'<script type="application/json" id="film">{data}</script>'
+        f'<script type="module">{VIEWER}{THEME}{START}</script></body></html>\n'
+    )
+
+
+def _note(recording: Recording, shown: int) -> str:
+    return f"<p>{shown:,} of {len(recording):,} events: of long stretches of equal ones the first and the last.</p>"
