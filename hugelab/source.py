@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any, Protocol
 
 from .model.machines import Machine
@@ -45,10 +46,22 @@ def record(source: Source, scenario: Scenario) -> Recording:
     An operation that the source does not know has outcome "unsupported" and ends the recording. Raises
     ScenarioError, with the step, for what no program can do (a name that was never given to anything).
     """
+    work = record_slowly(source, scenario)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            recording: Recording = end.value
+            return recording
+
+
+def record_slowly(source: Source, scenario: Scenario) -> Generator[int, None, Recording]:
+    """As :func:`record`, but yields before each step how many are done: whoever drives it may show that, or stop."""
     steps: list[Step] = []
     sizes = [size_name(size) for size in source.machine.sizes]
     rows, events = 0, 0
     for index, op in enumerate(scenario.steps):
+        yield index
         first = events = _count(source.state, rows, events)
         rows, note = len(source.state.rows), ""
         try:

@@ -6,6 +6,7 @@ import argparse
 import difflib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ def add(command: AddCommand) -> None:
         "run a program step by step, in the model or on this machine's kernel",
         "  hugelab run lesson\n  hugelab run lesson --pages 3 --private\n  hugelab run lesson --log\n"
         "  hugelab run scenarios.json --case lesson_shared_file_no_unlink\n  hugelab run scenarios.json --json\n"
+        "  hugelab run lesson --html lesson.html\n"
         "  sudo hugelab run lesson --on live\n  sudo hugelab run lesson --on both --yes",
     )
     sub.add_argument("what", metavar="lesson|FILE", help="the lesson's program, or a file of cases")
@@ -50,6 +52,9 @@ def add(command: AddCommand) -> None:
     sub.add_argument("--ino", type=whole_number(1), metavar="N", help="first inode number in the log (default 16079)")
     sub.add_argument("--time", type=seconds, metavar="S", default=384.353754, help="time of the first log line")
     sub.add_argument("--json", action="store_true", help="one JSON object a case")
+    sub.add_argument(
+        "--html", metavar="FILE", type=Path, help="write one page with timeline and pictures, for a browser"
+    )
     add_slips(sub)
     sub.add_argument(
         "--on", choices=("model", "live", "both"), default="model", help="model (default), this kernel, or both"
@@ -62,8 +67,10 @@ def run(args: argparse.Namespace) -> int:
     cases = slipping(_cases(args), args.slips)
     if args.on == "model":
         machine = _machine(args)
+        if args.html:
+            return _write_page(cases, machine, args)
         return _each(cases, lambda case: _show(record(boot(case, machine), case), args))
-    for option in ("log", "extra", "machine", "pid", "ino"):
+    for option in ("log", "extra", "machine", "pid", "ino", "html"):
         if getattr(args, option):
             raise ScenarioError(f"--{option} is about the model: it goes with --on model")
     if len(cases) == 1 and (why := live.refusal(cases[0])):
@@ -126,6 +133,35 @@ def _live(case: Scenario, pool: Pool, args: argparse.Namespace) -> int:
     if why := live.refusal(case):
         return complain(why)
     return _show(live.on_live(case, pool, lambda kernel: record(kernel, case)), args)
+
+
+def _write_page(cases: list[Scenario], machine: Machine, args: argparse.Namespace) -> int:
+    """A page of one case. An existing page is replaced at once or not at all; any other file stays."""
+    from ..draw.page import TooLong, page  # drawing costs a start that the other commands need not wait for
+
+    if len(cases) > 1:
+        raise ScenarioError(f"a page shows one case, and {args.what} has {len(cases)}: choose one with --case")
+    if args.json or args.log:
+        raise ScenarioError("--html goes without --json and --log: the page has steps and log")
+    target: Path = args.html
+    if target.is_file() and not target.read_bytes()[:15].lower().startswith(b"<!doctype html"):
+        raise ScenarioError(f"{target} exists and is no HTML page: it stays; choose another name")
+    recording = record(boot(cases[0], machine), cases[0])
+    try:
+        text = page((recording,), _title(recording, machine.title))
+    except TooLong as error:
+        raise ScenarioError(f"{cases[0].name}: {error}") from None
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(target)
+    except OSError as error:
+        raise ScenarioError(f"{target}: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+    print(f"{target}: {len(recording):,} events, {len(text) // 1024:,} KB; open it in a browser")
+    return DONE
 
 
 def _show(recording: Recording, args: argparse.Namespace) -> int:

@@ -1,18 +1,18 @@
-"""The labs: controls that make a Scenario, and views of its Recording. Nothing else imports ipywidgets.
+"""The labs: controls that make a Scenario, and views of its Recording. Nothing else imports widgets.
 
 ``labs.promise()`` at the end of a cell shows a lab; each takes the first values of its controls as arguments.
 """
 
-import nbformat  # noqa: F401  plotly imports it late and slowly from deep in a call; here it costs a third
-
+from .compare import RULES, compare
 from .doctor import doctor
+from .explore import explore
 from .fault import fault
 from .holders import ENDS, holders
 from .lab import Lab
 from .layout import layout
 from .open_file import open_file
 from .predict import Prediction, predict
-from .promise import promise
+from .promise import KINDS, promise
 from .side_by_side import agreement, side_by_side
 from .start import start
 
@@ -24,6 +24,9 @@ ALL = {
     "fault": fault,
     "holders": holders,
     "layout": layout,
+    "explore": explore,
+    "compare": compare,
+    "side_by_side": side_by_side,
 }
 
-__all__ = ["ALL", "ENDS", "Lab", "Prediction", "agreement", "doctor", "predict", "side_by_side", *ALL]
+__all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "predict", *ALL]

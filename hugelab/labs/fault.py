@@ -1,7 +1,8 @@
 """Lab of notebook 03: one page fault after another."""
 
 from ..scenario import Scenario
-from .lab import Lab, choice, slider
+from .controls import Choice, Slider
+from .lab import Lab
 from .promise import KINDS, mapped
 
 ACCESS = {"write": ["w"], "read": ["r"], "read, then write": ["r", "w"]}
@@ -19,11 +20,11 @@ def fault(pages: int = 5, pool: int = 10, touched: int = 5, kind: str = "shared 
     return Lab(
         "page fault: the promise is paid",
         {
-            "pages": slider("pages", pages),
-            "pool": slider("pool", pool),
-            "touched": slider("touched", touched),
-            "kind": choice("mapping:", tuple(KINDS), kind),
-            "access": choice("access:", tuple(ACCESS), access),
+            "pages": Slider("pages", pages),
+            "pool": Slider("pool", pool),
+            "touched": Slider("touched", touched),
+            "kind": Choice("mapping", tuple(KINDS), kind),
+            "access": Choice("access", tuple(ACCESS), access),
         },
         _program,
         focus=lambda **values: "touch",

@@ -3,7 +3,8 @@
 from typing import Any
 
 from ..scenario import Scenario
-from .lab import Lab, choice, slider
+from .controls import Choice, Slider
+from .lab import Lab
 from .promise import KINDS, mapped
 
 ENDS = {
@@ -39,11 +40,11 @@ def holders(
     return Lab(
         "Who still holds the page?",
         {
-            "pages": slider("pages", pages),
-            "pool": slider("pool", pool),
-            "touched": slider("touched", touched),
-            "kind": choice("mapping:", tuple(KINDS), kind),
-            "end": choice("the end:", tuple(ENDS), end),
+            "pages": Slider("pages", pages),
+            "pool": Slider("pool", pool),
+            "touched": Slider("touched", touched),
+            "kind": Choice("mapping", tuple(KINDS), kind),
+            "end": Choice("the end", tuple(ENDS), end),
         },
         program,
         focus=lambda end, **values: ENDS[end][0],

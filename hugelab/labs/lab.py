@@ -1,4 +1,4 @@
-"""What every lab is: controls -> Scenario -> Recording -> player and plot.
+"""What every lab is: controls -> Scenario -> Recording -> explorer.
 
 The model and the pictures know no widget; this module only connects them.
 """
@@ -6,55 +6,30 @@ The model and the pictures know no widget; this module only connects them.
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
 from typing import Any
 
-import ipywidgets as widgets
-import plotly.graph_objects as go
 from IPython.display import display
 
-from ..draw import figures, tables
-from ..draw.film import film, poster, poster_png
+from ..draw.film import Film, poster
+from ..draw.plot import caption
+from ..draw.timeline import Timeline, of_one
 from ..invariants import unsound
-from ..model.kernel import run
+from ..model.kernel import boot
 from ..model.machines import LESSON, Machine
 from ..recording import Recording
 from ..scenario import Scenario, ScenarioError
-from .player import Player
+from ..source import record_slowly
+from .controls import Control, extremes
+from .explorer import Explorer
+from .job import Job, Progress, Work
 
 RUN_ME = "Run this cell (Shift+Enter) for the live lab."
-MOST_PAGES = 16  # what the sliders allow: more than the pool of ten, and still one picture
-
-
-def slider(label: str, value: int, least: int = 0, most: int = MOST_PAGES) -> widgets.IntSlider:
-    """A slider for a number of pages. Arrow keys move it. Raises ValueError for a first value outside its range."""
-    if not least <= value <= most:
-        raise ValueError(f"{label}: {least} to {most}, not {value}")
-    return widgets.IntSlider(
-        value=value,
-        min=least,
-        max=most,
-        description=label,
-        tooltip=f"{label}: {least} to {most}",
-        style={"description_width": "initial"},
-        layout={"width": "260px"},
-    )
-
-
-def choice(label: str, options: list[str] | tuple[str, ...], value: str) -> widgets.Dropdown:
-    """A choice between named kinds. Raises ValueError for a first value that is none of them."""
-    if value not in options:
-        raise ValueError(f"{label.rstrip(':')}: one of {', '.join(options)}, not {value!r}")
-    return widgets.Dropdown(
-        options=list(options),
-        value=value,
-        description=label,
-        tooltip=label,
-        style={"description_width": "initial"},
-        layout={"width": "260px"},
-    )
+AT_FIRST = 9  # frames on each side that are sent with a new film: few, so that it is there at once; the rest follows
+_runs = itertools.count(1)  # numbers what is shown, so that frames of the one before are not taken for it
 
 
 class BrokenRule(Exception):
@@ -68,55 +43,258 @@ def sound(recording: Recording) -> Recording:
     return recording
 
 
-class Panel:
-    """Controls, and what is shown of them: a still picture first, then the live widgets, made when they are shown.
+def finish(work: Work[Any]) -> Any:
+    """The result of a piece of work, however long it takes."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
 
-    A kind of panel says what ``_png``, ``_make``, ``_renew`` and its ``repr`` are. ``status`` has a ``value``, HTML.
+
+class Lab:
+    """A lab of the course. Showing it needs JupyterLab; its ``recording`` can be used in any Python.
+
+    ``program(**values)`` makes a Scenario of the controls' values (it may raise ScenarioError); ``machine(**values)``
+    chooses where it runs; ``focus(**values)`` is the operation at the end of which the timeline starts. A kind of lab
+    with two recordings, or with more to show, overrides ``_work``, ``_timeline``, ``_titles``, ``_head``.
     """
 
     run_me = RUN_ME
-    status: Any
 
-    def __init__(self, title: str, controls: dict[str, widgets.Widget]):
+    def __init__(
+        self,
+        title: str,
+        controls: dict[str, Control],
+        program: Callable[..., Scenario],
+        focus: Callable[..., str],
+        machine: Callable[..., Machine] = lambda **values: LESSON,
+    ):
         self.title, self.controls = title, controls
-        self.box: Any = None
+        self.focus, self._program, self._machine = focus, program, machine
+        self._take(finish(self._work(self.values)))
+        self.explorer: Any = None
+        self._job: Job[Any] | None = None
+        for control in controls.values():
+            control.changed = self._changed
 
+    # -- model -----------------------------------------------------------------------------------
     @property
     def values(self) -> dict[str, Any]:
         """The values of the controls."""
         return {name: control.value for name, control in self.controls.items()}
 
+    def _work(self, values: dict[str, Any]) -> Work[tuple[Recording, ...]]:
+        """Make what the lab shows: one recording, or two."""
+        recording = yield from run_slowly(self._program(**values), self._machine(**values))
+        return (recording,)
+
+    def _take(self, recordings: tuple[Recording, ...]) -> None:
+        """What was made is what the lab has now."""
+        self.recordings = recordings
+        self.shown = self.values  # that it was made from
+        self.film = Film(self._timeline(), self._titles())
+
+    def _timeline(self) -> Timeline:
+        return of_one(self.recording)
+
+    def _titles(self) -> tuple[str, ...]:
+        return ("",)
+
+    @property
+    def recording(self) -> Recording:
+        """What is shown (of two: the first)."""
+        return self.recordings[0]
+
+    @property
+    def event(self) -> int:
+        """The number of the event that the timeline shows."""
+        position = self.explorer.position if self.explorer else self._start()
+        return self.film.timeline.events[0][min(position, len(self.film.timeline) - 1)]
+
+    def _start(self) -> int:
+        """The position of the last event inside the kernel of the step in focus (the one after it is the return)."""
+        focus = self.focus(**self.shown)
+        step = next((step for step in self.recording.steps if step.op.op == focus), self.recording.steps[-1])
+        return self.film.timeline.position(step.last - 1 if step.last - step.first > 1 else step.last)
+
+    # -- a picture and words ---------------------------------------------------------------------
+    def _still_event(self) -> int:
+        return self.film.timeline.events[0][self._start()]
+
+    def __repr__(self) -> str:
+        event = self._still_event()
+        words = self.film.sides[0].owners(event)[0].title
+        return f"{self.title}. {caption(self.recording, event).capitalize()}.\n{words}."
+
     def _png(self) -> bytes:
-        """The still picture."""
-        raise NotImplementedError
-
-    def _make(self) -> widgets.Widget:
-        """The live widgets, once."""
-        raise NotImplementedError
-
-    def _renew(self) -> None:
-        """A control moved: run and show anew."""
-        raise NotImplementedError
+        return poster(self.film, self._start(), self.title).png()
 
     def _ipython_display_(self) -> None:
         """The still picture first, so that it is there without a kernel; then the live lab, which hides it."""
         png = base64.b64encode(self._png()).decode("ascii")
         display({"image/png": png, "text/plain": repr(self)}, raw=True)
-        self._build()
-        bundle = self.box._repr_mimebundle_()
+        bundle = self.build()._repr_mimebundle_()
+        if isinstance(bundle, tuple):
+            bundle = bundle[0]
         bundle["text/plain"] = self.run_me
         display(bundle, raw=True)
 
-    def _build(self) -> None:
-        """Make the widgets; again and again shows the same ones."""
-        if self.box is None:
-            self.box = self._make()
-            for control in self.controls.values():
-                control.observe(self._changed, "value")
+    # -- the live lab ----------------------------------------------------------------------------
+    def build(self) -> Any:
+        """The widget; again and again the same one."""
+        if self.explorer is None:
+            self._first = {name: control.first for name, control in self.controls.items()}
+            self._room = self._most_room()
+            self.explorer = Explorer(
+                controls=[control.spec(name) for name, control in self.controls.items()], values=self.values
+            )
+            self._show(self._start())
+            self.explorer.observe(self._values_moved, "values")
+            self.explorer.on_msg(self._told_of)
+        return self.explorer
 
-    def _changed(self, change: Any) -> None:
+    def _most_room(self) -> dict[str, float]:
+        """The room that the views need at most, whatever the controls say: nothing moves while one is moved."""
+        most: dict[str, float] = {}
+        for values in extremes(self.controls):
+            try:
+                recordings = finish(self._work(values))
+            except ScenarioError:
+                continue
+            for recording in recordings:
+                for name, height in Film(of_one(recording)).heights().items():
+                    most[name] = max(most.get(name, 0), height)
+        return most
+
+    def _show(self, position: int) -> None:
+        """Give the film to the browser, at a position."""
+        head = self._head()
+        head["heights"] = {name: max(height, self._room.get(name, 0)) for name, height in head["heights"].items()}
+        run = next(_runs)
+        with self.explorer.hold_trait_notifications(), self.explorer.hold_sync():
+            self.explorer.head = {**head, "run": run, "values": self.shown, "first": self._first}
+            self.explorer.window = {**self.film.window(position, AT_FIRST), "run": run}
+            self.explorer.position = position
+            self.explorer.values = self.values
+            self._say(self._about())
+
+    def _head(self) -> dict[str, Any]:
+        """What the browser gets of the film as a whole."""
+        return self.film.head()
+
+    def _about(self) -> str:
+        """What is said of the lab as it stands, as HTML."""
+        return ""
+
+    def _say(self, html: str, kind: str = "") -> None:
+        self.explorer.message = {"html": html, "kind": kind}
+
+    # -- what the learner does -------------------------------------------------------------------
+    def _values_moved(self, change: Any) -> None:
+        """The browser moved a control."""
+        with self._told():
+            values = change["new"]
+            if values == self.values:
+                return
+            try:
+                if unknown := sorted(values.keys() - self.controls.keys()):
+                    raise ValueError(f"there is no control {', '.join(unknown)}")
+                for name, control in self.controls.items():
+                    control.check(values.get(name))
+            except ValueError as error:
+                raise ScenarioError(str(error)) from None
+            for name, control in self.controls.items():
+                control.set_quietly(values[name])
+            self._renew()
+
+    def _changed(self) -> None:
+        """A control was moved from Python."""
+        if self.explorer is None:
+            self._take(finish(self._work(self.values)))
+            return
         with self._told():
             self._renew()
+
+    def _renew(self) -> None:
+        """Make anew what is shown; if that takes long, in slices."""
+        if self._job is not None and self._job.running:
+            self._job.cancel()
+        self._job = Job(self._work(self.values), self._made, self._progress, self._failed)
+        self._job.run()
+
+    def _made(self, recordings: tuple[Recording, ...]) -> None:
+        place = self._place()
+        self._take(recordings)
+        self._show(self._at(place))
+
+    def _progress(self, progress: Progress | None) -> None:
+        self.explorer.busy = progress._asdict() if progress else {}
+
+    def _failed(self, error: Exception) -> None:
+        with self._told():
+            raise error
+
+    def _cancelled(self) -> None:
+        """What was shown stays, and the controls say so."""
+        if self._job is not None and self._job.running:
+            self._job.cancel()
+        for name, control in self.controls.items():
+            control.set_quietly(self.shown[name])
+        self.explorer.values = self.values
+        self._say("Cancelled; what is shown is as it was.")
+
+    def _place(self) -> tuple[int, int, int] | None:
+        """Step, events from its start and to its end: where the learner stands. None: where the lab starts."""
+        if self.explorer.position == self._start():
+            return None
+        event = self.event
+        index = max(self.recording.step_of(event), 0)
+        step = self.recording.steps[index]
+        return index, event - step.first, step.last - event
+
+    def _at(self, place: tuple[int, int, int] | None) -> int:
+        """The same place in what is shown now."""
+        if place is None or place[0] >= len(self.recording.steps):
+            return self._start()
+        index, after, before = place
+        step = self.recording.steps[index]
+        if after <= 0:  # its start; what comes before the first step counts from there, too
+            event = max(step.first + after, 0)
+        else:
+            event = step.last - before if before <= 1 else min(step.first + after, step.last)
+        return self.film.timeline.position(min(event, step.last))
+
+    def _told_of(self, _: Any, message: dict[str, Any], buffers: Any) -> None:
+        """The browser sent a message."""
+        with self._told():
+            if "cancel" in message:
+                self._cancelled()
+            elif "action" in message:
+                self._act(str(message["action"]))
+            elif message.get("run") == self.explorer.head["run"]:
+                self._more(message)
+
+    def _more(self, message: dict[str, Any]) -> None:
+        """Frames are missing in the browser, or it asks where something is touched next."""
+        if "follow" in message:
+            side, token, position = message["follow"]
+            found = self.film.follow(int(side), str(token), int(position))
+            if found is None:
+                self._say("Nothing happens to it in the events around this one.")
+                return
+            self._send_window(found)
+            self.explorer.position = found
+        else:
+            self._send_window(int(message["want"]))
+
+    def _send_window(self, position: int) -> None:
+        position = min(max(position, 0), len(self.film.timeline) - 1)
+        self.explorer.window = {**self.film.window(position), "run": self.explorer.head["run"]}
+
+    def _act(self, name: str) -> None:
+        """A button was pressed."""
+        raise NotImplementedError(f"no button {name}")
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -124,93 +302,19 @@ class Panel:
         try:
             yield
         except ScenarioError as error:
-            self.status.value = f"<b>{escape(str(error))}</b>"
+            self._say(escape(str(error)), "refused")
         except Exception as error:
-            self.status.value = f"<b>This lab has a fault: {escape(f'{type(error).__name__}: {error}')}</b>"
+            self._say(f"This lab has a fault: {escape(f'{type(error).__name__}: {error}')}", "fault")
             raise
 
 
-class Lab(Panel):
-    """A lab of the course. Showing it needs JupyterLab; its ``recording`` can be used in any Python.
-
-    ``program(**values)`` makes a Scenario of the controls' values (it may raise ScenarioError); ``machine(**values)``
-    chooses where it runs; ``focus(**values)`` is the operation at the end of which the timeline starts.
-    """
-
-    def __init__(
-        self,
-        title: str,
-        controls: dict[str, widgets.Widget],
-        program: Callable[..., Scenario],
-        focus: Callable[..., str],
-        machine: Callable[..., Machine] = lambda **values: LESSON,
-    ):
-        super().__init__(title, controls)
-        self.focus, self._program, self._machine = focus, program, machine
-        self.recording: Recording = self._run()
-        self.status = widgets.HTML()
-        self.player = Player()
-        self.figure: Any = None
-
-    # -- model -----------------------------------------------------------------------------------
-    def _run(self) -> Recording:
-        return sound(run(self._program(**self.values), self._machine(**self.values)))
-
-    @property
-    def event(self) -> int:
-        """The number of the event that the timeline shows."""
-        frames = self.player.film.get("frames")
-        return int(frames[min(self.player.position, len(frames) - 1)][0]) if frames else self._start()
-
-    def _start(self) -> int:
-        """The last event inside the kernel of the step in focus (the one after it is the return)."""
-        focus = self.focus(**self.values)
-        step = next(step for step in self.recording.steps if step.op.op == focus)
-        return step.last - 1 if step.last - step.first > 1 else step.last
-
-    # -- showing it ------------------------------------------------------------------------------
-    def __repr__(self) -> str:
-        return f"{self.title}: {poster(self.recording, self._start(), self.title).title}"
-
-    def _png(self) -> bytes:
-        return poster_png(self.recording, self._start(), self.title)
-
-    def _make(self) -> widgets.Widget:
-        self.figure = go.FigureWidget(figures.pool(self.recording, self._start()))
-        self._show()
-        self.player.observe(self._moved, ["position", "dark", "width"])
-        knobs = widgets.VBox(list(self.controls.values()))
-        top = widgets.HBox([knobs, self.status], layout={"flex_flow": "row wrap", "grid_gap": "12px"})
-        return widgets.VBox([top, self.figure, self.player])
-
-    def _renew(self) -> None:
-        self.recording = self._run()
-        self._show()
-
-    def _show(self) -> None:
-        """Give the whole recording to the views, at the event where the lab starts."""
-        reel = film(self.recording)
-        start = self._start()
-        position = next(i for i, frame in enumerate(reel["frames"]) if frame[0] >= start)
-        with self.player.hold_trait_notifications(), self.player.hold_sync():
-            self.player.film = reel
-            self.player.position = position
-        data = figures.pool(self.recording, start, self.player.dark)
-        with self.figure.batch_update():
-            for trace, new in zip(self.figure.data, data["data"], strict=True):
-                trace.x, trace.y = new["x"], new["y"]
-            self.figure.layout.update(data["layout"])
-        self.status.value = f'<div style="line-height:1.5">{tables.steps(self.recording)._repr_html_()}</div>'
-
-    def _moved(self, change: Any) -> None:
-        """The timeline moved, or the page's theme or width changed: the plot follows."""
-        with self._told(), self.figure.batch_update():
-            if change["name"] == "width":
-                self.figure.layout.width = self.player.width
-            elif change["name"] == "dark":
-                data = figures.pool(self.recording, self.event, self.player.dark)
-                for trace, new in zip(self.figure.data, data["data"], strict=True):
-                    trace.update({key: new[key] for key in ("line", "fillpattern") if key in new})
-                self.figure.layout.update(data["layout"])
-            else:
-                self.figure.layout.update(figures.marker(self.recording, self.event, self.player.dark))
+def run_slowly(scenario: Scenario, machine: Machine) -> Work[Recording]:
+    """A sound recording of the model, with progress a step. A case of the kernel's slips breaks rules, and may."""
+    steps = len(scenario.steps)
+    work = record_slowly(boot(scenario, machine), scenario)
+    while True:
+        try:
+            done = next(work)
+        except StopIteration as end:
+            return end.value if scenario.kernel_quirk else sound(end.value)
+        yield Progress(f"step {done + 1} of {steps}", done / max(steps, 1))

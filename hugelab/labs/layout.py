@@ -2,7 +2,8 @@
 
 from ..model.machines import MACHINES, Machine
 from ..scenario import Scenario, lesson
-from .lab import Lab, choice, slider
+from .controls import Choice, Slider
+from .lab import Lab
 
 
 def _program(pages: int, pool: int, machine: str) -> Scenario:
@@ -18,9 +19,9 @@ def layout(pages: int = 5, pool: int = 10, machine: str = "lesson") -> Lab:
     return Lab(
         "Structures and layout",
         {
-            "pages": slider("pages", pages),
-            "pool": slider("pool", pool),
-            "machine": choice("machine:", tuple(MACHINES), machine),
+            "pages": Slider("pages", pages),
+            "pool": Slider("pool", pool),
+            "machine": Choice("machine", tuple(MACHINES), machine),
         },
         _program,
         focus=lambda **values: "touch",

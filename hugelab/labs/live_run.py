@@ -1,32 +1,33 @@
 """One program on the kernel of this machine, for a lab: what would change, the run, and every refusal as one line.
 
-Imports the live modules only when they are used, so that the labs work on any system.
+The program runs in a process of its own (``hugelab run --on live``), so that the notebook stays alive, can show what is
+going on, and can stop it: that process puts the huge page pool back on every way out.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
+import json
 import os
 import platform
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
+from typing import Any
 
-from ..cli.live import on_live, other_version, version
+from ..cli.live import other_version, version
 from ..live.errors import LiveUnavailable
 from ..live.probe import pools
-from ..recording import Recording
+from ..model.machines import X86_64
+from ..recording import Recording, Step
 from ..scenario import Scenario
-from ..source import record
+from ..state import Counters, State
+from .job import Progress, Work
 
-if TYPE_CHECKING:
-    from ..live.pool import Pool
+LOOK = 0.05  # seconds between two looks at the process
+PATIENCE = 60.0  # seconds for a process that was told to stop
 
-PATIENCE = 10.0  # seconds to wait for somebody else who has borrowed the pool: the notebook waits, too
-
-__all__ = ["PATIENCE", "obstacle", "other_version", "plan", "run_here", "version"]
+__all__ = ["PATIENCE", "command", "obstacle", "other_version", "plan", "run_here", "version"]
 
 
 def obstacle() -> str:
@@ -55,33 +56,50 @@ def plan() -> str:
     )
 
 
-def run_here(scenario: Scenario, say: Callable[[str], None]) -> Recording:
-    """Run a program on this kernel; the pool is put back on every way out.
+def command(file: str) -> list[str]:
+    """What runs the program in a file. The learner was asked before."""
+    return [sys.executable, "-m", "hugelab", "run", file, "--on", "live", "--yes", "--json"]
 
-    ``say`` gets lines about the progress. Raises LiveUnavailable or ScenarioError: one line that says what is missing.
+
+def run_here(scenario: Scenario) -> Work[Recording]:
+    """Run a program on this kernel; closing the generator stops it. The pool is put back on every way out.
+
+    Raises LiveUnavailable: one line that says what is missing.
     """
     if why := obstacle():
         raise LiveUnavailable(why)
-    with contextlib.redirect_stderr(_Lines(say)), _pool() as pool:
-        return on_live(scenario, pool, lambda kernel: record(kernel, scenario))
+    with tempfile.TemporaryDirectory(prefix="hugelab-") as folder:
+        file, out, errors = (Path(folder) / name for name in ("program.json", "out", "errors"))
+        file.write_text(json.dumps(scenario.to_json()), encoding="utf-8")
+        yield Progress("Running on this kernel ...", None)
+        with out.open("w") as to, errors.open("w") as said:
+            process = subprocess.Popen(
+                command(str(file)), stdin=subprocess.DEVNULL, stdout=to, stderr=said, start_new_session=True
+            )
+        try:
+            while process.poll() is None:
+                try:
+                    process.wait(LOOK)
+                except subprocess.TimeoutExpired:
+                    yield Progress(f"{_last(errors) or 'Running on this kernel'} ...", None)
+        finally:
+            if process.poll() is None:
+                process.terminate()  # a notebook's kernel ignores SIGINT at times, and then so does what it starts
+                process.wait(PATIENCE)
+        if process.returncode != 0:
+            raise LiveUnavailable(_last(errors) or f"the run ended with exit code {process.returncode}")
+        return _recording(scenario, json.loads(out.read_text(encoding="utf-8")))
 
 
-@contextmanager
-def _pool() -> Iterator[Pool]:
-    """The pools: borrowed by root, for anybody else as they are. The learner was asked before."""
-    from ..live.pool import as_found, borrow
-
-    with borrow(yes=True, wait=PATIENCE) if os.geteuid() == 0 else as_found(PATIENCE) as pool:
-        yield pool
+def _last(errors: Path) -> str:
+    """The last line that was said."""
+    lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("hugelab: ") if lines else ""
 
 
-class _Lines(io.TextIOBase):
-    """A stream that hands on each line: the pool says there for whom it waits and what it put back."""
-
-    def __init__(self, say: Callable[[str], None]):
-        self._say = say
-
-    def write(self, text: str) -> int:
-        if line := text.strip().removeprefix("hugelab: "):
-            self._say(line)
-        return len(text)
+def _recording(scenario: Scenario, answer: dict[str, Any]) -> Recording:
+    steps = []
+    for index, (op, step) in enumerate(zip(scenario.steps, answer["steps"], strict=False)):
+        now = Counters(*(step[name] for name in ("total", "free", "rsvd", "surp")))
+        steps.append(Step(index, op, step["outcome"], step.get("value"), {"2M": now}, 0, -1))
+    return Recording(scenario, X86_64, State(), "live", steps)

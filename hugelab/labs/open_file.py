@@ -1,7 +1,8 @@
 """Lab of notebook 01: what exists after open()."""
 
 from ..scenario import Scenario
-from .lab import Lab, choice, slider
+from .controls import Choice, Slider
+from .lab import Lab
 
 WAYS = {
     "create": ["O_CREAT", "O_RDWR"],
@@ -23,9 +24,9 @@ def open_file(files: int = 1, pool: int = 10, again: str = "open an existing fil
     return Lab(
         "open: a file with no pages",
         {
-            "files": slider("new files", files, most=4),
-            "pool": slider("pool", pool),
-            "again": choice("then file1 again:", tuple(WAYS), again),
+            "files": Slider("new files", files, most=4),
+            "pool": Slider("pool", pool),
+            "again": Choice("then file1 again", tuple(WAYS), again),
         },
         _program,
         focus=lambda **values: "open",

@@ -1,7 +1,8 @@
 """Lab of notebook 02: what a reservation promises, and to whom."""
 
 from ..scenario import ANONYMOUS, Scenario
-from .lab import Lab, choice, slider
+from .controls import Choice, Slider
+from .lab import Lab
 
 KINDS = {
     "shared file": ["MAP_SHARED"],
@@ -30,11 +31,11 @@ def promise(pages: int = 5, pool: int = 10, kind: str = "shared file", second: i
     return Lab(
         "mmap: a promise",
         {
-            "pages": slider("pages", pages),
-            "pool": slider("pool", pool),
-            "kind": choice("mapping:", tuple(KINDS), kind),
-            "second": slider("second mapping", second),
-            "offset": slider("its first page", offset, most=8),
+            "pages": Slider("pages", pages),
+            "pool": Slider("pool", pool),
+            "kind": Choice("mapping", tuple(KINDS), kind),
+            "second": Slider("second mapping", second),
+            "offset": Slider("its first page", offset, most=8),
         },
         _program,
         focus=lambda **values: "mmap",

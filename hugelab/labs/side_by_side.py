@@ -9,8 +9,6 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-import ipywidgets as widgets
-
 from ..draw.beside import Beside
 from ..draw.tables import Table
 from ..draw.theme import LIGHT
@@ -20,41 +18,40 @@ from ..model.machines import X86_64
 from ..recording import Difference, Recording
 from ..scenario import ScenarioError
 from . import live_run, recorded
+from .controls import Choice, Slider
 from .holders import ENDS, program
-from .lab import Panel, choice, slider, sound
+from .job import Job, Progress, Work
+from .lab import Lab, run_slowly
 from .promise import KINDS
 from .recorded import MOST_PAGES, POOLS
-from .sheet import Sheet
 
 MODEL = X86_64.with_slips()
-POOL_CHOICES = {f"{pages} pages": pages for pages in POOLS}
+GO = {"name": "go", "label": "Run on this kernel", "title": "Says first what it would change"}
+YES = {"name": "yes", "label": "Yes, run it", "title": "Changes the huge page pool for a moment and puts it back"}
+NO = {"name": "no", "label": "No", "title": "Changes nothing"}
 
 
-class SideBySide(Panel):
+class SideBySide(Lab):
     """``recording`` is the model's, ``kernel`` the kernel's: recorded, or what this machine just answered."""
 
     run_me = (
         "Run this cell (Shift+Enter) for the live lab: choose mapping, pages, touched pages, pool and the end, "
         "and have the program run on this machine's kernel."
     )
-
-    def __init__(self, controls: dict[str, widgets.Widget]):
-        super().__init__("The same program in the model and on a kernel", controls)
-        self.status = Sheet(label="Run on this kernel", announce=True)
-        self.sheet = Sheet(label="Model and kernel, step by step")
-        self.go = _button("Run on this kernel", "says first what it would change")
-        self.yes = _button("Yes, run it", "changes the huge page pool for a moment and puts it back")
-        self.no = _button("No", "changes nothing")
-        self.question = widgets.HBox([self.yes, self.no])
-        self._ask(False)
-        self._take_recorded()
+    kernel: Recording
 
     # -- model and kernel ------------------------------------------------------------------------
-    @property
-    def values(self) -> dict[str, Any]:
-        """The values of the controls; the pool as a number."""
-        values = super().values
-        return {**values, "pool": POOL_CHOICES[values["pool"]]}
+    def _work(self, values: dict[str, Any]) -> Work[tuple[Recording, ...]]:
+        kernel = recorded.answer(**values)
+        if kernel is None:
+            raise ScenarioError(f"there is no recorded run of {values}")
+        model = yield from run_slowly(self._program(**values), MODEL)
+        return model, kernel
+
+    def _take(self, recordings: tuple[Recording, ...]) -> None:
+        model, self.kernel = recordings
+        self._asking = False
+        super()._take((model,))
 
     @property
     def table(self) -> Beside:
@@ -72,14 +69,6 @@ class SideBySide(Panel):
         """The kernel's column is this machine's."""
         return self.kernel.source == "live"
 
-    def _take_recorded(self) -> None:
-        model = sound(run(program(**self.values), MODEL))
-        kernel = recorded.answer(**self.values)
-        if kernel is None:
-            raise ScenarioError(f"there is no recorded run of {self.values}")
-        self.recording: Recording = model
-        self.kernel: Recording = kernel
-
     # -- showing it ------------------------------------------------------------------------------
     def __repr__(self) -> str:
         return f"{self.title}: {self.table.verdict}.\n{self.table!r}"
@@ -87,91 +76,84 @@ class SideBySide(Panel):
     def _png(self) -> bytes:
         return self.table.poster(self.title).png(LIGHT)
 
-    def _make(self) -> widgets.Widget:
-        self._show()
-        self.status.value = self._about_recorded()
-        self.go.on_click(self._clicked_go)
-        self.yes.on_click(self._clicked_yes)
-        self.no.on_click(self._clicked_no)
-        knobs = widgets.VBox(list(self.controls.values()))
-        run_it = widgets.VBox([self.go, self.status, self.question], layout={"flex": "1 1 320px"})
-        top = widgets.HBox([knobs, run_it], layout={"flex_flow": "row wrap", "grid_gap": "12px"})
-        return widgets.VBox([top, self.sheet], layout={"grid_gap": "10px"})
-
-    def _renew(self) -> None:
+    def _show(self, position: int) -> None:
+        super()._show(position)
         self._ask(False)
-        self._take_recorded()
-        self._show()
-        self.status.value = self._about_recorded()
 
-    def _show(self) -> None:
-        self.sheet.value = self.table._repr_html_()
+    def _head(self) -> dict[str, Any]:
+        """The table of steps is that of the two recordings."""
+        head = super()._head()
+        timeline = self.film.timeline
+        head["sides"][0]["steps"] = self.table.html([timeline.position(step.last) for step in self.recording.steps])
+        return head
 
-    def _about_recorded(self) -> str:
+    def _about(self) -> str:
         begin = f"The kernel's column was <b>recorded on Linux {escape(recorded.kernel())}</b>."
         if why := live_run.obstacle():
             return f"{begin} It cannot run here: {escape(why)}."
         return f"{begin} The button has the program run on the kernel of this machine; it asks first."
 
     # -- the live run ----------------------------------------------------------------------------
-    def _ask(self, asking: bool) -> None:
-        """Show or hide the question; the run button is the other way round."""
-        self.question.layout.display = "" if asking else "none"
-        self.go.disabled = asking
+    def _ask(self, asking: bool, focus: str = "") -> None:
+        """Show the question, or the button that leads to it; ``focus`` is the button that gets the keyboard."""
         self._asking = asking
+        shown = [{**GO, "enabled": not asking}, *([{**YES, "enabled": True}, {**NO, "enabled": True}] * asking)]
+        self.explorer.actions = [{**action, "focus": action["name"] == focus} for action in shown]
 
-    def _clicked_go(self, _: Any) -> None:
-        with self._told():
+    def _act(self, name: str) -> None:
+        if name == "go" and not self._asking and not (self._job and self._job.running):
+            self._plan()
+        elif name == "no" and self._asking:
+            self._ask(False, "go")
+            self._say(f"Not run; nothing was changed. {self._about_column()}")
+        elif name == "yes" and self._asking:
+            self._ask(False)
+            self.explorer.actions = [{**GO, "enabled": False, "focus": False}]
+            self._job = Job(self._live_work(), self._ran, self._progress, self._not_run)
             try:
-                text = live_run.plan()
-            except LiveUnavailable as error:
-                self.status.value = self._refused(error)
-                return
-            self.status.value = f"<pre>{escape(text)}</pre><b>Run it?</b>"
-            self._ask(True)
-            self.no.focus()
+                self._job.run()
+            except KeyboardInterrupt:
+                self._ask(False, "go")
+                self._say(f"Interrupted; the pool is as it was. {self._about_column()}")
+                raise
 
-    def _clicked_no(self, _: Any) -> None:
-        if self._asking:
-            self._ask(False)
-            self.status.value = f"Not run; nothing was changed. {self._about_column()}"
-            self.go.focus()
-
-    def _clicked_yes(self, _: Any) -> None:
-        if not self._asking:
-            return
-        self._asking = False
-        self.yes.disabled = self.no.disabled = True
-        self._progress("Running on this kernel")
+    def _plan(self) -> None:
         try:
-            with self._told():
-                self._run_live()
-        finally:
-            self.yes.disabled = self.no.disabled = False
-            self._ask(False)
-            self.go.focus()
-
-    def _run_live(self) -> None:
-        try:
-            self.kernel = live_run.run_here(self.recording.scenario, self._progress)
-        except (LiveUnavailable, ScenarioError) as error:
-            self.status.value = self._refused(error)
+            text = live_run.plan()
+        except LiveUnavailable as error:
+            self._say(self._refused(error), "refused")
             return
-        except KeyboardInterrupt:
-            self.status.value = f"Interrupted; the pool is as it was. {self._about_column()}"
-            raise
-        self._show()
+        self._say(f"<pre>{escape(text)}</pre><b>Run it?</b>")
+        self._ask(True, "no")
+
+    def _live_work(self) -> Work[Recording]:
+        yield Progress("Running on this kernel ...", None)
+        return (yield from live_run.run_here(self.recording.scenario))
+
+    def _ran(self, kernel: Recording) -> None:
+        self.kernel = kernel
+        self._show(self.explorer.position)
+        self._ask(False, "go")
         note = f" {escape(live_run.other_version())}." if live_run.other_version() else ""
-        self.status.value = (
+        self._say(
             f"Ran on this kernel, Linux {escape(live_run.version())}: <b>{escape(self.table.verdict)}</b>. "
             f"The huge page pool is as it was.{note}"
         )
 
-    def _progress(self, text: str) -> None:
-        self.status.value = f"{escape(text)} ..."
+    def _not_run(self, error: Exception) -> None:
+        self._ask(False, "go")
+        if isinstance(error, (LiveUnavailable, ScenarioError)):
+            self._say(self._refused(error), "refused")
+            return
+        self._failed(error)
+
+    def _cancelled(self) -> None:
+        super()._cancelled()
+        self._ask(False, "go")
+        self._say(f"Cancelled; the pool is as it was. {self._about_column()}")
 
     def _refused(self, error: Exception) -> str:
-        return f"<b>No result from this kernel:</b> {escape(str(error))}. {self._about_column()}"
+        return f"No result from this kernel: {escape(str(error))}. {self._about_column()}"
 
     def _about_column(self) -> str:
         if self.live:
@@ -179,23 +161,21 @@ class SideBySide(Panel):
         return f"The kernel's column stays as recorded on Linux {escape(recorded.kernel())}."
 
 
-def _button(label: str, about: str) -> widgets.Button:
-    """No icon: assistive technology would read its sign as part of the name."""
-    return widgets.Button(description=label, tooltip=f"{label}: {about}", layout={"width": "max-content"})
-
-
 def side_by_side(
     pages: int = 5, pool: int = 10, touched: int = 5, kind: str = "shared file", end: str = "munmap, close, unlink"
 ) -> SideBySide:
     """Map, touch, and let go in the order ``end``: in the model, and on a kernel."""
     return SideBySide(
+        "The same program in the model and on a kernel",
         {
-            "pages": slider("pages", pages, most=MOST_PAGES),
-            "touched": slider("touched", touched, most=MOST_PAGES),
-            "pool": choice("pool:", tuple(POOL_CHOICES), f"{pool} pages"),
-            "kind": choice("mapping:", tuple(KINDS), kind),
-            "end": choice("the end:", tuple(ENDS), end),
-        }
+            "pages": Slider("pages", pages, most=MOST_PAGES),
+            "touched": Slider("touched", touched, most=MOST_PAGES),
+            "pool": Slider("pool", pool, stops=sorted(POOLS)),
+            "kind": Choice("mapping", tuple(KINDS), kind),
+            "end": Choice("the end", tuple(ENDS), end),
+        },
+        program,
+        focus=lambda end, **values: ENDS[end][0],
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from ..units import count, format_size
 
 SYSFS = Path("/sys/kernel/mm/hugepages")
-LAB_PACKAGES = ("jupyterlab", "ipywidgets", "anywidget", "plotly")
+LAB_PACKAGES = ("jupyterlab", "ipywidgets", "anywidget", "resvg-py")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,122 @@
+"""Two programs, or one program under two sets of rules, beside each other on one timeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..draw.film import poster
+from ..draw.timeline import Timeline, first_difference, of_two
+from ..model.machines import LESSON, MACHINES, X86_64
+from ..recording import Recording
+from ..scenario import Scenario, ScenarioError
+from .controls import Choice, Slider
+from .holders import ENDS, program
+from .job import Work
+from .lab import Lab, run_slowly
+from .promise import KINDS
+
+RULES = {
+    "Linux 3.10": LESSON,
+    "Linux 5.10": MACHINES["x86-64-5.10"],
+    "Linux 6.1": MACHINES["x86-64-6.1"],
+    "Linux 6.18": X86_64,
+    "Linux 6.18 with its slips": X86_64.with_slips(),
+}
+SIDES = ("left", "right")
+PROGRAM = ("pages", "pool", "touched", "kind", "end")
+
+
+class Compare(Lab):
+    """``recordings`` are the left and the right one."""
+
+    def _work(self, values: dict[str, Any]) -> Work[tuple[Recording, ...]]:
+        made = []
+        for side in SIDES:
+            chosen = {name.removeprefix(f"{side}_"): value for name, value in values.items()}
+            rules = RULES[chosen.pop("rules")]
+            made.append((yield from run_slowly(self._program(side=side, **chosen), rules)))
+        return tuple(made)
+
+    def _timeline(self) -> Timeline:
+        return of_two(*self.recordings)
+
+    def _titles(self) -> tuple[str, ...]:
+        """What is other on the two sides; everything if nothing is."""
+        told = [name.removeprefix("left_") for name in self.controls if name.startswith("left_")]
+        values, programs = self.shown, [recording.scenario.name for recording in self.recordings]
+        other = [name for name in told if values[f"left_{name}"] != values[f"right_{name}"]]
+        names = ["; ".join(values[f"{side}_{name}"] for name in other or told) for side in SIDES]
+        if programs[0] == programs[1]:
+            return tuple(names)
+        return tuple(f"{program}; {name}" if other else program for program, name in zip(programs, names, strict=True))
+
+    def _start(self) -> int:
+        """The first difference, or the end."""
+        found = first_difference(self.film.timeline)
+        return found.position if found else len(self.film.timeline) - 1
+
+    def __repr__(self) -> str:
+        left, right = self._titles()
+        found = first_difference(self.film.timeline)
+        says = f"First difference: {found.words}" if found else "No difference"
+        return f"{self.title}: {left} | {right}\n{says}."
+
+    def _png(self) -> bytes:
+        return poster(self.film, self._start(), self.title, repr(self)).png()
+
+
+def compare(
+    left: Scenario | None = None,
+    right: Scenario | None = None,
+    *,
+    pages: int = 5,
+    pool: int = 10,
+    touched: int = 5,
+    left_kind: str = "shared file",
+    right_kind: str = "shared file",
+    left_end: str = "munmap, close, unlink",
+    right_end: str = "munmap, close, unlink",
+    left_rules: str = "Linux 3.10",
+    right_rules: str = "Linux 6.18",
+) -> Compare:
+    """Map, touch, and let go, on both sides; choose what is other: the mapping, the end, or the kernel's rules.
+
+    With ``left`` (and ``right``, else it is on both sides) programs of your own, of which the rules can be chosen.
+    Raises ScenarioError for one without a step.
+    """
+    if left is None and right is not None:
+        raise ScenarioError(f"{right.name} is the right side: the left one is missing")
+    if left is not None:
+        return _own(left, right or left, left_rules, right_rules)
+    return Compare(
+        "Side by side",
+        {
+            "pages": Slider("pages", pages),
+            "pool": Slider("pool", pool),
+            "touched": Slider("touched", touched),
+            "left_kind": Choice("left: mapping", tuple(KINDS), left_kind),
+            "right_kind": Choice("right: mapping", tuple(KINDS), right_kind),
+            "left_end": Choice("left: the end", tuple(ENDS), left_end),
+            "right_end": Choice("right: the end", tuple(ENDS), right_end),
+            "left_rules": Choice("left: rules", tuple(RULES), left_rules),
+            "right_rules": Choice("right: rules", tuple(RULES), right_rules),
+        },
+        lambda side, **values: program(**{name: value for name, value in values.items() if name in PROGRAM}),
+        focus=lambda **values: "touch",
+    )
+
+
+def _own(left: Scenario, right: Scenario, left_rules: str, right_rules: str) -> Compare:
+    for scenario in (left, right):
+        if not scenario.steps:
+            raise ScenarioError(f"{scenario.name}: a program without a step has nothing to show")
+    chosen = {"left": left, "right": right}
+    return Compare(
+        "Side by side",
+        {
+            "left_rules": Choice("left: rules", tuple(RULES), left_rules),
+            "right_rules": Choice("right: rules", tuple(RULES), right_rules),
+        },
+        lambda side, **values: chosen[side],
+        focus=lambda **values: left.steps[0].op,
+    )

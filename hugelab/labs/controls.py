@@ -1,0 +1,111 @@
+"""The controls of a lab, as data: what can be chosen, and what is chosen. The browser shows them; see explorer.js."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+MOST_PAGES = 16  # what most sliders allow: more than the pool of ten, and still one picture
+
+
+class Control:
+    """A named value. Setting ``value`` checks it, then tells ``changed``.
+
+    Raises ValueError for a value that it does not offer, and stays as it was.
+    """
+
+    def __init__(self, label: str, value: Any, help: str = ""):
+        self.label, self.help = label, help
+        self.check(value)
+        self._value = self.first = value
+        self.changed: Callable[[], None] = lambda: None
+
+    @property
+    def value(self) -> Any:
+        """What is chosen."""
+        return self._value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.check(value)
+        if value != self._value:
+            self._value = value
+            self.changed()
+
+    def set_quietly(self, value: Any) -> None:
+        """As ``value``, but nobody is told."""
+        self.check(value)
+        self._value = value
+
+    def check(self, value: Any) -> None:
+        """Raises ValueError for a value that is not among :meth:`values`."""
+        raise NotImplementedError
+
+    def values(self) -> Sequence[Any]:
+        """Everything that can be chosen, in order."""
+        raise NotImplementedError
+
+    def spec(self, name: str) -> dict[str, Any]:
+        """What the browser gets."""
+        return {"name": name, "label": self.label, "help": self.help, "values": list(self.values())}
+
+
+class Slider(Control):
+    """A whole number from ``least`` to ``most``, or one of the growing numbers ``stops``. Units: those of the label."""
+
+    def __init__(
+        self,
+        label: str,
+        value: int,
+        least: int = 0,
+        most: int = MOST_PAGES,
+        stops: Sequence[int] = (),
+        help: str = "",
+    ):
+        self.stops = tuple(stops) or range(least, most + 1)
+        super().__init__(label, value, help)
+
+    def check(self, value: Any) -> None:
+        if type(value) is not int or value not in self.stops:
+            known = (
+                f"{self.stops[0]} to {self.stops[-1]}"
+                if isinstance(self.stops, range)
+                else f"one of {', '.join(map(str, self.stops))}"
+            )
+            raise ValueError(f"{self.label}: {known}, not {value!r}")
+
+    def values(self) -> Sequence[int]:
+        return self.stops
+
+    def spec(self, name: str) -> dict[str, Any]:
+        return {**super().spec(name), "kind": "slider"}
+
+
+class Choice(Control):
+    """One of several names."""
+
+    def __init__(self, label: str, options: Sequence[str], value: str, help: str = ""):
+        self.options = tuple(options)
+        super().__init__(label, value, help)
+
+    def check(self, value: Any) -> None:
+        if value not in self.options:
+            raise ValueError(f"{self.label}: one of {', '.join(self.options)}, not {value!r}")
+
+    def values(self) -> Sequence[str]:
+        return self.options
+
+    def spec(self, name: str) -> dict[str, Any]:
+        return {**super().spec(name), "kind": "choice"}
+
+
+def extremes(controls: dict[str, Control]) -> Iterator[dict[str, Any]]:
+    """Settings that need the most room: all sliders as high as they go, with each choice; and each one alone."""
+    first = {name: control.value for name, control in controls.items()}
+    highest = {name: c.values()[-1] if isinstance(c, Slider) else c.value for name, c in controls.items()}
+    yield highest
+    for name, control in controls.items():
+        if isinstance(control, Choice):
+            yield from ({**highest, name: option} for option in control.options)
+        else:
+            yield {**first, name: control.values()[-1]}

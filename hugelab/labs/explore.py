@@ -1,0 +1,77 @@
+"""The lab for everything: any number of pages up to a million, or a program of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..model.machines import LESSON, MACHINES, Machine
+from ..scenario import Scenario, ScenarioError
+from .controls import Choice, Control, Slider
+from .holders import ENDS, program
+from .lab import Lab
+from .promise import KINDS
+
+STOPS = (*range(17), 20, 24, 32, 48, 64, 100, 128, 256, 512, 1024, 2048, 4096, 16384, 65536, 262144, 1048576)
+OWN_MOST = 4096  # pages in the pool of a program of one's own, or what it has itself
+# The lesson's machine has 2 GB; and pages that are dealt out node by node are no runs: a million would take a minute.
+LARGE = tuple(name for name, machine in MACHINES.items() if machine is not LESSON and machine.nodes == 1)
+
+
+def explore(
+    scenario: Scenario | None = None,
+    pages: int = 64,
+    pool: int | None = None,
+    touched: int = 64,
+    kind: str = "shared file",
+    end: str = "munmap, close, unlink",
+    machine: str = "x86-64",
+) -> Lab:
+    """Map, touch, let go, with up to a million pages; or, with ``scenario``, a program of your own.
+
+    Of your own program ``pool`` (if you leave it out, the program's) and ``machine`` can be changed. Raises
+    ScenarioError if it has no step.
+    """
+    if scenario is not None:
+        return _own(scenario, scenario.nr if pool is None else pool, machine)
+    pool = 100 if pool is None else pool
+    return Lab(
+        "Explore",
+        {
+            "pages": Slider("pages", pages, stops=_stops(pages)),
+            "pool": Slider("pool", pool, stops=_stops(pool)),
+            "touched": Slider("touched", touched, stops=_stops(touched)),
+            "kind": Choice("mapping", tuple(KINDS), kind),
+            "end": Choice("the end", tuple(ENDS), end),
+            "machine": Choice("machine", LARGE, machine),
+        },
+        lambda pages, pool, touched, kind, end, machine: program(pages, pool, touched, kind, end),
+        focus=lambda **values: "touch",
+        machine=lambda machine, **values: MACHINES[machine],
+    )
+
+
+def _stops(value: int) -> list[int]:
+    """The slider's numbers, and the one that it starts with."""
+    return sorted({*STOPS, value}) if 0 <= value <= STOPS[-1] else list(STOPS)
+
+
+def _own(scenario: Scenario, first_pool: int, machine: str) -> Lab:
+    if not scenario.steps:
+        raise ScenarioError(f"{scenario.name}: a program without a step has nothing to show")
+    stops = sorted({*(stop for stop in STOPS if stop <= OWN_MOST), scenario.nr, max(first_pool, 0)})
+    controls: dict[str, Control] = {
+        "pool": Slider("pool", first_pool, stops=stops),
+        "machine": Choice("machine", tuple(MACHINES), machine),
+    }
+
+    def made(pool: int, machine: str) -> Scenario:
+        return replace(scenario, nr=pool)
+
+    def where(machine: str, **values: Any) -> Machine:
+        chosen = MACHINES[machine]
+        return chosen.with_slips() if scenario.kernel_quirk else chosen
+
+    ops = [op.op for op in scenario.steps]
+    focus = "touch" if "touch" in ops else ops[-1]
+    return Lab(scenario.name, controls, made, focus=lambda **values: focus, machine=where)

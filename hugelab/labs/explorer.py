@@ -1,0 +1,65 @@
+"""The widget of every lab: controls, timeline and views in one piece, which the browser works without the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ..draw.page import STYLE, VIEWER
+
+_HERE = Path(__file__).parent
+
+
+def source(name: str) -> str:
+    """A script or style sheet of this folder, behind the one that all of its kind share."""
+    return "\n".join((_HERE / file).read_text(encoding="utf-8") for file in (f"still{Path(name).suffix}", name))
+
+
+class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
+    """Shows a film (``head``, ``window``; see draw.film) at frame ``position``, under the controls that made it.
+
+    The browser sets ``values`` and ``position``, and sends messages: ``want`` (a position whose frames are missing),
+    ``follow`` (side, token, position), ``action`` (the name of a button), ``cancel``.
+    """
+
+    _esm = VIEWER + source("explorer.js")
+    _css = STYLE + source("explorer.css")
+    controls: Any = traitlets.List().tag(sync=True)  # Control.spec of each
+    values: Any = traitlets.Dict().tag(sync=True)
+    head: Any = traitlets.Dict().tag(sync=True)
+    window: Any = traitlets.Dict().tag(sync=True)
+    position: Any = traitlets.Int(0).tag(sync=True)
+    message: Any = traitlets.Dict().tag(sync=True)  # html, and kind: "", "refused" or "fault"
+    busy: Any = traitlets.Dict().tag(sync=True)  # {} or text and part (0 to 1, or None if nobody knows)
+    actions: Any = traitlets.List().tag(sync=True)  # buttons: name, label, title, enabled
+
+    def __init__(self, **traits: Any) -> None:
+        self._thread = threading.current_thread()
+        try:
+            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            self._loop = None
+        super().__init__(**traits)
+
+    def _handle_msg(self, msg: dict[str, Any]) -> None:
+        """All messages are worked in the thread of the notebook's cells, one after the other.
+
+        JupyterLab sends some of them to a thread of their own (a subshell), and a lab is not made for two.
+        """
+        if self._loop is None or threading.current_thread() is self._thread:
+            super()._handle_msg(msg)
+        else:
+            self._loop.call_soon_threadsafe(super()._handle_msg, msg)
+
+    @contextmanager
+    def hold_trait_notifications(self) -> Iterator[None]:
+        """What is set inside arrives in the browser in one message: a head never stands there without its frames."""
+        with self.hold_sync(), super().hold_trait_notifications():
+            yield
