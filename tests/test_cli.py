@@ -53,6 +53,55 @@ def shell(command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
+# -- a page ------------------------------------------------------------------------------------------
+def test_page_of_the_lesson(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One file with all events and the steps; written again it replaces the one before."""
+    file = tmp_path / "lesson.html"
+    assert call("run", "lesson", "--html", str(file)) == 0
+    assert capsys.readouterr().out.startswith(f"{file}: 94 events, ")
+    text = file.read_text()
+    assert text.startswith("<!DOCTYPE html>")
+    film = json.loads(text.split('id="film">')[1].split("</script>")[0])
+    assert len(film["window"]["frames"]) == film["head"]["length"] == len(run(lesson(), LESSON))
+    assert call("run", "lesson", "--html", str(file), "--pages", "3") == 0
+    assert len(file.read_text()) < len(text)
+    assert [path.name for path in tmp_path.iterdir()] == ["lesson.html"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ((CASES,), "a page shows one case, and "),
+        (("lesson", "--json"), "--html goes without --json and --log"),
+        (("lesson", "--on", "live"), "--html is about the model"),
+    ],
+)
+def test_page_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], args: tuple[str, ...], message: str
+) -> None:
+    """One line, and no file."""
+    assert call("run", *args, "--html", str(tmp_path / "x.html")) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_page_overwrites_no_other_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is no page stays; a folder and a missing folder are said in one line that names the target."""
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    for target, message in (
+        (notes, "exists and is no HTML page"),
+        (tmp_path, "Is a directory"),
+        (tmp_path / "no" / "x.html", "No such file or directory"),
+    ):
+        assert call("run", "lesson", "--html", str(target)) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line and line.startswith(f"hugelab: {target}")
+    assert notes.read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [notes]
+
+
 # -- errors -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("args", "message"),

@@ -14,7 +14,9 @@ import hugelab
 PACKAGE = Path(hugelab.__file__).parent
 ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-DRAWING = {"plotly", "ipywidgets", "anywidget", "IPython", "traitlets", "numpy"}
+WIDGETS = {"ipywidgets", "anywidget", "traitlets", "IPython"}
+DRAWING = {"plotly", "numpy", "resvg_py", *WIDGETS}
+SCRIPTS = (".py", ".js", ".css")
 
 
 def _id(path: Path) -> str:
@@ -67,7 +69,7 @@ def test_the_core_knows_no_plot_and_no_widget(path: Path) -> None:
 def test_only_labs_import_widgets(path: Path) -> None:
     """ipywidgets and anywidget appear in hugelab/labs only; drawing does not know the labs."""
     tops = {name.split(".")[0] for name in imported(path)}
-    assert not tops & {"ipywidgets", "anywidget", "traitlets"}
+    assert not tops & WIDGETS
     assert not [name for name in imported(path) if name.startswith("hugelab.labs")]
 
 
@@ -75,6 +77,27 @@ def test_labs_do_import_widgets() -> None:
     """The rule above is not empty."""
     labs = set().union(*(imported(path) for path in MODULES if path.parent.name == "labs"))
     assert {"ipywidgets", "anywidget"} <= {name.split(".")[0] for name in labs}
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name == "draw"], ids=_id)
+def test_drawing_needs_little(path: Path) -> None:
+    """The standard library, and for PNG alone the one renderer: no plot library, nothing of Jupyter."""
+    tops = {name.split(".")[0] for name in imported(path)} - {"hugelab", "__future__"}
+    assert tops - sys.stdlib_module_names <= ({"resvg_py"} if path.name == "svg.py" else set())
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name == "labs"], ids=_id)
+def test_labs_draw_nothing_themselves(path: Path) -> None:
+    """One widget, made in explorer.py; predict.py and doctor.py show a question and a table."""
+    tops = {name.split(".")[0] for name in imported(path)}
+    assert ("anywidget" in tops) == (path.name == "explorer.py")
+    assert "ipywidgets" not in tops or path.name in ("predict.py", "doctor.py")
+
+
+@pytest.mark.parametrize("path", sorted(path for path in PACKAGE.rglob("*") if path.suffix in SCRIPTS), ids=_id)
+def test_no_plotly_anywhere(path: Path) -> None:
+    """Neither in a module nor in a script: the plot is drawn by draw/plot.py."""
+    assert "plotly" not in path.read_text(encoding="utf-8").lower()
 
 
 def test_importing_hugelab_needs_the_standard_library_alone() -> None:

@@ -1,44 +1,27 @@
-"""A real JupyterLab and a real Chromium, each with empty settings of their own."""
+"""The JupyterLab and the Chromium that the tests of this folder share, and what is watched on every page."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hugelab import labs
+
+from .jupyter import CHROMIUM, HOW, Server, browse, kernels, open_notebook, serve, write_notebook
+from .lab import OnPage, find
+
 ROOT = Path(__file__).parents[2]
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-HOW = "no Chromium on this machine; 'apt-get install chromium' (as root) brings one"
-
-
-@dataclass
-class Server:
-    """A running JupyterLab: its address with the token, and the folder it serves."""
-
-    url: str
-    token: str
-    folder: Path
-    settings: Path
+VIEWPORT = {"width": 1440, "height": 1500}
+NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+ALL = "all_labs.ipynb"  # a cell for each lab of labs.ALL, in that order
+EMPTY = "empty.ipynb"  # a few cells for code of the tests
 
 
 @pytest.fixture(scope="session")
@@ -53,68 +36,100 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Server]:
-    """JupyterLab on a copy of the notebooks."""
+    """JupyterLab on a copy of the notebooks, and two more: one with every lab, one with nothing yet."""
     home = tmp_path_factory.mktemp("jupyter")
     folder = home / "course"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token = "course"
-    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "HOME")
-    env = {**os.environ, **{name: str(home / name.lower()) for name in names}}
-    for name in names:
-        Path(env[name]).mkdir(parents=True, exist_ok=True)
-    settings = Path(env["JUPYTER_CONFIG_DIR"]) / "lab/user-settings/@jupyterlab/apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"]
-    command += [f"--ServerApp.port={port}", f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={token}"]
-    command += ["--LabApp.expose_app_in_browser=True", "--ServerApp.log_level=ERROR"]
-    log = (home / "server.log").open("w")
-    process = subprocess.Popen(command, env=env, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            if process.poll() is not None:
-                pytest.fail(f"JupyterLab did not start: {(home / 'server.log').read_text()[-2000:]}")
-            try:
-                urllib.request.urlopen(f"{url}/api/status?token={token}", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        else:
-            pytest.fail("JupyterLab did not answer within a minute")
-        yield Server(url, token, folder, Path(env["JUPYTER_CONFIG_DIR"]))
-    finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
+    write_notebook(folder / ALL, [f"from hugelab import labs\nlabs.{name}()" for name in labs.ALL])
+    write_notebook(folder / EMPTY, ["", "", ""])
+    with serve(folder, home) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Any]:
+    """A Chromium for the tests of one file. (Its event loop must not outlive them: other tests have their own.)"""
+    with browse(chromium) as browser:
+        yield browser
 
 
 @dataclass
 class Watched:
     """A page, and what went wrong on it: console errors, and requests that left the host."""
 
-    page: object
+    page: Any
     errors: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
 
+    def check(self) -> None:
+        """Nothing went wrong since the last time."""
+        errors, outside = [*self.errors], [*self.outside]
+        self.errors.clear()
+        self.outside.clear()
+        assert errors == []
+        assert outside == []
 
-@pytest.fixture
-def watched(chromium: str, server: Server) -> Iterator[Watched]:
-    """A new page in a new browser profile."""
-    from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_context(viewport={"width": 1440, "height": 1500}).new_page()
+@contextmanager
+def watch(browser: Any, *own: str, **options: Any) -> Iterator[Watched]:
+    """A page in a new browser profile; ``own`` are the beginnings of the addresses that it may ask."""
+    context = browser.new_context(**{"viewport": VIEWPORT, **options})
+    try:
+        page = context.new_page()
         found = Watched(page)
+        allowed = (*own, "data:", "blob:")
         page.on("console", lambda message: found.errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: found.errors.append(str(error)))
-        own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
-        page.on("request", lambda request: None if request.url.startswith(own) else found.outside.append(request.url))
+        page.on(
+            "request", lambda request: None if request.url.startswith(allowed) else found.outside.append(request.url)
+        )
         yield found
-        browser.close()
+        errors, outside = [*found.errors], [*found.outside]  # closing is no part of the test
+    finally:
+        context.close()
+    found.errors[:], found.outside[:] = errors, outside
+
+
+@contextmanager
+def watch_jupyter(browser: Any, server: Server, **options: Any) -> Iterator[Watched]:
+    """As ``watch``, with the server as the only one to ask; and what a test has set there is unset at the end."""
+    try:
+        with kernels(server), watch(browser, server.url, server.url.replace("http", "ws"), **options) as found:
+            yield found
+    finally:
         for folder in (server.settings / "lab/user-settings").glob("**/themes.jupyterlab-settings"):
             folder.unlink()  # a test that changed the theme changed it for itself
+
+
+@pytest.fixture
+def watched(browser: Any, server: Server) -> Iterator[Watched]:
+    """A new page in a new browser profile. At the end nothing went wrong on it; a test that expects it clears it."""
+    with watch_jupyter(browser, server) as found:
+        yield found
+    found.check()
+
+
+@pytest.fixture(scope="module")
+def every_lab(browser: Any, server: Server) -> Iterator[Watched]:
+    """One page for the tests of a file, with a cell for every lab, not run. Take ``watched_labs``."""
+    with watch_jupyter(browser, server) as found:
+        open_notebook(found.page, server, ALL)
+        yield found
+
+
+class Labs:
+    """Every lab on one page, and what went wrong there."""
+
+    def __init__(self, watched: Watched):
+        self.watched, self.page = watched, watched.page
+
+    def __call__(self, name: str) -> OnPage:
+        """A lab as it is when its cell has just been run."""
+        return find(self.page, list(labs.ALL).index(name), labs.ALL[name](), run=True)
+
+
+@pytest.fixture
+def watched_labs(every_lab: Watched) -> Iterator[Labs]:
+    """Every lab on one page: ``watched_labs(name)`` runs its cell anew. At the end nothing went wrong."""
+    yield Labs(every_lab)
+    every_lab.check()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hugelab import LESSON, Recording, lesson, run
-from hugelab.draw.beside import NONE, Beside, beside, stylesheet
+from hugelab.draw.beside import NONE, Beside, beside
+from hugelab.draw.page import STYLE
 
 NAMES = ("the model", "a <kernel>")
 
@@ -115,8 +117,21 @@ def test_default_names(model: Recording) -> None:
     assert beside(model, model).names == (LESSON.title, LESSON.title)
 
 
-def test_stylesheet_knows_both_themes() -> None:
-    """The mark of a difference has colours of its own in light and dark."""
-    rules = stylesheet(".x", ".dark .x")
-    assert ".dark .x table.hl-beside .hl-different" in rules
-    assert rules.count("{") == rules.count("}")
+def test_steps_are_buttons_where_there_is_a_timeline(model: Recording) -> None:
+    """A button a row, to its position; without positions there is none, and with too few the rest has none."""
+    table = Beside(model, model, NAMES)
+    html = table.html([10, 20, 30, 40, 50, 60])
+    assert re.findall(r'<button type="button" data-go="(\d+)">(\w+)', html) == [
+        (str(10 * (step.index + 1)), step.op.op) for step in model.steps
+    ]
+    assert re.findall(r'<tr data-step="(\d+)" data-go="(\d+)"', html) == [(str(i), str(10 * i + 10)) for i in range(6)]
+    assert "<button" not in table.html() and table.html() == table._repr_html_()
+    assert table.html([10]).count("<button") == 1
+
+
+@pytest.mark.parametrize("mark", ["hl-different", "hl-other", "hl-edge", "hl-mark"])
+def test_what_differs_has_a_style(model: Recording, mark: str) -> None:
+    """Every class that the table uses is in the style sheet of the views, also that of the caption."""
+    html = Beside(model, changed(model, 3, free=77), NAMES)._repr_html_()
+    assert mark in html
+    assert re.search(rf"table\.hl-beside [^{{]*\.{mark}\b", STYLE)

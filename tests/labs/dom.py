@@ -10,12 +10,13 @@ from hugelab.recording import Recording
 
 
 class _Rows(HTMLParser):
-    """The texts of the cells of a table's body, and its caption."""
+    """The texts of the cells of a table's body, with those of the buttons in them; its caption; where buttons go."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[list[str]] = []
         self.caption = ""
+        self.positions: list[int] = []
         self._in = ""
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
@@ -25,6 +26,8 @@ class _Rows(HTMLParser):
             self.rows.append([])
         elif self._in == "tbody" and tag in ("td", "th"):
             self.rows[-1].append("")
+        elif tag == "button":
+            self.positions.append(int(dict(attrs)["data-go"]))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == self._in:
@@ -44,9 +47,16 @@ def read(html: str) -> tuple[str, list[list[str]]]:
     return parser.caption, parser.rows
 
 
+def positions(html: str) -> list[int]:
+    """Where the button of each row takes the timeline."""
+    parser = _Rows()
+    parser.feed(html)
+    return parser.positions
+
+
 def side(recording: Recording) -> list[list[str]]:
     """What a recording's five cells must show, a row a step."""
     return [[step.outcome, *map(str, next(iter(step.counters.values())))] for step in recording.steps]
 
 
-__all__ = ["MODEL", "read", "side"]
+__all__ = ["MODEL", "positions", "read", "side"]

@@ -79,7 +79,8 @@ def test_the_wheel_holds_it(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "hugelab/labs/data/side_by_side_6.18.json" in names
-    assert {"hugelab/labs/sheet.js", "hugelab/labs/still.js", "hugelab/labs/player.css"} <= set(names)
+    for name in ("labs/explorer", "labs/still", "draw/web/viewer"):
+        assert {f"hugelab/{name}.js", f"hugelab/{name}.css"} <= set(names)
 
 
 @pytest.mark.xdist_group("pool")

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hugelab import Recording, labs, run
+from hugelab import Recording, ScenarioError, labs, run
+from hugelab.labs import job as jobs
 from hugelab.labs import live_run, recorded
 from hugelab.labs.holders import program
+from hugelab.labs.job import Progress, Work
+from hugelab.labs.lab import finish
 from hugelab.labs.side_by_side import SideBySide
 from hugelab.live.errors import LiveUnavailable
 from hugelab.recording import compare
-from tests.labs.dom import MODEL, read, side
+from tests.labs.dom import MODEL, positions, read, side
 from tests.labs.test_recorded import WHY_NOT
-from tests.labs.test_sweep import values_of
+from tests.labs.views import check_views, go, send
 from tests.live.alone import pool_alone
 
 PLAN = "This changes the <pool> of this machine:\n  2M: 0 pages now"
@@ -27,13 +39,32 @@ __all__ = ["pool_alone"]
 
 def built(**values: Any) -> SideBySide:
     lab = labs.side_by_side(**values)
-    lab._build()
+    lab.build()
     return lab
+
+
+def table(lab: SideBySide) -> str:
+    """The HTML of the two recordings beside each other."""
+    return str(lab.explorer.head["sides"][0]["steps"])
+
+
+def says(lab: SideBySide) -> str:
+    """What stands under the controls."""
+    return str(lab.explorer.message["html"])
+
+
+def buttons(lab: SideBySide) -> dict[str, bool]:
+    """The buttons that are there, and whether they can be pressed."""
+    return {action["name"]: action["enabled"] for action in lab.explorer.actions}
+
+
+ASKS = {"go": False, "yes": True, "no": True}
+WAITS = {"go": True}
 
 
 def check(lab: SideBySide) -> None:
     """The table shows the model's numbers and the kernel's, and the verdict is that of the two recordings."""
-    caption, rows = read(lab.sheet.value)
+    caption, rows = read(table(lab))
     model = run(program(**lab.values), MODEL)
     assert [row[0] for row in rows] == [str(step.op) for step in model.steps]
     assert [row[1:6] for row in rows] == side(model)
@@ -41,6 +72,8 @@ def check(lab: SideBySide) -> None:
     assert compare(model, lab.kernel) is None
     assert [row[11] for row in rows] == ["equal"] * len(rows)
     assert caption == f"Equal in all {len(rows)} steps."
+    assert positions(table(lab)) == [step.last for step in model.steps]
+    assert lab.recording.to_json() == model.to_json()
 
 
 @pytest.fixture
@@ -48,9 +81,9 @@ def possible(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A machine that can run programs, says PLAN, and answers as the model does; the list names what it ran."""
     ran: list[str] = []
 
-    def answer(scenario: Any, say: Any) -> Recording:
+    def answer(scenario: Any) -> Work[Recording]:
         ran.append(str(scenario.steps[1]))
-        say("process 7 has borrowed the huge page pool; waiting up to 10 s")
+        yield Progress("process 7 has borrowed the huge page pool; waiting up to 10 s ...", None)
         return replace(run(scenario, MODEL), source="live")
 
     monkeypatch.setattr(live_run, "obstacle", lambda: "")
@@ -66,14 +99,13 @@ def test_every_control_over_its_range() -> None:
     """Each control alone, from end to end: the table is the model's and the recorded kernel's."""
     lab = built()
     check(lab)
-    for key, control in lab.controls.items():
+    for control in lab.controls.values():
         first = control.value
-        for value in values_of(control):
+        for value in control.values():
             control.value = value
             check(lab)
             assert not lab.live
         control.value = first
-        assert key in lab.values
 
 
 def test_corners() -> None:
@@ -81,18 +113,17 @@ def test_corners() -> None:
     lab = built()
     for pages in (0, recorded.MOST_PAGES):
         for touched in (0, recorded.MOST_PAGES):
-            lab.controls["pages"].value, lab.controls["touched"].value = pages, touched
-            for kind in lab.controls["kind"].options:
-                for end in lab.controls["end"].options:
-                    for pool in lab.controls["pool"].options:
-                        lab.controls["kind"].value, lab.controls["end"].value = kind, end
-                        lab.controls["pool"].value = pool
+            for kind in lab.controls["kind"].values():
+                for end in lab.controls["end"].values():
+                    for pool in lab.controls["pool"].values():
+                        first = {"pages": pages, "touched": touched, "pool": pool}
+                        lab.explorer.values = first | {"kind": kind, "end": end}
                         check(lab)
 
 
 def test_ends_are_those_of_the_other_lab() -> None:
     """One list of ends for both labs of the notebook."""
-    assert labs.side_by_side().controls["end"].options == labs.holders().controls["end"].options
+    assert labs.side_by_side().controls["end"].values() == labs.holders().controls["end"].values()
 
 
 def test_only_what_was_recorded_is_offered() -> None:
@@ -102,23 +133,43 @@ def test_only_what_was_recorded_is_offered() -> None:
             labs.side_by_side(**values)
 
 
-def test_a_difference_is_shown(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernel that answers otherwise: the row, the caption and the status say where and what."""
+def test_what_was_not_recorded_is_refused() -> None:
+    """Should a control ever offer more: one line, not another program's answer."""
+    lab = built()
+    lab.controls["pool"].stops = (4, 5, 10)  # type: ignore[attr-defined]
+    lab.controls["pool"].value = 5
+    assert lab.explorer.message["kind"] == "refused"
+    assert says(lab).startswith("there is no recorded run of ")
 
-    def other(scenario: Any, say: Any) -> Recording:
+
+def test_rows_take_the_timeline_to_their_step() -> None:
+    """The button of a step goes to its last event, where the numbers of the row are those of the event."""
+    lab = built()
+    _, rows = read(table(lab))
+    for position, row in zip(positions(table(lab)), rows, strict=True):
+        go(lab, position)
+        now = lab.recording.counters(lab.event)
+        assert [str(number) for number in now] == row[2:6]
+
+
+def test_a_difference_is_shown(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that answers otherwise: the row, the caption and the message say where and what."""
+
+    def other(scenario: Any) -> Work[Recording]:
+        yield Progress("running", None)
         steps = list(run(scenario, MODEL).steps)
         steps[3] = replace(steps[3], outcome="EINVAL")
         return replace(run(scenario, MODEL), source="live", steps=steps)
 
     monkeypatch.setattr(live_run, "run_here", other)
     lab = built()
-    lab.go.click()
-    lab.yes.click()
-    caption, rows = read(lab.sheet.value)
-    says = "outcome is ok in the model, EINVAL in the kernel"
+    lab._act("go")
+    lab._act("yes")
+    caption, rows = read(table(lab))
+    what = "outcome is ok in the model, EINVAL in the kernel"
     assert rows[3][11] == "first difference: outcome"
-    assert caption == f"The first difference is at step 4: {says}."
-    assert says in lab.status.value
+    assert caption == f"The first difference is at step 4: {what}."
+    assert what in says(lab)
     assert lab.difference is not None and lab.difference.step == 3
 
 
@@ -135,9 +186,8 @@ def test_shows_picture_first_then_the_live_lab(monkeypatch: pytest.MonkeyPatch) 
     assert "10     5     0     0     equal" in picture["text/plain"]
     assert live["text/plain"].startswith("Run this cell (Shift+Enter) for the live lab")
     assert "this machine's kernel" in live["text/plain"]
-    box = lab.box
-    lab._build()
-    assert lab.box is box
+    explorer = lab.explorer
+    assert lab.build() is explorer
 
 
 @pytest.mark.parametrize("why", ["", "the kernel of this machine has no huge page pools"])
@@ -146,65 +196,80 @@ def test_what_is_saved_is_the_same_on_every_machine(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(live_run, "obstacle", lambda: why)
     lab = built()
     assert repr(lab) == repr(labs.side_by_side())
-    assert f"recorded on Linux {recorded.kernel()}" in lab.status.value
-    assert ("It cannot run here" in lab.status.value) == bool(why)
-    assert why in lab.status.value
+    assert f"recorded on Linux {recorded.kernel()}" in says(lab)
+    assert ("It cannot run here" in says(lab)) == bool(why)
+    assert why in says(lab)
 
 
 # -- two clicks --------------------------------------------------------------------------------------
 def test_first_click_says_what_it_would_change(possible: list[str]) -> None:
-    """The plan, escaped, and the question; nothing runs, and the run button waits."""
+    """The plan, escaped, and the question; nothing runs, the run button waits, and No has the keyboard."""
     lab = built()
-    assert lab.question.layout.display == "none"
-    lab.go.click()
-    assert "This changes the &lt;pool&gt; of this machine" in lab.status.value
-    assert lab.question.layout.display == ""
-    assert lab.go.disabled
+    assert buttons(lab) == WAITS
+    lab._act("go")
+    assert "This changes the &lt;pool&gt; of this machine" in says(lab)
+    assert buttons(lab) == ASKS
+    assert [action["name"] for action in lab.explorer.actions if action["focus"]] == ["no"]
     assert possible == []
 
 
-def test_no_changes_nothing(possible: list[str]) -> None:
+@pytest.mark.parametrize("after", [["no"], ["no", "yes"], ["no", "no"]], ids=" ".join)
+def test_no_changes_nothing(possible: list[str], after: list[str]) -> None:
     """No: nothing ran, the column is as it was; a late Yes does nothing."""
     lab = built()
-    lab.go.click()
-    lab.no.click()
-    lab.yes.click()
+    lab._act("go")
+    for name in after:
+        lab._act(name)
     assert possible == []
-    assert "nothing was changed" in lab.status.value
-    assert lab.question.layout.display == "none"
-    assert not lab.go.disabled
+    assert "nothing was changed" in says(lab)
+    assert buttons(lab) == WAITS
     check(lab)
+
+
+def test_yes_without_the_question_does_nothing(possible: list[str]) -> None:
+    """A message that nobody could send by a button."""
+    lab = built()
+    for name in ("yes", "no", "again"):
+        send(lab, action=name)
+    assert possible == []
+    check_views(lab)
 
 
 def test_yes_runs_it_once(possible: list[str]) -> None:
     """Yes: the program of the controls ran, once, and the column is this kernel's until a control moves."""
-    said: list[str] = []
     lab = built(pages=3)
-    lab.status.observe(lambda change: said.append(change.new), "value")
-    lab.go.click()
-    lab.yes.click()
-    lab.yes.click()
+    lab._act("go")
+    lab._act("yes")
+    lab._act("yes")
     assert possible == ["mmap map=ptr fd=f pages=3 flags=MAP_SHARED"]
-    assert "Running on this kernel ..." in said
-    assert any("process 7 has borrowed" in text for text in said)
-    assert "Ran on this kernel, Linux 6.18.1: " in lab.status.value
-    assert "equal in all 6 steps" in lab.status.value
-    assert lab.live
-    assert "Linux 6.18.1, this kernel" in lab.sheet.value
+    assert "Ran on this kernel, Linux 6.18.1: " in says(lab)
+    assert "equal in all 6 steps" in says(lab)
+    assert lab.live and buttons(lab) == WAITS and lab.explorer.busy == {}
+    assert "Linux 6.18.1, this kernel" in table(lab)
     check(lab)
     lab.controls["pages"].value = 4
     assert not lab.live
-    assert f"recorded on Linux {recorded.kernel()}" in lab.sheet.value
+    assert f"recorded on Linux {recorded.kernel()}" in table(lab)
     check(lab)
+
+
+def test_the_timeline_stays_where_it_is(possible: list[str]) -> None:
+    """Who looks at munmap and has the program run still looks at munmap."""
+    lab = built()
+    position = lab.recording.steps[3].last
+    go(lab, position)
+    send(lab, action="go")
+    send(lab, action="yes")
+    assert lab.live and lab.explorer.position == position
 
 
 def test_a_control_that_moves_withdraws_the_question(possible: list[str]) -> None:
     """The question was about another program."""
     lab = built()
-    lab.go.click()
+    lab._act("go")
     lab.controls["touched"].value = 1
-    assert lab.question.layout.display == "none"
-    lab.yes.click()
+    assert buttons(lab) == WAITS
+    lab._act("yes")
     assert possible == []
 
 
@@ -212,15 +277,113 @@ def test_another_version_is_said(possible: list[str], monkeypatch: pytest.Monkey
     """A kernel that the model does not follow: a difference may be the kernel's."""
     monkeypatch.setattr(live_run, "other_version", lambda: "the model follows Linux 6.18, this is 5.4.1")
     lab = built()
-    lab.go.click()
-    lab.yes.click()
-    assert "the model follows Linux 6.18, this is 5.4.1" in lab.status.value
+    lab._act("go")
+    lab._act("yes")
+    assert "the model follows Linux 6.18, this is 5.4.1" in says(lab)
+
+
+# -- while it runs -----------------------------------------------------------------------------------
+class Slow:
+    """A run that takes as long as it is let: ``go_on`` lets it end, ``stopped`` says that it was closed."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.go_on = self.stopped = False
+
+    def __call__(self, scenario: Any) -> Work[Recording]:
+        self.begun += 1
+        try:
+            while not self.go_on:
+                time.sleep(0.001)
+                yield Progress("waiting for the pool ...", None)
+        except GeneratorExit:
+            self.stopped = True
+            raise
+        return replace(run(scenario, MODEL), source="live")
+
+
+@pytest.fixture
+def slow(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> Slow:
+    """The machine of ``possible``, but its run takes long."""
+    made = Slow()
+    monkeypatch.setattr(live_run, "run_here", made)
+    monkeypatch.setattr(jobs, "AT_ONCE", 0.01)
+    monkeypatch.setattr(jobs, "SLICE", 0.005)
+    return made
+
+
+async def begun(slow: Slow) -> SideBySide:
+    """A lab whose run is under way, beside an event loop."""
+    lab = built()
+    send(lab, action="go")
+    send(lab, action="yes")
+    assert slow.begun and lab._job is not None and lab._job.running
+    await asyncio.sleep(0.01)
+    return lab
+
+
+async def ended(lab: SideBySide) -> None:
+    while lab._job is not None and lab._job.running:
+        await asyncio.sleep(0.001)
+
+
+def test_the_page_says_that_it_runs(slow: Slow) -> None:
+    """What is going on, no part of it known; the run button waits, the timeline does not; then the answer."""
+
+    async def main() -> None:
+        lab = await begun(slow)
+        assert lab.explorer.busy == {"text": "waiting for the pool ...", "part": None}
+        assert buttons(lab) == {"go": False}
+        send(lab, want=0)
+        assert lab.explorer.window["first"] == 0
+        for name in ("go", "yes", "no"):
+            send(lab, action=name)
+            assert buttons(lab) == {"go": False}
+        slow.go_on = True
+        await ended(lab)
+        assert slow.begun == 1, "no second run beside it"
+        assert lab.live and lab.explorer.busy == {} and buttons(lab) == WAITS
+        check(lab)
+
+    asyncio.run(main())
+
+
+def test_cancelled(slow: Slow) -> None:
+    """The run is stopped, the recorded column stays, and it can be tried again."""
+
+    async def main() -> None:
+        lab = await begun(slow)
+        send(lab, cancel=True)
+        assert slow.stopped and lab.explorer.busy == {}
+        assert says(lab).startswith("Cancelled; the pool is as it was. The kernel's column stays as recorded")
+        assert buttons(lab) == WAITS
+        check(lab)
+        slow.go_on = True
+        send(lab, action="go")
+        send(lab, action="yes")
+        await ended(lab)
+        assert lab.live
+
+    asyncio.run(main())
+
+
+def test_a_control_that_moves_stops_the_run(slow: Slow) -> None:
+    """Its answer would be another program's."""
+
+    async def main() -> None:
+        lab = await begun(slow)
+        lab.explorer.values = {**lab.values, "pages": 2}
+        assert slow.stopped
+        slow.go_on = True
+        await asyncio.sleep(0.02)
+        assert not lab.live and buttons(lab) == WAITS and lab.explorer.busy == {}
+        check(lab)
+
+    asyncio.run(main())
 
 
 # -- refusals and faults -----------------------------------------------------------------------------
 def refusals() -> list[Exception]:
-    from hugelab.scenario import ScenarioError
-
     return [
         LiveUnavailable("changing the huge page pool needs root: sudo -i, then start it again"),
         LiveUnavailable("others use the pool of 2M: 3 in use and 0 reserved; process 7 (db) has them; end them first"),
@@ -232,36 +395,38 @@ def refusals() -> list[Exception]:
 def test_refused_at_the_second_click(possible: list[str], monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """One line with what would allow it; the recorded column stays, and it can be tried again."""
 
-    def refuse(scenario: Any, say: Any) -> Recording:
+    def refuse(scenario: Any) -> Work[Recording]:
+        yield Progress("running", None)
         raise error
 
     monkeypatch.setattr(live_run, "run_here", refuse)
     lab = built()
-    lab.go.click()
-    lab.yes.click()
-    assert f"No result from this kernel:</b> {error}" in lab.status.value
-    assert f"stays as recorded on Linux {recorded.kernel()}" in lab.status.value
-    assert "\n" not in lab.status.value and "Traceback" not in lab.status.value
-    assert not lab.live and not lab.go.disabled and not lab.yes.disabled
+    lab._act("go")
+    lab._act("yes")
+    assert says(lab).startswith(f"No result from this kernel: {error}. ")
+    assert lab.explorer.message["kind"] == "refused"
+    assert f"stays as recorded on Linux {recorded.kernel()}" in says(lab)
+    assert "\n" not in says(lab) and "Traceback" not in says(lab)
+    assert not lab.live and buttons(lab) == WAITS
     check(lab)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the pool is Linux")
-def test_pool_error_of_the_pool_itself(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real way through live_run: borrow raises PoolError, the learner reads its line."""
-    from hugelab.live import pool
-
-    def refuse(*_: Any, **__: Any) -> Any:
-        raise pool.PoolError("process 7 (sleep) has borrowed the huge page pool; wait for its end, or: kill 7")
-
-    monkeypatch.undo()
-    monkeypatch.setattr(live_run, "obstacle", lambda: "")
-    monkeypatch.setattr(pool, "borrow", refuse)
-    monkeypatch.setattr(pool, "as_found", refuse)
+def test_refused_after_a_run_here(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The column stays that of the last run."""
     lab = built()
-    lab.go.click()
-    lab.yes.click()
-    assert "process 7 (sleep) has borrowed the huge page pool; wait for its end, or: kill 7" in lab.status.value
+    lab._act("go")
+    lab._act("yes")
+    kernel = lab.kernel
+
+    def refuse(scenario: Any) -> Work[Recording]:
+        yield Progress("running", None)
+        raise LiveUnavailable("no")
+
+    monkeypatch.setattr(live_run, "run_here", refuse)
+    lab._act("go")
+    lab._act("yes")
+    assert lab.kernel is kernel and lab.live
+    assert says(lab).endswith("The kernel's column stays that of the last run here.")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the pool is Linux")
@@ -280,9 +445,10 @@ def test_plan_of_root_and_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(pool, "need_root", missing)
     lab = built()
-    lab.go.click()
-    assert "start the container with --privileged" in lab.status.value
-    assert lab.question.layout.display == "none"
+    lab._act("go")
+    assert "start the container with --privileged" in says(lab)
+    assert lab.explorer.message["kind"] == "refused"
+    assert buttons(lab) == WAITS
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert "the huge page pool stays as it is" in live_run.plan()
 
@@ -291,12 +457,12 @@ def test_not_linux(monkeypatch: pytest.MonkeyPatch) -> None:
     """On another system: said at once, at the first click no question, and no live module is needed."""
     monkeypatch.setattr("sys.platform", "darwin")
     lab = built()
-    assert "that needs Linux" in lab.status.value
-    lab.go.click()
-    assert "No result from this kernel:</b> that needs Linux" in lab.status.value
-    assert lab.question.layout.display == "none"
+    assert "that needs Linux" in says(lab)
+    lab._act("go")
+    assert "No result from this kernel: that needs Linux" in says(lab)
+    assert buttons(lab) == WAITS
     with pytest.raises(LiveUnavailable, match="needs Linux"):
-        live_run.run_here(lab.recording.scenario, print)
+        finish(live_run.run_here(lab.recording.scenario))
     check(lab)
 
 
@@ -320,15 +486,15 @@ def test_a_fault_is_shown_and_raised(possible: list[str], monkeypatch: pytest.Mo
 
     monkeypatch.setattr(live_run, "run_here", broken)
     lab = built()
-    lab.go.click()
+    lab._act("go")
     with pytest.raises(ZeroDivisionError):
-        lab._clicked_yes(lab.yes)
-    assert "This lab has a fault: ZeroDivisionError: a bug" in lab.status.value
-    assert not lab.go.disabled and lab.question.layout.display == "none"
-    monkeypatch.setattr(sys.modules["hugelab.labs.side_by_side"], "run", broken)
+        send(lab, action="yes")
+    assert "This lab has a fault: ZeroDivisionError: a bug" in says(lab)
+    assert buttons(lab) == WAITS and lab.explorer.busy == {}
+    monkeypatch.setattr(sys.modules["hugelab.labs.side_by_side"], "run_slowly", broken)
     with pytest.raises(ZeroDivisionError):
         lab.controls["pages"].value = 2
-    assert "This lab has a fault: ZeroDivisionError: a bug" in lab.status.value
+    assert "This lab has a fault: ZeroDivisionError: a bug" in says(lab)
 
 
 def test_interrupted(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,36 +505,277 @@ def test_interrupted(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(live_run, "run_here", interrupted)
     lab = built()
-    lab.go.click()
+    lab._act("go")
     with pytest.raises(KeyboardInterrupt):
-        lab._clicked_yes(lab.yes)
-    assert "Interrupted" in lab.status.value
-    assert not lab.go.disabled
+        send(lab, action="yes")
+    assert says(lab).startswith("Interrupted; the pool is as it was. ")
+    assert buttons(lab) == WAITS and lab.explorer.busy == {}
 
 
 def test_labs_load_no_live_module() -> None:
     """Importing the labs and showing this one needs nothing that only Linux has."""
     code = (
         "import sys; sys.modules.update({'fcntl': None, 'hugelab.live.pool': None, 'hugelab.live.kernel': None}); "
-        "from hugelab import labs; lab = labs.side_by_side(); sys.platform = 'win32'; lab._build(); "
-        "print(lab.status.value)"
+        "from hugelab import labs; lab = labs.side_by_side(); sys.platform = 'win32'; lab.build(); "
+        "print(lab.explorer.message['html'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "that needs Linux" in done.stdout
+
+
+# -- the process that runs it ------------------------------------------------------------------------
+ANSWER = "import sys; print(open({answer!r}).read())"
+COMPLAINS = "import sys; print('hugelab: first', file=sys.stderr); print({says!r}, file=sys.stderr); sys.exit({exit})"
+# Says so, and waits to be told to stop; then it puts back what it borrowed, which takes a moment.
+HANGS = """
+import os, pathlib, signal, sys, time
+def stop(*_):
+    time.sleep(0.2)
+    pathlib.Path({mark!r}).write_text(os.path.dirname(sys.argv[1]))
+    sys.exit(143)
+signal.signal(signal.SIGTERM, stop)
+pathlib.Path({mark!r} + ".pid").write_text(str(os.getpid()))
+print("hugelab: others use the pool; waiting", file=sys.stderr, flush=True)
+{more}
+time.sleep(60)
+"""
+
+
+class Program:
+    """What runs instead of ``hugelab run``."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path):
+        self.folder, self.files = folder, [""]
+        self.mark = folder / "put back"
+        monkeypatch.setattr(live_run, "obstacle", lambda: "")
+        monkeypatch.setattr(live_run, "plan", lambda: PLAN)
+        monkeypatch.setattr(live_run, "command", self._command)
+
+    def does(self, code: str, **names: Any) -> None:
+        self._code = code.format(**names)
+
+    def hangs(self, more: str = "") -> None:
+        self.does(HANGS, mark=str(self.mark), more=more)
+
+    def _command(self, file: str) -> list[str]:
+        self.files.append(file)
+        return [sys.executable, "-c", self._code, file]
+
+    @property
+    def gone(self) -> bool:
+        """The folder of the last program is not there any more."""
+        return bool(self.files[-1]) and not Path(self.files[-1]).parent.exists()
+
+    @property
+    def pid(self) -> int:
+        return int(Path(f"{self.mark}.pid").read_text())
+
+
+@pytest.fixture
+def child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Program]:
+    made = Program(monkeypatch, tmp_path)
+    yield made
+    with suppress(OSError, ValueError):
+        os.kill(made.pid, signal.SIGKILL)  # whatever a test that failed has left
+
+
+@pytest.fixture
+def answering(child: Program, tmp_path: Path) -> Program:
+    """A program that answers as the model does."""
+    answer = tmp_path / "answer"
+    answer.write_text(json.dumps(run(program(5, 10, 5, "shared file", "munmap, close, unlink"), MODEL).to_json()))
+    child.does(ANSWER, answer=str(answer))
+    return child
+
+
+def running(child: Program) -> Work[Recording]:
+    """A run of a program that hangs, so far that the program says so."""
+    work = live_run.run_here(program(5, 10, 5, "shared file", "munmap, close, unlink"))
+    for progress in work:
+        assert progress.part is None
+        if progress.text == "others use the pool; waiting ...":
+            return work
+    raise AssertionError("it ended")
+
+
+def test_the_process_answers(answering: Program) -> None:
+    """Steps with outcome, value and counters; it got the program in a file, which is gone."""
+    lab = built()
+    kernel = finish(live_run.run_here(lab.recording.scenario))
+    assert compare(kernel, lab.recording) is None
+    assert kernel.source == "live" and len(kernel) == 0
+    assert [step.value for step in kernel.steps] == [step.value for step in lab.recording.steps]
+    assert answering.gone
+    lab._act("go")
+    lab._act("yes")
+    assert lab.live and "equal in all 6 steps" in says(lab)
+
+
+def test_the_process_gets_the_program(child: Program, tmp_path: Path) -> None:
+    """As a case of a file: what the command line takes."""
+    copy = tmp_path / "copy"
+    child.does("import shutil, sys; shutil.copy(sys.argv[1], {copy!r}); sys.exit(9)", copy=str(copy))
+    scenario = labs.side_by_side().recording.scenario
+    with pytest.raises(LiveUnavailable, match="exit code 9"):
+        finish(live_run.run_here(scenario))
+    assert json.loads(copy.read_text()) == scenario.to_json()
+
+
+def test_the_command_is_that_of_the_command_line() -> None:
+    """This Python, this package; the learner was asked, so nobody is asked again."""
+    assert live_run.command("x.json")[:3] == [sys.executable, "-m", "hugelab"]
+    done = subprocess.run([*live_run.command("nowhere.json")], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "nowhere.json" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("last", "code", "says_"),
+    [
+        ("hugelab: others use the pool of 2M: end <them> first", 2, "others use the pool of 2M: end <them> first"),
+        ("hugelab: stopped", 130, "stopped"),
+        ("", 3, "hugelab: first"),
+    ],
+)
+def test_the_process_complains(child: Program, last: str, code: int, says_: str) -> None:
+    """Its last line is the reason, as one line in the lab."""
+    child.does(COMPLAINS, says=last, exit=code)
+    expected = says_.removeprefix("hugelab: ")
+    with pytest.raises(LiveUnavailable) as refused:
+        finish(live_run.run_here(labs.side_by_side().recording.scenario))
+    assert str(refused.value) == expected
+    assert child.gone
+    lab = built()
+    lab._act("go")
+    lab._act("yes")
+    assert f"No result from this kernel: {expected.replace('<', '&lt;').replace('>', '&gt;')}." in says(lab)
+    assert buttons(lab) == WAITS
+    check(lab)
+
+
+@pytest.mark.parametrize(
+    ("code", "says_"),
+    [
+        ("import sys; sys.exit(4)", "exit code 4"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "code -9"),
+    ],
+)
+def test_the_process_ends_without_a_word(child: Program, code: str, says_: str) -> None:
+    """Then its exit code is the reason."""
+    child.does(code)
+    with pytest.raises(LiveUnavailable, match=says_):
+        finish(live_run.run_here(labs.side_by_side().recording.scenario))
+
+
+def test_an_answer_that_is_none_is_a_fault(child: Program) -> None:
+    """It ended well and said something else: our bug, not the machine's."""
+    child.does("print('fine')")
+    lab = built()
+    lab._act("go")
+    with pytest.raises(ValueError):
+        send(lab, action="yes")
+    assert lab.explorer.message["kind"] == "fault"
+    assert child.gone and buttons(lab) == WAITS
+
+
+def test_what_the_process_says_is_shown(child: Program) -> None:
+    """The last line, while it runs: what it waits for."""
+    child.does(
+        "import sys, time\nfor text in ('hugelab: waiting', '', 'now it runs'):\n"
+        "    print(text, file=sys.stderr, flush=True); time.sleep(0.2)\nsys.exit(2)"
+    )
+    said = []
+    with pytest.raises(LiveUnavailable, match="now it runs"):
+        for progress in live_run.run_here(labs.side_by_side().recording.scenario):
+            said.append(progress.text)
+    assert list(dict.fromkeys(said))[-2:] == ["waiting ...", "now it runs ..."]
+    assert said[0] == "Running on this kernel ..."
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["", "a kernel that ignores SIGINT"])
+def test_a_stopped_process_puts_everything_back(child: Program, ignored: bool) -> None:
+    """Closing the run tells the process, and waits until it has ended; its folder is gone only then."""
+    child.hangs()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if ignored else None
+    try:
+        work = running(child)
+    finally:
+        if ignored:
+            signal.signal(signal.SIGINT, before)
+    assert Path(child.files[-1]).exists() and not child.mark.exists()
+    work.close()
+    assert child.mark.read_text() == str(Path(child.files[-1]).parent)
+    assert child.gone
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.pid, 0)
+
+
+def test_cancel_stops_the_process(child: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way, from the button to the process."""
+    monkeypatch.setattr(jobs, "AT_ONCE", 0.01)
+    child.hangs()
+
+    async def main() -> None:
+        lab = built()
+        send(lab, action="go")
+        send(lab, action="yes")
+        while lab.explorer.busy != {"text": "others use the pool; waiting ...", "part": None}:
+            await asyncio.sleep(0.01)
+        send(lab, cancel=True)
+        assert child.mark.exists() and child.gone
+        assert says(lab).startswith("Cancelled; the pool is as it was.")
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_an_interrupt_stops_the_process(child: Program) -> None:
+    """Where no event loop runs: the interrupt comes while the process is waited for."""
+    child.hangs()
+    lab = built()
+    lab._act("go")
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def interrupt() -> None:
+        while not Path(f"{child.mark}.pid").exists():
+            time.sleep(0.01)
+        time.sleep(0.1)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    other = threading.Thread(target=interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            other.start()
+            send(lab, action="yes")
+            time.sleep(10)
+    finally:
+        other.join()
+        signal.signal(signal.SIGINT, handler)
+    assert child.mark.exists() and child.gone
+    assert says(lab).startswith("Interrupted; ")
+
+
+def test_a_process_that_does_not_end(child: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for so long and no longer; then it is a fault, and the page does not go on waiting."""
+    monkeypatch.setattr(live_run, "PATIENCE", 0.2)
+    child.hangs("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('hugelab: deaf', file=sys.stderr, flush=True)")
+    work = live_run.run_here(labs.side_by_side().recording.scenario)
+    assert any(progress.text == "deaf ..." for progress in work)
+    with pytest.raises(subprocess.TimeoutExpired):
+        work.close()
+    assert child.gone
 
 
 # -- the kernel of this machine ----------------------------------------------------------------------
 @pytest.mark.xdist_group("pool")
 @pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
 @pytest.mark.parametrize("values", [{}, {"pool": 4, "kind": "shared file, MAP_NORESERVE", "pages": 6, "touched": 6}])
-def test_live(pool_alone: None, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any]) -> None:
+def test_live(pool_alone: None, values: dict[str, Any]) -> None:
     """The real two clicks, as root: what this kernel answered stands in the table, beside the same model."""
-    monkeypatch.setattr(live_run, "PATIENCE", 600.0)
     lab = built(**values)
-    lab.go.click()
-    assert "This changes the huge page pools of this machine while it runs" in lab.status.value
-    lab.yes.click()
-    assert "Ran on this kernel" in lab.status.value, lab.status.value
+    lab._act("go")
+    assert "This changes the huge page pools of this machine while it runs" in says(lab)
+    lab._act("yes")
+    assert "Ran on this kernel" in says(lab), says(lab)
     assert lab.live and lab.kernel.source == "live"
     if live_run.other_version():
         return

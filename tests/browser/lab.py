@@ -1,0 +1,305 @@
+"""A lab on a page beside the same lab in this Python: what the page shows must be what the model says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from hugelab import flow
+from hugelab.draw.call_flow import call_flow
+from hugelab.draw.film import Film, describe
+from hugelab.draw.layout import layout
+from hugelab.draw.plot import LEFT, RIGHT, WIDTH, numbers, plot, pools
+from hugelab.draw.svg import Picture
+from hugelab.labs import Lab
+from hugelab.labs.controls import Slider
+from hugelab.labs.lab import finish
+from hugelab.labs.side_by_side import SideBySide
+from hugelab.recording import Recording
+from hugelab.units import MIB
+from tests.labs.dom import side as beside
+
+from .jupyter import run_cell
+
+EXPLORER = "[data-hl=explorer]"
+NUMBERS = ("total", "in_use", "free", "rsvd", "available", "surp")  # data-n, in the order of plot.numbers
+WATCH = Path(__file__).with_name("watch.js").read_text(encoding="utf-8")
+
+# Everything that a lab shows, in one go.
+READ = """
+(root) => {
+  const texts = (nodes) => [...nodes].map((node) => node.textContent);
+  const picture = (svg) => svg && { label: svg.getAttribute("aria-label"), text: svg.textContent };
+  const pools = root.querySelectorAll(".hl-pool");
+  const note = (log, begin) => texts(log.querySelectorAll(".hl-note")).find((text) => text.startsWith(begin));
+  return {
+    values: root.dataset.values,
+    shown: root.dataset.shown,
+    caption: texts(root.querySelector(".hl-caption").children),
+    slider: Number(root.querySelector(".hl-timeline input").value),
+    sides: [...root.querySelectorAll(".hl-side")].map((side, i) => {
+      const log = side.querySelector(".hl-log"), rows = [...side.querySelectorAll(".hl-usages tbody tr")];
+      const selected = log.querySelector("[aria-selected=true]");
+      return {
+        title: side.querySelector(".hl-title").textContent,
+        numbers: [...pools[i].querySelectorAll("[data-n]")].map((node) => [node.dataset.n, node.textContent]),
+        plots: [...pools[i].querySelectorAll("svg")].map((svg) => svg.getAttribute("aria-label")),
+        cursors: [...pools[i].querySelectorAll(".hl-cursor")].map((node) => node.getAttribute("transform")),
+        flow: picture(side.querySelector(".hl-flow svg")),
+        owners: picture(side.querySelector(".hl-owners svg")),
+        layout: picture(side.querySelector(".hl-layout svg")),
+        before: note(log, "... before"),
+        after: note(log, "... after"),
+        lines: [...log.querySelectorAll("[data-go]")].map(
+          (line) => [Number(line.dataset.go), line.textContent, line.classList.contains("hl-later")]),
+        line: selected && selected.textContent,
+        rows: rows.map((row) => texts(row.cells)),
+        row: rows.findIndex((row) => row.getAttribute("aria-current") === "step"),
+      };
+    }),
+  };
+}
+"""
+
+
+# -- what the model says -------------------------------------------------------------------------------
+def pictured(picture: Picture) -> dict[str, str]:
+    """The title of a picture and all its texts, as the page has them."""
+    return {"label": picture.title, "text": "".join(ElementTree.fromstring(picture.svg()).itertext())}
+
+
+def table(recording: Recording) -> list[list[str]]:
+    """The table of steps: name, outcome, counters after it."""
+    mib = recording.machine.sizes[0] // MIB
+    before = recording.counters(max(recording.booted, 0))
+    rows = [("before", "", before)]
+    rows += [(f"{s.index + 1} {s.op}", s.outcome, next(iter(s.counters.values()))) for s in recording.steps]
+    return [
+        [name, outcome, *map(str, (*now, now.available)), f"{now.available * mib:,} MB available"]
+        for name, outcome, now in rows
+    ]
+
+
+def compared(lab: SideBySide) -> list[list[str]]:
+    """The table of the lab that has a kernel's column; what was recorded is equal everywhere."""
+    sides = zip(lab.recording.steps, beside(lab.recording), beside(lab.kernel), strict=True)
+    return [[str(step.op), *ours, *theirs, "equal"] for step, ours, theirs in sides]
+
+
+def log_lines(film: Film, side: int, first: int, end: int) -> list[tuple[int, str]]:
+    """The kernel log of some positions: where, and what; an event at which a timeline of two waits prints once."""
+    recording, events = film.timeline.recordings[side], film.timeline.events[side]
+    found = []
+    for at in range(first, end):
+        if at and events[at - 1] == events[at]:
+            continue
+        if text := flow.log_text(recording.event(events[at]), recording.machine):
+            found.append((at, text))
+    return found
+
+
+class OnPage:
+    """A lab on a page: ``root`` is its explorer, ``film`` what the model says it must show.
+
+    ``lab`` is the same lab in this Python (None for a page that has only a film), ``tables`` the rows of the table of
+    steps on each side.
+    """
+
+    def __init__(self, page: Any, root: Any, lab: Lab | None = None, film: Film | None = None):
+        self.page, self.root, self.lab = page, root, lab
+        self._film = film
+        self.handle = root.element_handle()
+
+    # -- the model --------------------------------------------------------------------------------------
+    @property
+    def film(self) -> Film:
+        """What is shown now, of the model in this Python."""
+        if self._film is not None:
+            return self._film
+        assert self.lab is not None
+        return self.lab.film
+
+    def tables(self) -> list[list[list[str]]]:
+        """The rows of the table of steps, for each side."""
+        if isinstance(self.lab, SideBySide):
+            return [compared(self.lab)]
+        return [table(recording) for recording in self.film.timeline.recordings]
+
+    def expected(self, position: int, ends: Sequence[tuple[int, int]]) -> dict[str, Any]:
+        """What the page must show at a position, where of the log it has the positions ``ends`` (for each side)."""
+        film = self.film
+        titles = [f"{title}: " if len(film.sides) > 1 else "" for title in film.titles]
+        caption, sides = [], []
+        for i, (side, title, (first, end)) in enumerate(zip(film.sides, titles, ends, strict=True)):
+            recording, event = side.recording, film.timeline.events[i][position]
+            caption.append(f"{title}event {event} · {describe(recording, recording.event(event))}")
+            lines = log_lines(film, i, first, end)
+            step = recording.step_of(event)
+            sides.append(
+                {
+                    "title": film.titles[i],
+                    "numbers": [[n, str(v)] for n, v in zip(NUMBERS, numbers(recording.counters(event)), strict=True)],
+                    "plots": [plot(film.timeline, i, size).title for size in pools(recording)],
+                    "flow": pictured(call_flow(recording, recording.event(event))),
+                    "owners": pictured(side.owners(event)[0]),
+                    "layout": pictured(layout(recording, event, side.names)),
+                    "lines": [[where, text, where > position] for where, text in lines],
+                    "line": next((text for where, text in reversed(lines) if where <= position), None),
+                    "rows": self.tables()[i],
+                    "row": step if isinstance(self.lab, SideBySide) else step + 1,
+                }
+            )
+        return {"caption": caption, "sides": sides}
+
+    # -- the page ---------------------------------------------------------------------------------------
+    def read(self) -> dict[str, Any]:
+        """Everything that the page shows."""
+        found: dict[str, Any] = self.root.evaluate(READ)
+        return found
+
+    def position(self) -> int:
+        """The position that the page shows."""
+        return int(self.root.get_attribute("data-shown").split(":")[1])
+
+    def shown(self) -> str:
+        """Which film, and where in it: changes with everything that is shown anew."""
+        text: str = self.root.get_attribute("data-shown")
+        return text
+
+    def wait(self, condition: str, arg: Any = None, seconds: float = 20) -> None:
+        """Until a JavaScript expression of ``root`` and ``arg`` holds."""
+        self.page.wait_for_function(
+            f"([root, arg]) => {condition}", arg=[self.handle, arg], timeout=seconds * 1000, polling="raf"
+        )
+
+    def wait_for(self, position: int) -> None:
+        """Until a position is shown."""
+        self.wait("root.dataset.shown.endsWith(':' + arg)", position)
+
+    def check(self, position: int | None = None) -> dict[str, Any]:
+        """Everything on the page is what the model says of the position that it shows (or, given, of this one)."""
+        if position is not None:
+            self.wait_for(position)
+        found = self.read()
+        at, length = int(found["shown"].split(":")[1]), len(self.film.timeline)
+        place = self.film.timeline.place(at)
+        ends = []
+        for side in found["sides"]:
+            before, after = (int(_number(side.pop(key))) for key in ("before", "after"))
+            assert before <= at < length - after, "the log is not that of the place"
+            ends.append((before, length - after))
+        expected = self.expected(at, ends)
+        assert found["caption"] == expected["caption"]
+        assert found["slider"] == pytest.approx(1000 * place, abs=0.1)
+        assert len(found["sides"]) == len(expected["sides"])
+        for here, model in zip(found["sides"], expected["sides"], strict=True):
+            for move in here["cursors"]:
+                assert _number(move.split()[0]) == pytest.approx(LEFT + place * (WIDTH - LEFT - RIGHT), abs=0.1)
+            assert len(here["cursors"]) == len(here["plots"])
+            for key, value in model.items():
+                assert here[key] == value, f"{key} at position {at} of {length}, {found['values']}"
+        if self.lab is not None:
+            assert json.loads(found["values"]) == self.lab.values
+        return found
+
+    # -- what a learner does ------------------------------------------------------------------------------
+    def control(self, name: str) -> Any:
+        """The input of a control."""
+        return self.root.locator(f".hl-control [name={name}]")
+
+    def place(self, name: str, value: Any) -> None:
+        """Move a control on the page; the lab in this Python stays."""
+        assert self.lab is not None
+        control = self.lab.controls[name]
+        if isinstance(control, Slider):
+            self.control(name).fill(str(list(control.values()).index(value)))
+        else:
+            self.control(name).select_option(value)
+
+    def move(self, name: str, value: Any) -> None:
+        """Move a control on the page and in this Python; wait until the page shows what comes of it."""
+        assert self.lab is not None
+        if value == self.lab.controls[name].value:
+            return
+        run = self.shown().split(":")[0]
+        self.place(name, value)
+        self.lab.controls[name].value = value
+        self.wait_for_values(run)
+
+    def move_all(self, values: dict[str, Any]) -> None:
+        """As ``move`` for several controls; what comes of all of them is waited for, not what lies between."""
+        assert self.lab is not None
+        changed = {name: value for name, value in values.items() if value != self.lab.controls[name].value}
+        run = self.shown().split(":")[0]
+        for name, value in changed.items():
+            self.place(name, value)
+            self.lab.controls[name].set_quietly(value)
+        if changed:
+            self.lab._take(finish(self.lab._work(self.lab.values)))
+            self.wait_for_values(run)
+
+    def wait_for_values(self, run: str) -> None:
+        """Until the page shows what comes of the controls' values in this Python, in another run than ``run``."""
+        assert self.lab is not None
+        values = json.dumps(self.lab.values, separators=(",", ":"), ensure_ascii=False)
+        self.wait(
+            "root.dataset.values === arg[0] && root.dataset.shown.split(':')[0] !== arg[1]"
+            " && !root.hasAttribute('data-waiting')",
+            [values, run],
+        )
+
+    @contextmanager
+    def watched(self) -> Iterator[dict[str, Any]]:
+        """Looks at the lab at every frame inside (watch.js); afterwards in the dictionary: what was seen."""
+        seen: dict[str, Any] = {}
+        self.root.evaluate(WATCH)
+        yield seen
+        self.wait("root.seen.frames > arg", self.root.evaluate("(root) => root.seen.frames") + 1)
+        seen.update(self.root.evaluate("(root) => { root.seen.on = false; return root.seen; }"))
+
+    def button(self, do: str) -> Any:
+        """A button of the timeline: first, back, play, step, last."""
+        return self.root.locator(f".hl-timeline [data-do={do}]")
+
+    @property
+    def scrubber(self) -> Any:
+        """The slider of the timeline."""
+        return self.root.locator(".hl-timeline input[type=range]")
+
+    @property
+    def message(self) -> Any:
+        """The line above the views."""
+        return self.root.locator(".hl-message")
+
+    def view(self, name: str) -> Any:
+        """A view by the last part of its class name: flow, owners, layout, log, usages, plot."""
+        return self.root.locator(f".hl-{name}")
+
+    def take(self, label: str) -> Any:
+        """A button of the row below, by its text."""
+        return self.root.locator(".hl-along").get_by_role("button", name=label, exact=True)
+
+
+def _number(text: str | None) -> float:
+    """The last number in a text, 0 if none: how many events a note of the log leaves out, where a cursor is."""
+    found = re.findall(r"\d[\d,.]*", text or "")
+    return float(found[-1].replace(",", "")) if found else 0
+
+
+def find(page: Any, cell: int, lab: Lab | None = None, run: bool = False) -> OnPage:
+    """The lab below a code cell of the open notebook (from 0); with ``run`` the cell is run first."""
+    area = page.locator(".jp-CodeCell").nth(cell)
+    if run:
+        for old in area.locator(EXPLORER).all():
+            old.evaluate("(root) => root.removeAttribute('data-shown')")
+        run_cell(page, cell)
+    root = area.locator(f"{EXPLORER}[data-shown]:not([data-waiting])")
+    root.wait_for(state="attached", timeout=60_000)
+    return OnPage(page, root, lab)

@@ -1,0 +1,262 @@
+"""Every lab without a mouse: what Tab reaches, in which order, that one sees where one is, and what the keys do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hugelab import labs
+
+from .conftest import Labs
+from .lab import OnPage, log_lines
+
+pytestmark = pytest.mark.browser
+
+# What has the focus: a short name for it, and how it is marked.
+FOCUS = """
+(root) => {
+  const node = document.activeElement;
+  if (!root.contains(node)) return null;
+  const style = getComputedStyle(node), { name, dataset } = node;
+  const view = [...node.classList].find((word) => /^hl-(flow|owners|layout|log)$/.test(word));
+  return {
+    name: name || dataset.do || dataset.action || view || (dataset.go && `row ${node.textContent}`)
+      || (node.type === "range" ? "scrubber" : node.textContent),
+    outline: style.outlineStyle, width: parseFloat(style.outlineWidth),
+  };
+}
+"""
+TIMELINE = ["first", "back", "play", "step", "last", "scrubber"]
+ALONG = ["Reset", "Copy as JSON", "Copy as Python", "Save SVG", "Save PNG", "Save table (CSV)"]
+
+
+def focus(lab: OnPage) -> dict[str, Any] | None:
+    """What of the lab has the focus, if anything; and it can be seen."""
+    found: dict[str, Any] | None = lab.root.evaluate(FOCUS)
+    if found:
+        assert found["outline"] != "none" and found["width"] >= 2, found
+    return found
+
+
+def tab_to(lab: OnPage, name: str, most: int = 60) -> None:
+    """Press Tab until something has the focus."""
+    for _ in range(most):
+        found = focus(lab)
+        if found and found["name"] == name:
+            return
+        lab.page.keyboard.press("Tab")
+    pytest.fail(f"Tab does not reach {name}")
+
+
+def begin(lab: OnPage) -> None:
+    """Put the keyboard on the first control."""
+    assert lab.lab is not None
+    lab.control(next(iter(lab.lab.controls))).focus()
+    lab.page.keyboard.press("Shift+Tab")
+    tab_to(lab, next(iter(lab.lab.controls)))
+
+
+def stops(lab: OnPage) -> list[str]:
+    """What Tab must reach, in the order in which it is seen."""
+    assert lab.lab is not None
+    names = [*lab.lab.controls, *(["go"] if lab.lab.__class__ is labs.side_by_side().__class__ else []), *TIMELINE]
+    two = len(lab.film.sides) > 1
+    if two:
+        names.append("Go to it")
+    for rows in lab.tables():
+        names += ["hl-owners", "hl-layout", "hl-flow"] if two else ["hl-flow", "hl-owners", "hl-layout"]
+        names += ["hl-log", *(f"row {row[0]}" for row in rows)]
+    return [*names, *ALONG]
+
+
+@pytest.mark.parametrize("name", labs.ALL)
+def test_tab_reaches_everything_in_order(watched_labs: Labs, name: str) -> None:
+    """From the first control to the last button, once each, and every stop is marked; and back with Shift."""
+    lab = watched_labs(name)
+    expected = stops(lab)
+    begin(lab)
+    found = []
+    while now := focus(lab):
+        found.append(now["name"])
+        lab.page.keyboard.press("Tab")
+        assert len(found) <= len(expected) + 1, found
+    assert found == expected
+    lab.take(expected[-1]).focus()
+    back = []
+    while len(back) < len(expected) and (now := focus(lab)):
+        back.append(now["name"])
+        lab.page.keyboard.press("Shift+Tab")
+    assert back == expected[::-1]
+
+
+@pytest.mark.parametrize("name", labs.ALL)
+def test_every_lab_by_keyboard_alone(watched_labs: Labs, name: str) -> None:
+    """Move the first slider, step the timeline by button and by scrubber, go to a step: the numbers are the model's."""
+    lab = watched_labs(name)
+    model, press = lab.lab, lab.page.keyboard.press
+    assert model is not None
+    control = next(iter(model.controls.values()))
+    begin(lab)
+    values = list(control.values())
+    for arrow, by in (("ArrowRight", 1), ("ArrowLeft", -1), ("ArrowUp", 1)):
+        run = lab.shown().split(":")[0]
+        press(arrow)
+        control.value = values[values.index(control.value) + by]
+        lab.wait_for_values(run)
+        lab.check()
+    at = lab.position()
+    tab_to(lab, "back")
+    press("Enter")
+    lab.check(at - 1)
+    press("Space")
+    lab.check(at - 2)
+    tab_to(lab, "step")
+    press("Enter")
+    lab.check(at - 1)
+    tab_to(lab, "scrubber")
+    press("ArrowLeft")
+    lab.check(at - 2)
+    press("ArrowUp")
+    lab.check(at - 1)
+    first = lab.film.timeline.recordings[0].steps[0]
+    tab_to(lab, f"row {lab.tables()[0][first.index if name == 'side_by_side' else first.index + 1][0]}")
+    press("Enter")
+    lab.check(lab.film.timeline.position(first.last))
+    tab_to(lab, "Reset")
+    run = lab.shown().split(":")[0]
+    press("Enter")
+    control.value = control.first
+    lab.wait_for_values(run)
+    lab.check()
+
+
+def test_arrows_move_a_choice(watched_labs: Labs) -> None:
+    """The list of mappings is a list of the browser's own: arrows choose."""
+    lab = watched_labs("holders")
+    assert lab.lab is not None
+    begin(lab)
+    tab_to(lab, "kind")
+    run = lab.shown().split(":")[0]
+    lab.page.keyboard.press("ArrowDown")
+    lab.lab.controls["kind"].value = list(labs.KINDS)[1]
+    lab.wait_for_values(run)
+    lab.check()
+
+
+@pytest.mark.parametrize("view", ["flow", "owners", "layout"])
+def test_inside_a_picture(watched_labs: Labs, view: str) -> None:
+    """Arrows go from item to item, Home and End to the ends, Enter follows, Esc goes back; all of it can be seen."""
+    lab = watched_labs("fault")
+    all_items = lab.view(view).locator("[data-k], [data-p]")
+    press = lab.page.keyboard.press
+    begin(lab)
+    tab_to(lab, f"hl-{view}")
+
+    def item() -> int:
+        index: int = lab.view(view).evaluate(
+            "(node) => [...node.querySelectorAll('[data-k], [data-p]')].indexOf(document.activeElement)"
+        )
+        if index >= 0:
+            focus(lab)
+            assert lab.page.evaluate("() => document.activeElement.getAttribute('aria-label')")
+        return index
+
+    last = all_items.count() - 1
+    assert item() == -1 and last > 2
+    for key, expected in (
+        ("ArrowRight", 0),
+        ("ArrowDown", 1),
+        ("ArrowLeft", 0),
+        ("ArrowUp", 0),
+        ("End", last),
+        ("Home", 0),
+    ):
+        press(key)
+        assert item() == expected
+    tokens = [one.get_attribute("data-p") or one.get_attribute("data-k") for one in all_items.all()]
+    found = [lab.film.follow(0, token, lab.position()) for token in tokens]
+    chosen = next(i for i, there in enumerate(found) if i and there is not None)
+    for _ in range(chosen):
+        press("ArrowRight")
+    assert item() == chosen
+    is_page = bool(all_items.nth(chosen).get_attribute("data-p"))
+    press("Enter")
+    lab.check(found[chosen])
+    assert (lab.root.locator(".hl-sel").count() > 0) == is_page
+    press("Escape")
+    assert lab.root.locator(".hl-sel").count() == 0
+    now = focus(lab)
+    assert now and now["name"] == f"hl-{view}"
+    tab_to(lab, "hl-log")  # no item is a stop of its own: Tab goes on to the next view
+
+
+def test_the_log_by_arrows(watched_labs: Labs) -> None:
+    """Up and Down go from line to line, and all views with them."""
+    lab = watched_labs("holders")
+    begin(lab)
+    tab_to(lab, "hl-log")
+    lines = log_lines(lab.film, 0, 0, len(lab.film.timeline))
+    at = max(i for i, (where, _) in enumerate(lines) if where <= lab.position())
+    for key, by in (("ArrowUp", -1), ("ArrowUp", -1), ("ArrowDown", 1)):
+        lab.page.keyboard.press(key)
+        at += by
+        assert lab.check(lines[at][0])["sides"][0]["line"] == lines[at][1]
+        active = lab.view("log").evaluate(
+            "(log) => document.getElementById(log.getAttribute('aria-activedescendant')).textContent"
+        )
+        assert active == lines[at][1]
+
+
+def test_play_starts_and_stops(watched_labs: Labs) -> None:
+    """Space on Play: the timeline goes on by itself; Space again, and it stays; at the end it stops by itself."""
+    lab = watched_labs("promise")
+    press = lab.page.keyboard.press
+    last = len(lab.film.timeline) - 1
+    lab.scrubber.press("Home")
+    lab.check(0)
+    begin(lab)
+    tab_to(lab, "play")
+    press("Space")
+    assert lab.button("play").get_attribute("aria-label") == "Pause"
+    lab.wait_for(2)
+    press("Space")
+    assert lab.button("play").get_attribute("aria-label") == "Play"
+    at = lab.position()
+    lab.page.wait_for_timeout(800)
+    lab.check(at)
+    lab.scrubber.press("End")
+    lab.scrubber.press("ArrowLeft")
+    lab.wait_for(last - 1)
+    lab.button("play").press("Enter")
+    lab.wait("root.querySelector('[data-do=play]').getAttribute('aria-label') === 'Play'")
+    lab.check(last)
+    lab.button("play").press("Enter")  # from the end it begins anew
+    lab.wait_for(1)
+    lab.button("play").press("Enter")
+    lab.check()
+
+
+def test_no_key_reaches_the_notebook(watched_labs: Labs) -> None:
+    """Letters that cut or insert cells, and arrows that leave a cell, do nothing to it while a lab has the focus."""
+    lab = watched_labs("holders")
+    page = lab.page
+
+    def notebook() -> list[object]:
+        found: list[object] = page.evaluate(
+            """() => { const { content } = window.jupyterapp.shell.currentWidget;
+                return [content.activeCellIndex, ...content.widgets.map((cell) => cell.model.type)]; }"""
+        )
+        return found
+
+    before = notebook()
+    begin(lab)
+    for name in ("pages", "kind", "play", "scrubber", "hl-owners", "hl-log", "row before", "Copy as JSON"):
+        tab_to(lab, name)
+        for key in "xabmryvz":
+            page.keyboard.press(key)
+        for key in ("ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight"):
+            page.keyboard.press(key)
+        now = focus(lab)
+        assert now is not None and (now["name"] == name or name == "hl-owners")
+        assert notebook() == before, name

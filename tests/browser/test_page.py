@@ -1,0 +1,117 @@
+"""The page of a recording that needs no kernel and no network, opened from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hugelab import LESSON, X86_64, lesson, run
+from hugelab.draw.film import Film
+from hugelab.draw.page import page as made
+from hugelab.draw.timeline import of_two, shown_of_one
+from hugelab.recording import Recording
+
+from .axe import violations
+from .conftest import watch
+from .lab import EXPLORER, OnPage
+
+pytestmark = pytest.mark.browser
+
+MANY = 1_000_000
+
+
+def opened(page: Any, folder: Path, recordings: Sequence[Recording], names: tuple[str, ...] = ()) -> OnPage:
+    """The page of one or two recordings, written and opened."""
+    file = folder / "recording.html"
+    file.write_text(made(tuple(recordings), "The lesson", names), encoding="utf-8")
+    timeline = of_two(*recordings) if len(recordings) == 2 else shown_of_one(recordings[0])
+    page.goto(file.as_uri())
+    root = page.locator(f"{EXPLORER}[data-shown]")
+    root.wait_for()
+    return OnPage(page, root, film=Film(timeline, names))
+
+
+def worked(lab: OnPage) -> None:
+    """By keys through some of it, each place compared with the model."""
+    timeline = lab.film.timeline
+    lab.check(0)
+    lab.scrubber.focus()
+    for at in range(1, 13):
+        lab.page.keyboard.press("ArrowRight")
+        lab.check(at)
+    for mark in timeline.marks:
+        if mark.position > 12:
+            lab.page.keyboard.press("PageDown")
+            lab.check(mark.position)
+            lab.page.keyboard.press("ArrowRight")
+            lab.check(min(mark.position + 1, len(timeline) - 1))
+            lab.page.keyboard.press("ArrowLeft")
+    lab.page.keyboard.press("End")
+    lab.check(len(timeline) - 1)
+
+
+def test_one_recording(browser: Any, tmp_path: Path) -> None:
+    """The lesson: keys, clicks, following and the files it saves; nothing is asked of any network."""
+    with watch(browser, "file://", permissions=["clipboard-read", "clipboard-write"]) as found:
+        lab = opened(found.page, tmp_path, [run(lesson(), LESSON)])
+        assert found.page.title() == "The lesson"
+        worked(lab)
+        lab.view("usages").locator("tr[data-step='2'] button").click()
+        at = lab.film.timeline.position(lab.film.timeline.recordings[0].steps[2].last)
+        lab.check(at)
+        lab.view("owners").locator("[data-p='2M:B']").first.click()
+        there = lab.film.follow(0, "2M:B", at)
+        assert there is not None
+        lab.check(there)
+        with found.page.expect_download() as waiting:
+            lab.take("Save PNG").click()
+        assert Path(waiting.value.path()).read_bytes().startswith(b"\x89PNG")
+        assert violations(found.page, ["body"]) == []
+    found.check()
+
+
+def test_two_recordings(browser: Any, tmp_path: Path) -> None:
+    """The lesson under two sets of rules: both sides at every place, and the way to the first difference."""
+    names = ("Linux 3.10", "Linux 6.18")
+    with watch(browser, "file://") as found:
+        lab = opened(found.page, tmp_path, [run(lesson(), LESSON), run(lesson(), X86_64)], names)
+        worked(lab)
+        lab.root.get_by_role("button", name="Go to it").click()
+        lab.wait("!root.dataset.shown.endsWith(':' + arg)", len(lab.film.timeline) - 1)
+        lab.check()
+        assert violations(found.page, ["body"]) == []
+    found.check()
+
+
+def test_a_million_pages(browser: Any, tmp_path: Path) -> None:
+    """Of a million equal faults the first and the last are there; the page says so, and stays small."""
+    recording = run(lesson(MANY, MANY), X86_64)
+    with watch(browser, "file://") as found:
+        lab = opened(found.page, tmp_path, [recording])
+        worked(lab)
+        note = found.page.locator("p").inner_text()
+        assert note.startswith(f"{len(lab.film.timeline):,} of {len(recording):,} events")
+        assert (tmp_path / "recording.html").stat().st_size < 2_000_000
+        assert found.page.locator("*").count() < 3000
+    found.check()
+
+
+def test_dark_where_the_reader_prefers_it(browser: Any, tmp_path: Path) -> None:
+    """The colours are those of the reader's system, and follow it."""
+    with watch(browser, "file://", color_scheme="dark") as found:
+        lab = opened(found.page, tmp_path, [run(lesson(), LESSON)])
+
+        def fill() -> str:
+            colour: str = lab.root.evaluate("(root) => getComputedStyle(root.querySelector('svg .hl-h')).fill")
+            return colour
+
+        assert fill() == "rgb(236, 236, 236)"
+        assert found.page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(17, 17, 17)"
+        assert violations(found.page, ["body"]) == []
+        found.page.emulate_media(color_scheme="light")
+        lab.wait("getComputedStyle(root.querySelector('svg .hl-h')).fill === 'rgb(26, 26, 26)'")
+        lab.check(0)
+    found.check()

@@ -1,0 +1,147 @@
+"""What a learner takes along from a lab: the program, the pictures, the table; and the way back to the beginning."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from hugelab import Scenario, labs
+from hugelab.draw import tables
+from hugelab.recording import compare
+
+from .conftest import ALL, EMPTY, Labs, Watched, watch_jupyter
+from .jupyter import Server, open_notebook, run_cell
+from .lab import OnPage, find
+
+pytestmark = pytest.mark.browser
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def every_lab(browser: Any, server: Server) -> Iterator[Watched]:
+    """As in the other files, on a page that may use the clipboard."""
+    with watch_jupyter(browser, server, permissions=["clipboard-read", "clipboard-write"]) as found:
+        open_notebook(found.page, server, ALL)
+        yield found
+
+
+def pasted(lab: OnPage) -> str:
+    """What is in the clipboard: a text field into which it is pasted by keyboard."""
+    lab.page.evaluate(
+        """() => { const area = document.body.appendChild(document.createElement('textarea'));
+            area.id = 'pasted'; area.focus(); }"""
+    )
+    lab.page.keyboard.press("Control+v")
+    text: str = lab.page.evaluate(
+        """() => { const area = document.getElementById('pasted'); area.remove(); return area.value; }"""
+    )
+    return text
+
+
+def download(lab: OnPage, label: str) -> tuple[str, bytes]:
+    """Name and content of the file that a button saves."""
+    with lab.page.expect_download() as waiting:
+        lab.take(label).click()
+    name = waiting.value.suggested_filename
+    assert lab.root.locator(".hl-said").inner_text() == f"Saved {name}."
+    return name, Path(waiting.value.path()).read_bytes()
+
+
+def check_program(lab: OnPage) -> None:
+    """The program in the clipboard, as JSON and as Python, is that of the lab."""
+    assert lab.lab is not None
+    said = lab.root.locator(".hl-said")
+    lab.take("Copy as JSON").press("Enter")
+    lab.wait("root.querySelector('.hl-said').textContent === 'Copied as JSON.'")
+    assert lab.take("Copy as JSON").evaluate("(button) => button === document.activeElement")
+    scenarios = [Scenario.from_json(case) for case in json.loads(pasted(lab))["scenarios"]]
+    assert scenarios == [recording.scenario for recording in lab.film.timeline.recordings]
+
+    lab.take("Copy as Python").click()
+    lab.wait("root.querySelector('.hl-said').textContent === 'Copied as Python.'")
+    assert said.get_attribute("role") == "status"
+    made: dict[str, Any] = {}
+    exec(pasted(lab), made)
+    original = lab.film.timeline.recordings[-1]
+    assert made["recording"].steps == original.steps and compare(made["recording"], original) is None
+    assert len(made["recording"]) == len(original)
+
+
+@pytest.mark.parametrize("name", labs.ALL)
+def test_program_and_table(watched_labs: Labs, name: str) -> None:
+    """JSON, Python and CSV of every lab, after a control has moved, are those of its recordings."""
+    lab = watched_labs(name)
+    assert lab.lab is not None
+    key, control = next(iter(lab.lab.controls.items()))
+    lab.move(key, control.values()[3])
+    check_program(lab)
+    saved, content = download(lab, "Save table (CSV)")
+    parts = [tables.csv_of(recording) for recording in lab.film.timeline.recordings]
+    if len(parts) > 1:
+        parts = [f"{title}\n{part}" for title, part in zip(lab.film.titles, parts, strict=True)]
+    assert (saved, content.decode()) == ("hugelab-steps.csv", "\n".join(parts))
+
+
+def test_without_permission(watched: Watched, server: Server) -> None:
+    """A browser that keeps its clipboard from pages: the buttons still do what they say."""
+    page = watched.page
+    page.context.grant_permissions([])
+    open_notebook(page, server, EMPTY)
+    run_cell(page, 0, "from hugelab import labs\nlabs.holders()")
+    lab = find(page, 0, labs.holders())
+    refused = page.evaluate("() => navigator.clipboard.writeText('x').then(() => '', (error) => error.name)")
+    assert refused == "NotAllowedError"
+    check_program(lab)
+
+
+@pytest.mark.parametrize("name", ["holders", "compare"])
+def test_pictures(watched_labs: Labs, name: str) -> None:
+    """The saved SVG has every text of the views and needs nothing else; the PNG is as large, twice as fine."""
+    lab = watched_labs(name)
+    event = lab.film.timeline.events[0][lab.position()]
+    saved, content = download(lab, "Save SVG")
+    assert saved == f"hugelab-event-{event}.svg"
+    root = ElementTree.fromstring(content)
+    assert root.tag == f"{SVG}svg"
+    text = "".join(root.itertext())
+    found = lab.read()
+    for side in found["sides"]:
+        for view in ("flow", "owners", "layout"):
+            assert side[view]["text"] in text
+        assert all(any(svg.get("aria-label") == label for svg in root.iter(f"{SVG}svg")) for label in side["plots"])
+    assert all(line in text for line in found["caption"])
+    assert "var(" not in content.decode() and "http" not in content.decode().replace("http://www.w3.org/2000/svg", "")
+    sizes = [float(root.get(key) or 0) for key in ("width", "height")]
+
+    saved, content = download(lab, "Save PNG")
+    assert saved == f"hugelab-event-{event}.png"
+    assert content[:8] == b"\x89PNG\r\n\x1a\n" and len(content) > 20_000
+    assert list(struct.unpack(">II", content[16:24])) == [2 * int(size) for size in sizes]
+
+
+def test_reset(watched_labs: Labs) -> None:
+    """All controls as they were at first, and what comes of them."""
+    lab = watched_labs("holders")
+    assert lab.lab is not None
+    lab.check()
+    first = lab.lab.values
+    for key, value in (("pages", 9), ("kind", "private file"), ("end", "exit, then unlink")):
+        lab.move(key, value)
+    run = lab.shown().split(":")[0]
+    lab.take("Reset").click()
+    for key, value in first.items():
+        lab.lab.controls[key].value = value
+    lab.wait_for_values(run)
+    lab.check()
+    shown = {
+        key: lab.control(key).evaluate("(node) => node.type === 'range' ? node.nextSibling.textContent : node.value")
+        for key in first
+    }
+    assert shown == {key: str(value) for key, value in first.items()}

@@ -1,0 +1,242 @@
+"""The views of a lab belong together: one place on the timeline, nothing that jumps, one theme, however many pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from hugelab import labs
+from hugelab.draw.plot import LEFT, RIGHT, WIDTH
+from hugelab.labs.controls import Slider
+
+from .conftest import EMPTY, VIEWPORT, Labs, Watched
+from .jupyter import Server, open_notebook, run_cell, set_theme
+from .lab import OnPage, find, log_lines
+
+pytestmark = pytest.mark.browser
+
+MANY = 1 << 20
+
+
+# -- linked views -------------------------------------------------------------------------------------
+def all_here(lab: OnPage) -> None:
+    """Wait until the page has every frame, so that it needs the kernel for nothing."""
+    lab.wait("![...root.querySelectorAll('.hl-note')].some((note) => note.textContent.startsWith('...'))")
+
+
+def end_of(lab: OnPage, op: str) -> int:
+    """The position of the last event of the first step with an operation."""
+    step = next(step for step in lab.film.timeline.recordings[0].steps if step.op.op == op)
+    return lab.film.timeline.position(step.last)
+
+
+@pytest.mark.parametrize("name", ["holders", "compare", "side_by_side"])
+def test_a_row_of_the_table_leads_to_its_step(watched_labs: Labs, name: str) -> None:
+    """The button of each step takes all views to the step's last event."""
+    lab = watched_labs(name)
+    for side, recording in enumerate(lab.film.timeline.recordings):
+        for step in recording.steps:
+            row = lab.view("usages").nth(side).locator(f"tr[data-step='{step.index}']")
+            row.locator("button").click()
+            lab.check(lab.film.timeline.position(step.last, side))
+            assert row.get_attribute("aria-current") == "step"
+        first = recording.steps[0]
+        lab.view("usages").nth(side).locator(f"tr[data-step='{first.index}'] td").nth(1).click()  # the row itself
+        lab.check(lab.film.timeline.position(first.last, side))
+
+
+@pytest.mark.parametrize("name", ["holders", "compare"])
+def test_a_line_of_the_log_leads_to_its_event(watched_labs: Labs, name: str) -> None:
+    """Clicking a line of the log takes all views to the event that prints it."""
+    lab = watched_labs(name)
+    all_here(lab)
+    for side in range(len(lab.film.sides)):
+        lines = log_lines(lab.film, side, 0, len(lab.film.timeline))
+        for at, text in [lines[0], lines[len(lines) // 2], lines[-1]]:
+            lab.view("log").nth(side).locator(f"[data-go='{at}']").click()
+            found = lab.check(at)
+            assert found["sides"][side]["line"] == text
+
+
+def test_the_pool_plot_leads_to_a_place(watched_labs: Labs) -> None:
+    """Clicking the plot in the middle of a step takes all views into that step, and its marker under the pointer."""
+    lab = watched_labs("holders")
+    timeline = lab.film.timeline
+    starts = [timeline.place(mark.position) for mark in timeline.marks] + [1.0]
+    for step in (2, 1, 3, 5, 0):
+        place = (starts[step] + starts[step + 1]) / 2
+        svg = lab.view("plot").locator("svg").first
+        svg.scroll_into_view_if_needed()
+        box = svg.bounding_box()
+        scale = box["width"] / (WIDTH + 2)
+        x = (1 + LEFT + place * (WIDTH - LEFT - RIGHT)) * scale
+        svg.click(position={"x": x, "y": box["height"] / 2})
+        nearest = min(range(len(timeline)), key=lambda at: abs(timeline.place(at) - place))
+        reached = [at for at in range(len(timeline)) if abs(timeline.place(at) - place) < 0.006]
+        lab.wait("arg.some((at) => root.dataset.shown.endsWith(`:${at}`))", [nearest, *reached])
+        found = lab.check()
+        assert found["sides"][0]["row"] == step + 1
+
+
+@pytest.mark.parametrize("local", [True, False], ids=["page", "kernel"])
+def test_a_function_leads_to_the_event_that_is_in_it(watched_labs: Labs, local: bool) -> None:
+    """Clicking a box of the call flow goes to the last event in that function, from there to the next one.
+
+    With few events the page finds them alone, with many it asks the kernel; the answers are equal.
+    """
+    lab = watched_labs("holders" if local else "explore")
+    if local:
+        all_here(lab)
+    at = end_of(lab, "mmap") + 14
+    lab.view("usages").locator("tr[data-step='1'] button").click()
+    lab.scrubber.focus()
+    for _ in range(14):
+        lab.page.keyboard.press("ArrowRight")
+    lab.check(at)
+    for function in ("alloc_huge_page", "alloc_huge_page", "user_access", "hugetlb_fault", "hugetlb_no_page"):
+        lab.view("flow").locator(f"[data-k='fn:{function}']").click()
+        next_at = lab.film.follow(0, f"fn:{function}", at)
+        assert next_at is not None and next_at != at
+        lab.check(next_at)
+        at = next_at
+
+
+@pytest.mark.parametrize("local", [True, False], ids=["page", "kernel"])
+def test_a_page_leads_to_what_happened_to_it_and_is_marked(watched_labs: Labs, local: bool) -> None:
+    """Clicking a page goes to the last event that touched it; it is marked in every view that shows it; Esc unmarks."""
+    lab = watched_labs("holders" if local else "explore")
+    lab.move("pages", 8)
+    lab.move("touched", 8)
+    if local:
+        all_here(lab)
+    lab.view("usages").locator("tr[data-step='2'] button").click()
+    at = end_of(lab, "touch")
+    lab.check(at)
+    view = "owners" if local else "layout"  # where many pages are one bar, the layout still has them singly
+    page = lab.view(view).locator("[data-p='2M:C']").first
+    page.click()
+    found = lab.film.follow(0, "2M:C", at)
+    assert found is not None and found < at
+    lab.check(found)
+    lab.view("usages").locator("tr[data-step='2'] button").click()
+    lab.check(at)
+    marked = lab.root.evaluate(
+        """(root) => [...root.querySelectorAll('.hl-sel')].map((node) =>
+            [node.closest('.hl-owners, .hl-layout, .hl-log').classList.item(
+                node.closest('.hl-log') ? 0 : 1), node.dataset.p])"""
+    )
+    shown = lab.root.locator("[data-p='2M:C']").count()
+    assert {page for _, page in marked} == {"2M:C"} and len(marked) == shown
+    assert {view for view, _ in marked} >= {"hl-owners", "hl-layout", *(["hl-log"] if local else [])}
+    stroke = lab.view("layout").locator(".hl-sel > rect").first.evaluate("(rect) => getComputedStyle(rect).strokeWidth")
+    assert stroke == "4px"
+    lab.view("layout").press("Escape")
+    assert lab.root.locator(".hl-sel").count() == 0
+
+
+# -- nothing jumps ------------------------------------------------------------------------------------
+@pytest.mark.parametrize("width", [1440, 800])
+@pytest.mark.parametrize("name", labs.ALL)
+def test_nothing_jumps_while_a_slider_moves(watched_labs: Labs, name: str, width: int) -> None:
+    """The first slider over its whole range: no view moves, the notebook does not scroll, and no frame lacks a view."""
+    page = watched_labs.page
+    page.set_viewport_size({**VIEWPORT, "width": width})
+    try:
+        lab = watched_labs(name)
+        assert lab.lab is not None
+        key, control = next(iter(lab.lab.controls.items()))
+        lab.control(key).scroll_into_view_if_needed()
+        lab.control(key).focus()
+        values = list(control.values())
+        assert isinstance(control, Slider)
+        with lab.watched() as seen:
+            for value in [*values[:: max(len(values) // 16, 1)], values[-1], control.first]:
+                lab.move(key, value)
+        assert seen["frames"] > len(values[:16])
+        assert seen["empty"] == []
+        assert {view: tops for view, tops in seen["tops"].items() if len(tops) > 1} == {}
+        assert len(seen["scrolls"]) == 1
+    finally:
+        page.set_viewport_size(VIEWPORT)
+
+
+# -- theme --------------------------------------------------------------------------------------------
+def test_the_theme_changes_without_a_reload(watched_labs: Labs) -> None:
+    """JupyterLab Dark and back to Light: pictures and texts of every lab follow, what they say stays."""
+    page = watched_labs.page
+    shown = [watched_labs(name) for name in labs.ALL]
+    page.evaluate("() => { window.same = true; }")
+
+    def colours() -> list[list[str]]:
+        return [
+            lab.root.evaluate(
+                """(root) => [getComputedStyle(root.querySelector('svg .hl-h')).fill, getComputedStyle(root).color,
+                    getComputedStyle(root.querySelector('button')).backgroundColor]"""
+            )
+            for lab in shown
+        ]
+
+    said = [lab.shown() for lab in shown]
+    light = colours()
+    assert light[0][0] == "rgb(26, 26, 26)"
+    set_theme(page, "Dark")
+    try:
+        dark = colours()
+        assert [lab.shown() for lab in shown] == said
+        for lab in shown:
+            lab.check()
+    finally:
+        set_theme(page, "Light")
+    assert dark[0][0] == "rgb(236, 236, 236)"
+    assert all(a != b for one, other in zip(light, dark, strict=True) for a, b in zip(one, other, strict=True))
+    assert colours() == light
+    assert page.evaluate("() => window.same")
+
+
+# -- a million pages ----------------------------------------------------------------------------------
+def test_a_million_pages(watched: Watched, server: Server) -> None:
+    """The timeline goes to the middle of a million faults, steps there, follows a function, and comes back.
+
+    The numbers are the model's everywhere; no view is ever empty; the page stays small.
+    """
+    page = watched.page
+    open_notebook(page, server, EMPTY)
+    run_cell(page, 0, f"from hugelab import labs\nlab = labs.explore(pages={MANY}, pool={MANY}, touched={MANY}); lab")
+    lab = find(page, 0, labs.explore(pages=MANY, pool=MANY, touched=MANY))
+    timeline = lab.film.timeline
+    assert len(timeline) > 10_000_000
+    lab.check()
+
+    def small() -> None:
+        assert lab.root.evaluate("(root) => root.querySelectorAll('*').length") < 3000
+
+    with lab.watched() as seen:
+        lab.scrubber.fill("500")
+        lab.wait("!root.hasAttribute('data-waiting') && !root.dataset.shown.endsWith(':' + arg)", lab.lab._start())
+        at = lab.position()
+        assert timeline.place(at) == pytest.approx(0.5, abs=0.01)
+        lab.check(at)
+        lab.scrubber.focus()
+        for by, key in ((1, "ArrowRight"), (-1, "ArrowLeft")):
+            for _ in range(60):  # farther than what comes at once
+                page.keyboard.press(key)
+                at += by
+                lab.wait_for(at)
+                if at % 7 == 0:
+                    lab.check(at)
+        small()
+        boxes = [
+            (box, lab.film.follow(0, box.get_attribute("data-k"), at))
+            for box in lab.view("flow").locator("[data-k]").all()
+        ]
+        box, next_at = next((box, there) for box, there in reversed(boxes) if there not in (None, at))
+        box.click()
+        lab.check(next_at)
+        for key, there in (("Home", 0), ("End", len(timeline) - 1), ("PageUp", timeline.marks[-1].position)):
+            lab.scrubber.press(key)
+            lab.check(there)
+        lab.scrubber.fill("500")  # what was here before is still here
+        lab.wait("arg.some((at) => root.dataset.shown.endsWith(`:${at}`))", [at + by for by in range(-30, 31)])
+        lab.check()
+        small()
+    assert seen["empty"] == []
+    assert {view: tops for view, tops in seen["tops"].items() if len(tops) > 1} == {}

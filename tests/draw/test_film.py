@@ -1,0 +1,445 @@
+"""Films: frames are the same however they are asked for, and what a learner takes along makes the same recording."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+import re
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from hugelab import LESSON, MACHINES, X86_64, Recording, Scenario, flow, labs, lesson, run
+from hugelab.draw import plot, tables
+from hugelab.draw.film import AROUND, Film, describe, poster, poster_png
+from hugelab.draw.svg import Picture
+from hugelab.draw.timeline import of_one, of_two, shown_of_one
+from hugelab.structs import vm_area_struct
+from hugelab.units import count
+from tests.draw.read import CASE, CASES, SVG, items, lines, tree
+from tests.programs import scenarios
+
+# Programs with several processes, mounts, shared memory, surplus, users, cgroups, 1 GB pages, and the kernel's slips.
+VARIED = [
+    *("shared_two_processes", "two_forked_children_share_then_die", "quirk_fork_parent_munmap_first_underflow"),
+    *("mount_size_quota_sequence", "gigantic_demote", "mount_min_size_takes_surplus", "memfd_seals"),
+    *("unprivileged_user", "cgroup1_rsvd_limit", "shm_hugetlb_enomem_noreserve", "symlink_and_dirs_use_no_pages"),
+    *("quirk_failed_map_fixed_leaves_a_hole", "mount_mode_uid_gid", "overcommit_shared_grow_and_shrink"),
+]
+
+
+def filled(window: dict[str, Any]) -> list[list[list[Any]]]:
+    """The frames with their pictures instead of numbers."""
+    for frame, (at, _) in product(window["frames"], enumerate(window["pictures"])):
+        assert all(0 <= number < len(window["pictures"]) for side in frame for number in side[1:4]), at
+    return [
+        [[side[0], *(window["pictures"][number] for number in side[1:4]), *side[4:]] for side in frame]
+        for frame in window["frames"]
+    ]
+
+
+# -- frames ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", VARIED[:6])
+def test_windows_are_parts_of_the_whole(name: str) -> None:
+    """Windows of any size around any position, in any order; also from a film that was never asked before."""
+    recording = run(CASE[name])
+    film = Film(of_one(recording))
+    whole = filled(film.whole())
+    assert len(whole) == len(recording)
+    order = random.Random(1)
+    for _ in range(6):
+        position, around = order.randrange(len(whole)), order.choice([0, 1, 5, AROUND])
+        first, end = max(position - around, 0), min(position + around + 1, len(whole))
+        for asked in (film, Film(of_one(run(CASE[name])))):
+            window = asked.window(position, around)
+            assert window["first"] == first
+            assert filled(window) == whole[first:end]
+    assert len(set(film.whole()["pictures"])) == len(film.whole()["pictures"]), "equal pictures are in it once"
+
+
+@given(scenarios())
+@settings(max_examples=10)
+def test_a_frame_alone_is_the_frame_of_the_window(scenario: Scenario) -> None:
+    """Backwards, one by one: what is kept between two frames changes nothing."""
+    recording = run(scenario)
+    whole = filled(Film(of_one(recording)).whole())
+    film = Film(of_one(recording))
+    for position in reversed(range(len(recording))):
+        assert filled(film.window(position, 0)) == [whole[position]]
+
+
+@pytest.mark.parametrize("name", [*VARIED[:4], "lesson_private_file"])
+def test_a_frame_says_what_the_recording_says(name: str) -> None:
+    """Event, step, counters as text (they may be too large for JavaScript), words, the page."""
+    recording = run(CASE[name])
+    film = Film(of_one(recording))
+    for position, (frame,) in enumerate(film.whole()["frames"]):
+        event = recording.event(position)
+        index, _, _, _, line, words, counters, step, touched, page = frame
+        assert (index, step) == (position, event.step)
+        assert counters == [str(number) for number in plot.numbers(recording.counters(position))]
+        assert line == flow.log_text(event, recording.machine)
+        assert words == describe(recording, event)
+        assert bool(page) == (event.pfn is not None)
+        if event.pfn is not None:
+            assert page == film.sides[0].names.token(recording.state.pools[0], event.pfn // 512)
+            assert page in touched
+        function = [token for token in touched if token.startswith("fn:")]
+        assert function == ([f"fn:{flow.box_of(event)}"] if flow.phase_of(recording, event) else [])
+
+
+@given(scenarios())
+@settings(max_examples=15)
+def test_every_picture_fits_into_its_room(scenario: Scenario) -> None:
+    """What the browser keeps free for each view is enough for every frame."""
+    assert_room(Film(of_one(run(scenario))))
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_pictures_of_recorded_cases_fit(name: str) -> None:
+    """Also where mappings and files come and go within one call."""
+    assert_room(Film(of_one(run(CASE[name]))))
+
+
+def assert_room(film: Film) -> None:
+    room, whole = film.heights(), film.whole()
+    for (frame,) in whole["frames"]:
+        for view, number in zip(("flow", "owners", "layout"), frame[1:4], strict=True):
+            height = float(re.search(r' height="([\d.]+)"', whole["pictures"][number])[1]) - 2  # type: ignore[index]
+            assert height <= room[view], (frame[0], view, frame[5])
+    assert room["rows"] == max(len(side.recording.steps) for side in film.sides) + 1
+
+
+# -- the log -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("scenario", "machine"),
+    [*((lesson(5), name) for name in MACHINES), *((CASE[name], "x86-64") for name in VARIED[:4])],
+    ids=[*MACHINES, *VARIED[:4]],
+)
+def test_the_lines_of_all_frames_are_the_log(scenario: Scenario, machine: str) -> None:
+    """Each once, in order."""
+    recording = run(scenario, machine)
+    log = [line.split("] ", 1)[1] for line in flow.log(recording)]
+    assert [side[4] for (side,) in Film(of_one(recording)).whole()["frames"] if side[4] is not None] == log
+
+
+@pytest.mark.parametrize(("left", "right"), [("lesson", "x86-64"), ("x86-64", "lesson"), ("numa", "x86-64-5.10")])
+@pytest.mark.parametrize("private", [False, True])
+def test_the_lines_of_either_side_are_its_log(left: str, right: str, private: bool) -> None:
+    """Also where a side waits at an event that prints one: each line once."""
+    pair = run(lesson(3, private=private), left), run(lesson(5, 4, touched=4), right)
+    frames = Film(of_two(*pair), ("a", "b")).whole()["frames"]
+    for side, recording in enumerate(pair):
+        log = [line.split("] ", 1)[1] for line in flow.log(recording)]
+        assert [frame[side][4] for frame in frames if frame[side][4] is not None] == log
+
+
+def test_the_log_of_a_long_run_is_that_of_the_shown_events() -> None:
+    """A page without a kernel: the lines of the events that it holds."""
+    recording = run(lesson(500, 500), X86_64)
+    timeline = shown_of_one(recording)
+    shown = [frame[0][4] for frame in Film(timeline).whole()["frames"]]
+    assert shown == [flow.log_text(recording.event(i), recording.machine) for i in timeline.events[0]]
+
+
+# -- following ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("token", ["2M:A", "inode/16079:2", "fn:free_huge_page", "inode/16079", "2M:J"])
+def test_follow_goes_to_the_last_touch_and_on_from_there(token: str) -> None:
+    """From anywhere: the last event up to here that touched it; from one that did, the next; else stay."""
+    film = Film(of_one(run(lesson(), LESSON)))
+    touching = [at for at, (frame,) in enumerate(film.whole()["frames"]) if token in frame[8]]
+    assert touching
+    places = {*range(0, len(film.timeline), 3), *touching[:2], *touching[-2:], len(film.timeline) - 1}
+    for position in sorted(places):
+        before = [at for at in touching if at < position]
+        on = [at for at in touching if at > position]
+        if position in touching:
+            expected = on[0] if on else position
+        else:
+            expected = before[-1] if before else on[0]
+        assert film.follow(0, token, position) == expected, position
+
+
+def test_follow_of_what_nothing_touches() -> None:
+    """None, not an event that has nothing to do with it."""
+    film = Film(of_one(run(lesson(), LESSON)))
+    assert film.follow(0, "2M:ZZ", 30) is None
+    assert film.follow(0, "", 30) is None
+
+
+def test_follow_looks_only_so_far() -> None:
+    """In a million faults it gives up after ``reach`` events in each direction."""
+    film = Film(of_one(run(lesson(1000, 1000), X86_64)))
+    at = next(i for i in range(len(film.timeline)) if film.timeline.recordings[0].event(i).page == 500)
+    assert film.follow(0, "2M:A", at, reach=100) is None
+    assert film.follow(0, "fn:hugetlbfs_get_inode", at, reach=100) is None
+    assert film.follow(0, "fn:hugetlbfs_get_inode", 120, reach=121) == 5
+
+
+def test_follow_on_either_side() -> None:
+    """Of two recordings: what the side that was clicked did."""
+    film = Film(of_two(run(lesson(2), LESSON), run(lesson(2, private=True), LESSON)), ("shared", "private"))
+    end = len(film.timeline) - 1
+    cached = film.follow(0, "fn:huge_add_to_page_cache", end)
+    assert cached is not None and cached < end
+    assert film.follow(1, "fn:huge_add_to_page_cache", end) is None
+
+
+# -- the head ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", VARIED)
+def test_a_head_is_json_and_complete(name: str) -> None:
+    """It survives the way through JSON, and its parts are those of the recording."""
+    recording = run(CASE[name])
+    film = Film(of_one(recording))
+    head = film.head()
+    assert json.loads(json.dumps(head, allow_nan=False)) == head
+    assert head["length"] == len(recording)
+    assert head["marks"] == [[step.first, step.index, step.op.op] for step in recording.steps]
+    assert head["difference"] is None
+    (side,) = head["sides"]
+    assert len(side["plots"]) == len(plot.pools(recording))
+    assert json.loads(head["json"])["scenarios"] == [recording.scenario.to_json()]
+    for step in recording.steps:
+        assert f'data-go="{step.last}"' in side["steps"]
+    assert {"left", "right", "width"} == head["plot"].keys()
+    assert all(style.startswith(".hl-t{fill:#") for style in head["styles"])
+
+
+def test_a_head_of_two_names_the_difference() -> None:
+    """Both programs are in what can be taken along."""
+    left, right = run(lesson(), LESSON), run(lesson(), X86_64)
+    head = Film(of_two(left, right), ("three", "six")).head()
+    assert [side["title"] for side in head["sides"]] == ["three", "six"]
+    position, words = head["difference"]
+    assert words == "step 3, dequeue_huge_page_vma: reserved 4 | 5"
+    assert 0 < position < head["length"]
+    assert head["python"].count("recording = run(") == 2
+    assert len(json.loads(head["json"])["scenarios"]) == 2
+
+
+def test_the_row_before_the_first_step_leads_there() -> None:
+    """Its button goes to the last event of the boot, also where two recordings share the timeline."""
+    recording = run(CASE["mount_mode_uid_gid"])
+    other = run(lesson(3), LESSON)
+    for timeline in (of_one(recording), shown_of_one(recording), of_two(other, recording), of_two(recording, other)):
+        film = Film(timeline)
+        for side, head in enumerate(film.head()["sides"]):
+            buttons = [
+                int(position) for position in re.findall(r'<button type="button" data-go="(\d+)"', head["steps"])
+            ]
+            events = [timeline.events[side][position] for position in buttons]
+            it = timeline.recordings[side]
+            assert events == [it.booted, *(step.last for step in it.steps)]
+
+
+# -- what can be taken along -------------------------------------------------------------------------
+def executed(source: str) -> Recording:
+    """What a learner gets who runs it."""
+    there: dict[str, Any] = {}
+    exec(compile(source, "copied", "exec"), there)
+    recording = there["recording"]
+    assert isinstance(recording, Recording)
+    return recording
+
+
+def same(one: Recording, other: Recording) -> None:
+    """The same steps, events and machine."""
+    assert other.to_json()["steps"] == one.to_json()["steps"]
+    assert [event[:10] for event in other] == [event[:10] for event in one]
+    assert other.machine.name == one.machine.name
+
+
+@pytest.mark.parametrize("name", labs.ALL)
+def test_python_of_every_lab_makes_its_recording(name: str) -> None:
+    """Of both sides, where a lab has two."""
+    lab = labs.ALL[name]()
+    for recording in lab.recordings:
+        same(recording, executed(tables.as_python(recording)))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_python_of_recorded_cases(case: Scenario) -> None:
+    """With processes, mounts, overcommit, arguments that are Python words, and the kernel's slips."""
+    recording = run(case)
+    again = executed(tables.as_python(recording))
+    assert [step.to_json() for step in again.steps] == [step.to_json() for step in recording.steps]
+    assert len(again) == len(recording)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_python_of_every_machine(machine: str) -> None:
+    """With and without slips."""
+    for where in (MACHINES[machine], MACHINES[machine].with_slips()):
+        recording = run(lesson(), where)
+        again = executed(tables.as_python(recording))
+        same(recording, again)
+        assert again.machine.rules == where.rules
+
+
+def test_python_of_names_with_quotes_and_words_of_the_language() -> None:
+    """Names are text; an argument may be called as a Python keyword is."""
+    program = Scenario("a 'name' \"\n").then("open", fd="f", path="m/'\"\\")
+    program = program.then("mmap", map="A", fd="f", pages=2, flags=["MAP_SHARED"])
+    program = program.then("mremap", map="A", new_pages=2, flags=["MREMAP_MAYMOVE"], **{"as": "B"})
+    recording = run(program)
+    again = executed(tables.as_python(recording))
+    same(recording, again)
+    assert again.scenario.name == program.name
+
+
+@pytest.mark.parametrize(
+    "name", ["gigantic_demote", "quirk_fork_parent_munmap_first_underflow", "shared_two_processes"]
+)
+def test_csv(name: str) -> None:
+    """Reads back as the steps: operation, outcome and the counters of each page size."""
+    recording = run(CASE[name])
+    head, *rows = csv.reader(io.StringIO(tables.csv_of(recording)))
+    sizes = list(recording.steps[0].counters)
+    names = ("total", "free", "reserved", "surplus", "available")
+    assert head == ["step", "operation", "outcome", *(f"{name} {size}" for size in sizes for name in names)]
+    assert len(rows) == len(recording.steps)
+    for row, step in zip(rows, recording.steps, strict=True):
+        assert row[:3] == [str(step.index + 1), str(step.op), step.outcome]
+        numbers = [number for now in step.counters.values() for number in (*now, now.free - now.rsvd)]
+        assert row[3:] == [str(number) for number in numbers]
+
+
+def test_usage_is_a_table_of_the_steps() -> None:
+    """A row before, a row a step, each with a button, its numbers, and a bar as long as the pool."""
+    recording = run(lesson(), LESSON)
+    html = tables.usage(recording, [step.last for step in recording.steps], 1)
+    rows = re.findall(r"<tr data-step.*?</tr>", html)
+    assert len(rows) == 1 + len(recording.steps)
+    for row, step in zip(rows[1:], recording.steps, strict=True):
+        now = step.counters["2M"]
+        cells = re.findall(r"<td[^>]*>([^<]*)</td>", row)
+        assert cells == [step.outcome, *map(str, (*now, now.available))]
+        assert f"<span>{2 * now.available} MB available</span>" in row
+        assert f'data-go="{step.last}"' in row
+        widths = [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)"', row)]
+        assert sum(widths) == pytest.approx(tables.BAR, abs=0.2)
+
+
+def test_usage_of_an_empty_pool_and_of_broken_counters_has_no_bar() -> None:
+    """Nothing to divide by; a reservation below zero."""
+    recording = run(lesson(2, 0), LESSON)
+    assert "<svg" not in tables.usage(recording, [step.last for step in recording.steps], 1)
+    slipped = run(CASE["quirk_fork_parent_munmap_first_underflow"])
+    html = tables.usage(slipped, [step.last for step in slipped.steps], 1)
+    row = next(row for row in html.split("<tr") if "18446744073709551614" in row)
+    assert "<svg" not in row
+
+
+# -- words -------------------------------------------------------------------------------------------
+def test_an_event_in_words() -> None:
+    """Step, function under the name of the kernel at hand, result, why."""
+    recording = run(lesson(), X86_64)
+    said = [describe(recording, event) for event in recording]
+    assert said[0] == "before the first step: boot"
+    assert "step 3, touch: alloc_hugetlb_folio" in said
+    assert any(words.startswith("step 1, open: sys_open = ok") or "= ok" in words for words in said)
+    failed = run(lesson(5, 2), X86_64)
+    assert any("= ENOMEM" in describe(failed, event) for event in failed)
+
+
+# -- still pictures ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", labs.ALL)
+def test_posters_of_labs(name: str) -> None:
+    """Words in them, the same PNG twice, of a fair size."""
+    lab = labs.ALL[name]()
+    png = lab._png()
+    assert png.startswith(b"\x89PNG") and png == labs.ALL[name]()._png()
+    assert 10_000 < len(png) < 400_000
+
+
+def test_a_poster_has_all_views_and_words() -> None:
+    """Title, event in words, plot, owners, layout, call flow, log; also as what a screen reader says."""
+    recording = run(lesson(), LESSON)
+    film = Film(of_one(recording))
+    at = recording.steps[2].last - 1
+    picture = poster(film, at, "A <title>")
+    said = lines(picture)
+    assert said[0] == "A <title>"
+    assert said[1].startswith("step 3, touch: ") and "Event " in said[1] and "in use 5" in said[1]
+    assert {"pool of 2 MB pages", "memory layout", "page fault: the promise is paid"} <= set(said)
+    assert any(line.startswith("HUGETLB_TRACE: ") for line in said)
+    assert any(item.page == "2M:A" for item in items(picture))
+    assert picture.title.startswith("A <title>. step 3, touch: ")
+    assert poster_png(recording, at, "A <title>") == picture.png()
+    assert poster(film, at, "A", "two\nlines").height == poster(film, at, "A", "one").height + 16
+    assert lines(poster(film, at, "A", "two\nlines"))[1:3] == ["two", "lines"]
+
+
+def test_a_poster_of_two_has_both() -> None:
+    """Beside each other, each under its title."""
+    film = Film(of_two(run(lesson(), LESSON), run(lesson(), X86_64)), ("three", "six"))
+    picture = poster(film, 40, "both", "words")
+    assert lines(picture).count("pool of 2 MB pages") == 2
+    assert {"three", "six"} <= set(lines(picture))
+
+
+# -- call flow and layout in the frames --------------------------------------------------------------
+@pytest.mark.parametrize("name", ["lesson", *VARIED[:6]])
+def test_the_call_flow_lights_the_function_of_the_event(name: str) -> None:
+    """One box, with a sign; none where no huge page code runs; what was not reached is dashed."""
+    recording = run(CASE[name]) if name in CASE else run(lesson(), LESSON)
+    film = Film(of_one(recording))
+    whole = film.whole()
+    for position, (frame,) in enumerate(whole["frames"]):
+        event = recording.event(position)
+        boxes = items(_picture(whole["pictures"][frame[1]]))
+        phase = flow.phase_of(recording, event)
+        assert [box.key for box in boxes] == [f"fn:{call.name}" for call in flow.CHAINS.get(phase or "", ())]
+        lit = [box.key for box in boxes if "hl-lit" in box.styles]
+        assert lit == ([f"fn:{flow.box_of(event)}"] if any(b.key == f"fn:{flow.box_of(event)}" for b in boxes) else [])
+        assert [box.key for box in boxes if "▶" in box.text] == lit
+
+
+@pytest.mark.parametrize("name", ["lesson", *VARIED[:4]])
+def test_the_layout_shows_the_mapped_pages(name: str) -> None:
+    """Address, struct page, pfn and physical address of the first six; the rest as a number."""
+    recording = run(CASE[name]) if name in CASE else run(lesson(9), LESSON)
+    film = Film(of_one(recording))
+    whole = film.whole()
+    for position, (frame,) in enumerate(whole["frames"]):
+        picture = _picture(whole["pictures"][frame[3]])
+        state = recording.seek(position)
+        pages = [
+            (vma, key, vma.table.get(key))
+            for vma in state.of(vm_area_struct)
+            for key in range(vma.vm_start // vma.h.size, vma.vm_end // vma.h.size)
+            if vma.table.get(key) is not None
+        ]
+        shown = items(picture)
+        assert [item.page for item in shown] == [film.sides[0].names.token(v.h, f or 0) for v, _, f in pages[:6]]
+        for item, (vma, key, found) in zip(shown, pages, strict=False):
+            pfn = vma.h.pfn(found or 0)
+            assert f"virtual address {key * vma.h.size:#x}, " in item.words
+            assert f"struct page {recording.machine.struct_page_of(pfn):08x}, pfn {pfn}, " in item.words
+            assert item.words.endswith(f"physical address {pfn * 4096:#x}")
+        more = [line for line in lines(picture) if line.endswith(" more")]
+        assert more == ([f"and {count(len(pages) - 6, 'page')} more"] if len(pages) > 6 else [])
+        assert ("no page is mapped" in lines(picture)) == (not pages)
+
+
+class _picture(Picture):
+    """A picture that was made already."""
+
+    def __init__(self, svg: str):
+        object.__setattr__(self, "made", svg)
+
+    def svg(self) -> str:
+        return self.made  # type: ignore[attr-defined,no-any-return]
+
+
+def test_pictures_have_a_name_for_screen_readers() -> None:
+    """Every picture of a film is a group with a label, and every title in it is text."""
+    film = Film(of_one(run(lesson(), LESSON)))
+    for svg in film.whole()["pictures"]:
+        root = tree(_picture(svg))
+        assert root.attrib["aria-label"] and root.attrib["role"] == "group"
+        assert all(node.text for node in root.iter(f"{SVG}title"))
