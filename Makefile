@@ -2,7 +2,7 @@
 
 PY = .venv/bin/python
 .DEFAULT_GOAL = help
-.PHONY: help install lab lesson test proof fuzz lint bench notebooks lock clean
+.PHONY: help install lab lesson test proof fuzz lint bench notebooks pictures lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ bench: install ## measure every ratio beside its bound; exit 1 if one is missed
 
 notebooks: install ## run the notebooks and write them back
 	@$(PY) notebooks/build.py
+
+pictures: install ## a picture of every lab of every notebook, light and dark, wide and narrow, into tests/artefacts
+	@$(PY) -m tools.pictures $(ARGS)
 
 lock: install ## make the lock files anew from pyproject.toml
 	@tools/lock.sh
