@@ -18,7 +18,7 @@ from .jupyter import CHROMIUM, HOW, Server, browse, kernels, open_notebook, serv
 from .lab import OnPage, find
 
 ROOT = Path(__file__).parents[2]
-VIEWPORT = {"width": 1440, "height": 1500}
+VIEWPORT = {"width": 1440, "height": 900}
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 ALL = "all_labs.ipynb"  # a cell for each lab of labs.ALL, in that order
 EMPTY = "empty.ipynb"  # a few cells for code of the tests

@@ -176,7 +176,7 @@ class OnPage:
     def wait(self, condition: str, arg: Any = None, seconds: float = 20) -> None:
         """Until a JavaScript expression of ``root`` and ``arg`` holds."""
         self.page.wait_for_function(
-            f"([root, arg]) => {condition}", arg=[self.handle, arg], timeout=seconds * 1000, polling="raf"
+            f"([root, arg]) => {condition}", arg=[self.handle, arg], timeout=seconds * 1000, polling=20
         )
 
     def wait_for(self, position: int) -> None:
