@@ -1,10 +1,10 @@
 // Goes before the script of every widget that takes the place of a still picture.
 
 // The still picture that the cell shows until it is run has done its work.
-function hideStill(el, tries = 40) {
+function hideStill(el, tries = 300) { // frames: about five seconds
   const area = el.closest(".jp-OutputArea");
   if (!area) {
-    if (tries) setTimeout(() => hideStill(el, tries - 1), 100);
+    if (tries) requestAnimationFrame(() => hideStill(el, tries - 1));
     return;
   }
   const own = [...area.children].find((child) => child.contains(el));

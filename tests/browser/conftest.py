@@ -14,14 +14,13 @@ import pytest
 
 from hugelab import labs
 
-from .jupyter import CHROMIUM, HOW, Server, browse, kernels, open_notebook, serve, write_notebook
-from .lab import OnPage, find
+from .jupyter import CHROMIUM, HOW, Server, browse, kernels, open_notebook, run_cell, serve, write_notebook
+from .lab import OnPage, show
 
 ROOT = Path(__file__).parents[2]
 VIEWPORT = {"width": 1440, "height": 900}
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
-ALL = "all_labs.ipynb"  # a cell for each lab of labs.ALL, in that order
-EMPTY = "empty.ipynb"  # a few cells for code of the tests
+LABS = "labs.ipynb"  # a cell for each lab of labs.ALL, in that order, and one more
 
 
 @pytest.fixture(scope="session")
@@ -36,12 +35,11 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Server]:
-    """JupyterLab on a copy of the notebooks, and two more: one with every lab, one with nothing yet."""
+    """JupyterLab on a copy of the notebooks, and one with cells for the labs of the tests."""
     home = tmp_path_factory.mktemp("jupyter")
     folder = home / "course"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__"))
-    write_notebook(folder / ALL, [f"from hugelab import labs\nlabs.{name}()" for name in labs.ALL])
-    write_notebook(folder / EMPTY, ["", "", ""])
+    write_notebook(folder / LABS, ["" for _ in labs.ALL] + [""])
     with serve(folder, home) as server:
         yield server
 
@@ -113,23 +111,29 @@ def watched(browser: Any, server: Server) -> Iterator[Watched]:
 def every_lab(browser: Any, server: Server) -> Iterator[Watched]:
     """One page for the tests of a file, with a cell for every lab, not run. Take ``watched_labs``."""
     with watch_jupyter(browser, server) as found:
-        open_notebook(found.page, server, ALL)
+        open_notebook(found.page, server, LABS)
         yield found
 
 
 class Labs:
-    """Every lab on one page, and what went wrong there."""
+    """A notebook with a cell for each lab, and what went wrong on its page."""
 
     def __init__(self, watched: Watched):
         self.watched, self.page = watched, watched.page
 
-    def __call__(self, name: str) -> OnPage:
-        """A lab as it is when its cell has just been run."""
-        return find(self.page, list(labs.ALL).index(name), labs.ALL[name](), run=True)
+    def __call__(self, name: str, **arguments: Any) -> OnPage:
+        """A lab as it is when its cell has just been run; the notebook calls it ``lab``."""
+        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        code = f"from hugelab import labs\n\nlab = labs.{name}({given})\nlab"
+        return show(self.page, list(labs.ALL).index(name), code, labs.ALL[name](**arguments))
+
+    def run(self, code: str) -> None:
+        """Run code in one more cell, below the labs."""
+        run_cell(self.page, len(labs.ALL), code)
 
 
 @pytest.fixture
 def watched_labs(every_lab: Watched) -> Iterator[Labs]:
-    """Every lab on one page: ``watched_labs(name)`` runs its cell anew. At the end nothing went wrong."""
+    """One page for all labs: ``watched_labs(name)`` runs a cell that shows one. At the end nothing went wrong."""
     yield Labs(every_lab)
     every_lab.check()

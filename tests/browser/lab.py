@@ -32,14 +32,14 @@ EXPLORER = "[data-hl=explorer]"
 NUMBERS = ("total", "in_use", "free", "rsvd", "available", "surp")  # data-n, in the order of plot.numbers
 WATCH = Path(__file__).with_name("watch.js").read_text(encoding="utf-8")
 
-# Everything that a lab shows, in one go.
+# Everything that a lab shows, in one go (as one text: that is quicker than thousands of values).
 READ = """
 (root) => {
   const texts = (nodes) => [...nodes].map((node) => node.textContent);
   const picture = (svg) => svg && { label: svg.getAttribute("aria-label"), text: svg.textContent };
   const pools = root.querySelectorAll(".hl-pool");
   const note = (log, begin) => texts(log.querySelectorAll(".hl-note")).find((text) => text.startsWith(begin));
-  return {
+  return JSON.stringify({
     values: root.dataset.values,
     shown: root.dataset.shown,
     caption: texts(root.querySelector(".hl-caption").children),
@@ -64,7 +64,7 @@ READ = """
         row: rows.findIndex((row) => row.getAttribute("aria-current") === "step"),
       };
     }),
-  };
+  });
 }
 """
 
@@ -161,7 +161,7 @@ class OnPage:
     # -- the page ---------------------------------------------------------------------------------------
     def read(self) -> dict[str, Any]:
         """Everything that the page shows."""
-        found: dict[str, Any] = self.root.evaluate(READ)
+        found: dict[str, Any] = json.loads(self.handle.evaluate(READ))
         return found
 
     def position(self) -> int:
@@ -192,7 +192,7 @@ class OnPage:
         place = self.film.timeline.place(at)
         ends = []
         for side in found["sides"]:
-            before, after = (int(_number(side.pop(key))) for key in ("before", "after"))
+            before, after = (int(_number(side.pop(key, None))) for key in ("before", "after"))
             assert before <= at < length - after, "the log is not that of the place"
             ends.append((before, length - after))
         expected = self.expected(at, ends)
@@ -293,13 +293,18 @@ def _number(text: str | None) -> float:
     return float(found[-1].replace(",", "")) if found else 0
 
 
-def find(page: Any, cell: int, lab: Lab | None = None, run: bool = False) -> OnPage:
-    """The lab below a code cell of the open notebook (from 0); with ``run`` the cell is run first."""
+def all_here(lab: OnPage) -> None:
+    """Wait until the page has every frame, so that it needs the kernel for nothing."""
+    lab.wait("![...root.querySelectorAll('.hl-note')].some((note) => note.textContent.startsWith('...'))")
+
+
+def show(page: Any, cell: int, code: str, lab: Lab) -> OnPage:
+    """Run code in a cell of the open notebook (from 0), and wait for the lab that it shows."""
     area = page.locator(".jp-CodeCell").nth(cell)
-    if run:
-        for old in area.locator(EXPLORER).all():
-            old.evaluate("(root) => root.removeAttribute('data-shown')")
-        run_cell(page, cell)
+    for old in area.locator(EXPLORER).all():
+        old.evaluate("(root) => root.removeAttribute('data-shown')")
+    run_cell(page, cell, code)
     root = area.locator(f"{EXPLORER}[data-shown]:not([data-waiting])")
     root.wait_for(state="attached", timeout=60_000)
+    area.locator(".jp-RenderedImage").first.wait_for(state="hidden", timeout=60_000)  # then the lab moves up, once
     return OnPage(page, root, lab)

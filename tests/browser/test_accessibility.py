@@ -13,9 +13,9 @@ from hugelab import labs
 from hugelab.draw.theme import DARK, LIGHT, PAGE_COLOURS
 
 from .axe import violations
-from .conftest import EMPTY, Labs, Watched
-from .jupyter import Server, open_notebook, run_cell, set_theme
-from .lab import find
+from .conftest import Labs
+from .jupyter import set_theme
+from .test_faults import BROKEN
 from .test_work import SLOW, busy, rest
 
 pytestmark = pytest.mark.browser
@@ -42,17 +42,14 @@ def test_every_lab(watched_labs: Labs) -> None:
         assert violations(page, [".hugelab"]) == [], f"{theme}, after a move"
 
 
-def test_while_it_asks_and_while_it_works(watched: Watched, server: Server) -> None:
+def test_while_it_asks_and_while_it_works(watched_labs: Labs) -> None:
     """The question of the lab that can run on this kernel, a lab that is busy, and one that has a fault to tell."""
-    page = watched.page
-    open_notebook(page, server, EMPTY)
-    run_cell(page, 0, "from hugelab import labs\nlabs.side_by_side()")
-    asking = find(page, 0, labs.side_by_side())
+    page = watched_labs.page
+    asking = watched_labs("side_by_side")
     asking.root.locator("[data-action=go]").click()
     asking.wait(r"/Run it\?|No result/.test(root.querySelector('.hl-message').textContent)")
-    run_cell(page, 1, "lab = labs.promise(); lab")
-    working = find(page, 1, labs.promise())
-    run_cell(page, 2, SLOW)
+    working = watched_labs("promise")
+    watched_labs.run(SLOW)
     for theme in THEMES:
         set_theme(page, theme)
         working.place("pages", 9)
@@ -62,18 +59,14 @@ def test_while_it_asks_and_while_it_works(watched: Watched, server: Server) -> N
         assert found == [], theme
         working.root.get_by_role("button", name="Cancel").click()
         rest(working)
-    run_cell(
-        page,
-        2,
-        "def broken(**values):\n    return 1 / 0\n\n\nlab._work = type(lab)._work.__get__(lab)\nlab._program = broken",
-    )
+    watched_labs.run(f"lab._work = quick\n{BROKEN}")
     working.place("pages", 8)
     working.wait("root.querySelector('.hl-message').dataset.kind === 'fault'")
     for theme in THEMES:
         set_theme(page, theme)
         assert violations(page, [".hugelab"]) == [], f"{theme}, with a fault"
-    assert len(watched.errors) == 1
-    watched.errors.clear()
+    assert len(watched_labs.watched.errors) == 1
+    watched_labs.watched.errors.clear()
 
 
 # -- the pictures: axe does not look into SVG ----------------------------------------------------------

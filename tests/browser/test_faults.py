@@ -8,11 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hugelab import labs
-
-from .conftest import EMPTY, ROOT, Watched
-from .jupyter import Server, open_notebook, run_cell
-from .lab import OnPage, find
+from .conftest import ROOT, Labs
+from .lab import OnPage, all_here
 
 pytestmark = pytest.mark.browser
 
@@ -25,29 +22,19 @@ lab._program = broken
 """
 # A test of somebody else's, who knows nothing of faults: it must not pass.
 RED = f'''\
-from hugelab import labs
 from tests.browser.conftest import *
-from tests.browser.jupyter import run_cell
-from tests.browser.lab import find
 
 
 def test_red(watched, server):
-    open_notebook(watched.page, server, EMPTY)
-    run_cell(watched.page, 0, "from hugelab import labs\\nlab = labs.promise(); lab")
-    lab = find(watched.page, 0, labs.promise())
+    open_notebook(watched.page, server, LABS)
+    labs = Labs(watched)
+    lab = labs("promise")
     lab.check()
-    run_cell(watched.page, 1, """{BROKEN}""")
+    labs.run("""{BROKEN}""")
     lab.place("pages", 6)
     lab.wait("root.querySelector('.hl-message').textContent")
     lab.check()
 '''
-
-
-def show(watched: Watched, server: Server, name: str) -> OnPage:
-    """A lab that the notebook calls ``lab``."""
-    open_notebook(watched.page, server, EMPTY)
-    run_cell(watched.page, 0, f"from hugelab import labs\nlab = labs.{name}(); lab")
-    return find(watched.page, 0, labs.ALL[name]())
 
 
 def message(lab: OnPage) -> tuple[str, str]:
@@ -56,11 +43,11 @@ def message(lab: OnPage) -> tuple[str, str]:
     return lab.message.get_attribute("data-kind"), lab.message.inner_text()
 
 
-def test_a_fault_in_the_kernel(watched: Watched, server: Server) -> None:
+def test_a_fault_in_the_kernel(watched_labs: Labs) -> None:
     """A program that raises: one line, what was shown stays, the console has an error, and the lab can go on."""
-    lab = show(watched, server, "promise")
+    lab = watched_labs("promise")
     shown = lab.shown()
-    run_cell(watched.page, 1, BROKEN)
+    watched_labs.run(BROKEN)
     lab.place("pages", 6)
     kind, text = message(lab)
     assert (kind, text) == ("fault", "This lab has a fault: ZeroDivisionError: division by zero")
@@ -69,21 +56,19 @@ def test_a_fault_in_the_kernel(watched: Watched, server: Server) -> None:
     lab.check()
     lab.scrubber.press("ArrowLeft")  # what is shown can still be looked at
     lab.check(lab.lab._start() - 1)
-    assert watched.errors == ["This lab has a fault: ZeroDivisionError: division by zero"]
-    watched.errors.clear()
+    assert watched_labs.watched.errors == ["This lab has a fault: ZeroDivisionError: division by zero"]
+    watched_labs.watched.errors.clear()
 
-    run_cell(watched.page, 1, "lab._program = labs.promise()._program")
+    watched_labs.run("lab._program = labs.promise()._program")
     lab.move("pages", 7)
     lab.check()
     assert lab.message.inner_text() == ""
 
 
-def test_a_fault_in_the_page(watched: Watched, server: Server) -> None:
+def test_a_fault_in_the_page(watched_labs: Labs) -> None:
     """Data that the script cannot show: one line, an error on the console, and the pictures stay."""
-    lab = show(watched, server, "promise")
-    run_cell(
-        watched.page,
-        1,
+    lab = watched_labs("promise")
+    watched_labs.run(
         "head = {**lab.explorer.head, 'run': 10**9}\ndel head['sides']\n"
         "with lab.explorer.hold_trait_notifications():\n"
         "    lab.explorer.head, lab.explorer.window = head, {**lab.explorer.window, 'run': 10**9}",
@@ -92,32 +77,31 @@ def test_a_fault_in_the_page(watched: Watched, server: Server) -> None:
     assert kind == "fault"
     assert text.startswith("This lab has a fault: TypeError: ") and "\n" not in text
     assert all(lab.view(name).locator("svg").count() == 1 for name in ("flow", "owners", "layout", "plot"))
-    assert any("TypeError" in error for error in watched.errors)
-    watched.errors.clear()
+    assert any("TypeError" in error for error in watched_labs.watched.errors)
+    watched_labs.watched.errors.clear()
 
 
-def test_a_fault_when_a_key_is_pressed(watched: Watched, server: Server) -> None:
+def test_a_fault_when_a_key_is_pressed(watched_labs: Labs) -> None:
     """A frame that cannot be drawn, when the learner gets there: one line, and an error on the console."""
-    lab = show(watched, server, "promise")
+    lab = watched_labs("promise")
+    all_here(lab)  # else a frame that is fetched later takes the place of the broken one
     at = lab.position() - 1
-    run_cell(
-        watched.page,
-        1,
+    watched_labs.run(
         f"window = lab.film.window({at}, 0)\nwindow['frames'][0][0][6] = None  # its numbers\n"
         "lab.explorer.window = {**window, 'run': lab.explorer.head['run']}",
     )
     lab.scrubber.press("ArrowLeft")
     kind, text = message(lab)
     assert kind == "fault" and text.startswith("This lab has a fault: TypeError: ") and "\n" not in text
-    assert any("TypeError" in error for error in watched.errors)
-    watched.errors.clear()
+    assert any("TypeError" in error for error in watched_labs.watched.errors)
+    watched_labs.watched.errors.clear()
 
 
-def test_what_is_refused(watched: Watched, server: Server) -> None:
+def test_what_is_refused(watched_labs: Labs) -> None:
     """A pool that the machine does not hold: one line that says so and what to do, no fault, and the lab can go on."""
-    lab = show(watched, server, "layout")
+    lab = watched_labs("layout")
     shown = lab.shown()
-    run_cell(watched.page, 1, "lab.controls['pool'].stops = range(10**7)\nlab.controls['pool'].value = 5_000_000")
+    watched_labs.run("lab.controls['pool'].stops = range(10**7)\nlab.controls['pool'].value = 5_000_000")
     kind, text = message(lab)
     assert kind == "refused"
     assert text.startswith("a pool of 5,000,000 pages") and "choose a smaller pool" in text and "\n" not in text
@@ -126,7 +110,7 @@ def test_what_is_refused(watched: Watched, server: Server) -> None:
     lab.move("pages", 7)
     lab.check()
     assert lab.message.inner_text() == ""
-    assert not watched.page.locator(".jp-OutputArea-output[data-mime-type*=error]").count()
+    assert not watched_labs.page.locator(".jp-OutputArea-output[data-mime-type*=error]").count()
 
 
 def test_the_suite_goes_red(tmp_path: Path, chromium: str) -> None:

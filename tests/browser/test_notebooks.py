@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -13,41 +13,78 @@ from tools.pictures import take
 
 from .axe import violations
 from .conftest import NOTEBOOKS, ROOT, Watched, watch_jupyter
-from .jupyter import Server, cell_errors, open_notebook, run_all, set_theme
+from .jupyter import Server, another_notebook, cell_errors, open_notebook, run_all, set_theme
 from .lab import EXPLORER
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module", params=NOTEBOOKS)
-def notebook(request: pytest.FixtureRequest, browser: Any, server: Server) -> Iterator[tuple[str, Watched]]:
-    """A notebook of the course, all its cells run."""
+class Notebook(NamedTuple):
+    """A notebook of the course, all its cells run; and what could be seen of it before."""
+
+    name: str
+    watched: Watched
+    labs: int  # that it has
+    stills: list[int]  # the widths of the pictures that were seen
+    text: str
+
+    @property
+    def page(self) -> Any:
+        """The page that it is on."""
+        return self.watched.page
+
+
+@pytest.fixture(scope="module")
+def course(browser: Any, server: Server) -> Iterator[Watched]:
+    """A page for one notebook of the course after the other."""
     with watch_jupyter(browser, server) as found:
-        open_notebook(found.page, server, request.param)
-        run_all(found.page)
-        yield request.param, found
+        yield found
 
 
-def test_run_all(notebook: tuple[str, Watched]) -> None:
+@pytest.fixture(scope="module", params=NOTEBOOKS)
+def notebook(request: pytest.FixtureRequest, course: Watched, server: Server) -> Notebook:
+    """A notebook of the course, all its cells run."""
+    name, page = request.param, course.page
+    if page.url == "about:blank":
+        open_notebook(page, server, name)
+    else:
+        another_notebook(page, name)
+    saved = json.loads((server.folder / name).read_text(encoding="utf-8"))
+    count = sum("image/png" in out.get("data", {}) for cell in saved["cells"] for out in cell.get("outputs", []))
+    page.wait_for_function("(n) => document.querySelectorAll('.jp-RenderedImage img').length === n", arg=count)
+    images = page.locator(".jp-RenderedImage img").all()
+    stills = [image.evaluate("(image) => image.naturalWidth") for image in images if image.is_visible()]
+    text = page.locator(".jp-Notebook").first.inner_text()
+    run_all(page)
+    return Notebook(name, course, count, stills, text)
+
+
+def test_still_pictures_before_running(notebook: Notebook) -> None:
+    """A fresh clone, not run: each lab shows its picture, and the sentence that says how to bring it alive."""
+    saved = (ROOT / "notebooks" / notebook.name).read_text(encoding="utf-8")
+    assert "application/vnd.jupyter.widget-view+json" not in saved
+    assert len(notebook.stills) == notebook.labs > 0
+    assert all(width > 600 for width in notebook.stills)
+    assert len(re.findall(r"Run this cell \(Shift\+Enter\) for the live lab", notebook.text)) == notebook.labs
+
+
+def test_run_all(notebook: Notebook) -> None:
     """No cell fails; each lab of the notebook is alive and has taken the place of its still picture."""
-    name, watched = notebook
-    page = watched.page
-    saved = json.loads((ROOT / "notebooks" / name).read_text(encoding="utf-8"))
-    stills = sum("image/png" in out.get("data", {}) for cell in saved["cells"] for out in cell.get("outputs", []))
-    assert stills > 0, "a notebook without a lab"
+    page = notebook.page
     page.wait_for_function(
-        "(n) => document.querySelectorAll('[data-hl=explorer][data-shown]').length === n", arg=stills, timeout=60_000
+        "(n) => document.querySelectorAll('[data-hl=explorer][data-shown]').length === n",
+        arg=notebook.labs,
+        timeout=60_000,
     )
-    page.wait_for_function("(n) => document.querySelectorAll('.hugelab-hidden img').length === n", arg=stills)
+    page.wait_for_function("(n) => document.querySelectorAll('.hugelab-hidden img').length === n", arg=notebook.labs)
     assert cell_errors(page) == []
     assert not any(image.is_visible() for image in page.locator(".jp-RenderedImage img").all())
-    watched.check()
+    notebook.watched.check()
 
 
-def test_everybody_can_use_it(notebook: tuple[str, Watched]) -> None:
+def test_everybody_can_use_it(notebook: Notebook) -> None:
     """axe finds no serious violation in labs, predictions (answered) and the doctor's table, light and dark."""
-    _, watched = notebook
-    page = watched.page
+    page = notebook.page
     page.locator(f"{EXPLORER}[data-shown]").first.wait_for(state="attached", timeout=60_000)
     for question in page.locator(".widget-radio-box").all():
         question.locator("input").first.check()
@@ -55,25 +92,10 @@ def test_everybody_can_use_it(notebook: tuple[str, Watched]) -> None:
         set_theme(page, theme)
         assert violations(page, [".hugelab", ".jp-OutputArea-output:has(.jupyter-widgets)"]) == [], theme
     set_theme(page, "Light")
-    watched.check()
+    notebook.watched.check()
 
 
-def test_nothing_overlaps(notebook: tuple[str, Watched]) -> None:
+def test_nothing_overlaps(notebook: Notebook) -> None:
     """In both themes, wide and narrow: no text runs out of its picture or into another, no plot is empty."""
-    name, watched = notebook
-    assert take(watched.page, name.removesuffix(".ipynb"), folder=None) == []
-    watched.check()
-
-
-def test_still_picture_before_running(watched: Watched, server: Server) -> None:
-    """A fresh clone, not run: each lab shows its picture, and the sentence that says how to bring it alive."""
-    page = watched.page
-    page.goto(f"{server.url}/lab/tree/04_who_holds.ipynb?token={server.token}&reset")
-    page.wait_for_selector(".jp-RenderedImage img", timeout=60_000)
-    saved = (ROOT / "notebooks" / "04_who_holds.ipynb").read_text(encoding="utf-8")
-    assert "application/vnd.jupyter.widget-view+json" not in saved
-    width = page.evaluate("() => document.querySelector('.jp-RenderedImage img').naturalWidth")
-    assert width > 600
-    text = page.locator(".jp-Notebook").first.inner_text()
-    assert re.search(r"Run this cell \(Shift\+Enter\) for the live lab", text)
-    assert page.locator(EXPLORER).count() == 0
+    assert take(notebook.page, notebook.name.removesuffix(".ipynb"), folder=None) == []
+    notebook.watched.check()

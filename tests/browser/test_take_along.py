@@ -15,9 +15,9 @@ from hugelab import Scenario, labs
 from hugelab.draw import tables
 from hugelab.recording import compare
 
-from .conftest import ALL, EMPTY, Labs, Watched, watch_jupyter
-from .jupyter import Server, open_notebook, run_cell
-from .lab import OnPage, find
+from .conftest import LABS, Labs, Watched, watch_jupyter
+from .jupyter import Server, open_notebook
+from .lab import OnPage
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +28,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def every_lab(browser: Any, server: Server) -> Iterator[Watched]:
     """As in the other files, on a page that may use the clipboard."""
     with watch_jupyter(browser, server, permissions=["clipboard-read", "clipboard-write"]) as found:
-        open_notebook(found.page, server, ALL)
+        open_notebook(found.page, server, LABS)
         yield found
 
 
@@ -93,9 +93,8 @@ def test_without_permission(watched: Watched, server: Server) -> None:
     """A browser that keeps its clipboard from pages: the buttons still do what they say."""
     page = watched.page
     page.context.grant_permissions([])
-    open_notebook(page, server, EMPTY)
-    run_cell(page, 0, "from hugelab import labs\nlabs.holders()")
-    lab = find(page, 0, labs.holders())
+    open_notebook(page, server, LABS)
+    lab = Labs(watched)("holders")
     refused = page.evaluate("() => navigator.clipboard.writeText('x').then(() => '', (error) => error.name)")
     assert refused == "NotAllowedError"
     check_program(lab)

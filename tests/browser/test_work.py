@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hugelab import labs
-
-from .conftest import EMPTY, Watched
-from .jupyter import Server, open_notebook, run_cell
-from .lab import OnPage, find
+from .conftest import Labs
+from .lab import OnPage
 from .test_keyboard import begin, focus, tab_to
 
 pytestmark = pytest.mark.browser
@@ -33,12 +30,10 @@ lab._work = slow
 
 
 @pytest.fixture
-def lab(watched: Watched, server: Server) -> OnPage:
+def lab(watched_labs: Labs) -> OnPage:
     """A lab that takes three seconds for whatever one asks of it."""
-    open_notebook(watched.page, server, EMPTY)
-    run_cell(watched.page, 0, "from hugelab import labs\nlab = labs.promise(); lab")
-    lab = find(watched.page, 0, labs.promise())
-    run_cell(watched.page, 1, SLOW)
+    lab = watched_labs("promise")
+    watched_labs.run(SLOW)
     return lab
 
 
