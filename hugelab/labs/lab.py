@@ -28,7 +28,7 @@ from .explorer import Explorer
 from .job import Job, Progress, Work
 
 RUN_ME = "Run this cell (Shift+Enter) for the live lab."
-AT_FIRST = 9  # frames on each side that are sent with a new film: few, so that it is there at once; the rest follows
+AT_FIRST = 12  # frames on each side that are sent with a new film: few, so that it is there at once; the rest follows
 _runs = itertools.count(1)  # numbers what is shown, so that frames of the one before are not taken for it
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from playwright.sync_api import TimeoutError
 
 from hugelab import flow
 from hugelab.draw.call_flow import call_flow
@@ -174,10 +175,17 @@ class OnPage:
         return text
 
     def wait(self, condition: str, arg: Any = None, seconds: float = 20) -> None:
-        """Until a JavaScript expression of ``root`` and ``arg`` holds."""
-        self.page.wait_for_function(
-            f"([root, arg]) => {condition}", arg=[self.handle, arg], timeout=seconds * 1000, polling=20
-        )
+        """Until a JavaScript expression of ``root`` and ``arg`` holds. Fails with what there is instead."""
+        try:
+            self.page.wait_for_function(
+                f"([root, arg]) => {condition}", arg=[self.handle, arg], timeout=seconds * 1000, polling=20
+            )
+        except TimeoutError as error:
+            there = self.root.evaluate(
+                """(root) => [root.dataset.shown, root.dataset.values, root.querySelector('.hl-message').textContent,
+                    document.activeElement.outerHTML.slice(0, 200)].join('; ')"""
+            )
+            raise AssertionError(f"not within {seconds} s: {condition} for {arg!r}; there is: {there}") from error
 
     def wait_for(self, position: int) -> None:
         """Until a position is shown."""

@@ -9,7 +9,7 @@ import pytest
 from hugelab import labs
 
 from .conftest import Labs
-from .lab import OnPage, log_lines
+from .lab import OnPage, all_here, log_lines
 
 pytestmark = pytest.mark.browser
 
@@ -194,6 +194,7 @@ def test_inside_a_picture(watched_labs: Labs, view: str) -> None:
 def test_the_log_by_arrows(watched_labs: Labs) -> None:
     """Up and Down go from line to line, and all views with them."""
     lab = watched_labs("holders")
+    all_here(lab)  # an arrow goes no further than to the lines that are here
     begin(lab)
     tab_to(lab, "hl-log")
     lines = log_lines(lab.film, 0, 0, len(lab.film.timeline))

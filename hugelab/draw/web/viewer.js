@@ -389,11 +389,15 @@ function viewer(root, host) {
   }
 
   function more(window) {
-    const before = frames.size;
+    const before = frames.size, waiting = root.hasAttribute("data-waiting");
     add(window);
     if (frames.size === before) return;
     for (const side of sides) fillLog(side);
-    draw();
+    if (waiting) draw();
+    else { // only the log has become longer
+      for (const side of sides) drawLog(side);
+      mark();
+    }
     ask();
   }
 
