@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from .model.machines import Machine
 from .recording import Recording, Step
 from .scenario import Op, Scenario, ScenarioError
 from .state import State
 from .units import size_name
+
+T = TypeVar("T")
 
 
 class Unsupported(Exception):
@@ -46,13 +48,17 @@ def record(source: Source, scenario: Scenario) -> Recording:
     An operation that the source does not know has outcome "unsupported" and ends the recording. Raises
     ScenarioError, with the step, for what no program can do (a name that was never given to anything).
     """
-    work = record_slowly(source, scenario)
+    return finish(record_slowly(source, scenario))
+
+
+def finish(work: Generator[Any, None, T]) -> T:
+    """The result of work that is done in pieces, without a look at what it yields."""
     while True:
         try:
             next(work)
         except StopIteration as end:
-            recording: Recording = end.value
-            return recording
+            result: T = end.value
+            return result
 
 
 def record_slowly(source: Source, scenario: Scenario) -> Generator[int, None, Recording]:

@@ -13,16 +13,18 @@ from typing import Any
 from .. import flow
 from ..recording import Event, Recording
 from ..structs import vm_area_struct
+from ..units import BASE_PAGE_SIZE
 from . import call_flow, owners, plot, tables
 from .layout import height as layout_height
 from .layout import layout
 from .pages import Names
 from .svg import Picture, below, beside, framed, text
 from .theme import DARK, LIGHT, stylesheet
-from .timeline import Timeline, first_difference, of_one
+from .timeline import Timeline
 
 AROUND = 24  # frames on each side of a position that are sent at once
 MANY_ROWS = 200
+POSTER = call_flow.WIDTH + 24 + plot.WIDTH  # pixels: the two columns of a still picture
 LOG_BACK = 400  # events before the one shown, for the log of a still picture
 
 
@@ -65,7 +67,7 @@ class Film:
     def head(self) -> dict[str, Any]:
         """Plots, steps, marks. All of it is JSON."""
         scenarios = [recording.scenario for recording in self.timeline.recordings]
-        found = first_difference(self.timeline) if len(self.sides) == 2 else None
+        found = self.timeline.difference
         return {
             "length": len(self.timeline),
             "knots": [[position, round(place, 5)] for position, place in self.timeline.knots],
@@ -77,6 +79,8 @@ class Film:
             "heights": self.heights(),
             "styles": [stylesheet(LIGHT), stylesheet(DARK)],
             "plot": {"left": plot.LEFT, "right": plot.RIGHT, "width": plot.WIDTH + 2},
+            "widths": {"flow": call_flow.WIDTH + 2, "owners": owners.WIDTH + 2, "layout": owners.WIDTH + 2},
+            "around": AROUND,
         }
 
     def _side(self, side: int) -> dict[str, Any]:
@@ -146,7 +150,7 @@ class Film:
         name, page = call_flow.lit(recording, event), ""
         if event.pfn is not None:
             h = next(h for h in recording.state.pools if h.size == event.size)
-            page = it.names.token(h, event.pfn * 4096 // event.size)
+            page = it.names.token(h, event.pfn * BASE_PAGE_SIZE // event.size)
         return [*([f"fn:{name}"] if name else []), *changed, *([page] if page else [])], page
 
     def _line(self, side: int, position: int, event: Event) -> str | None:
@@ -193,7 +197,7 @@ def _telling(recording: Recording) -> list[int]:
 
 
 def describe(recording: Recording, event: Event) -> str:
-    """An event in words: step, function, counters."""
+    """An event in words: step, function, and what came out of it."""
     step = f"step {event.step + 1}, {recording.steps[event.step].op.op}" if event.step >= 0 else "before the first step"
     name = flow.function_name(event.name, recording.machine.version)
     what = f" = {event.result}" if event.result else ""
@@ -210,11 +214,9 @@ def poster(film: Film, position: int, title: str, words: str = "") -> Picture:
     if not words:
         recording = film.timeline.recordings[0]
         words = f"{describe(recording, recording.event(events[0]))}. {plot.caption(recording, events[0]).capitalize()}."
-    head = [
-        text(0, 15, title, "hl-h"),
-        *(text(0, 33 + 16 * i, line, "hl-t") for i, line in enumerate(words.split("\n"))),
-    ]
-    top = Picture("".join(head), 914, 22 + 16 * len(words.split("\n")), f"{title}. {words}")
+    lines = words.split("\n")
+    head = [text(0, 15, title, "hl-h"), *(text(0, 33 + 16 * i, line, "hl-t") for i, line in enumerate(lines))]
+    top = Picture("".join(head), POSTER, 22 + 16 * len(lines), f"{title}. {words}")
     return framed(below([top, beside(sides)]))
 
 
@@ -226,7 +228,7 @@ def _still(film: Film, side: int, position: int) -> Picture:
     first = recording.steps[event.step].first if event.step >= 0 else 0
     lines = [line for _, line in flow.log_line_events(recording, max(first, index - LOG_BACK), index)][-5:]
     log = "".join(text(0, 12 + 15 * i, line, "hl-m") for i, line in enumerate(lines))
-    width = 914 if len(film.sides) == 1 else plot.WIDTH
+    width = POSTER if len(film.sides) == 1 else plot.WIDTH
     book = Picture(log, width, 15 * len(lines), "")
     chain = call_flow.call_flow(recording, event)
     right = [plot.plot(timeline, side, at=position), it.owners(index)[0], layout(recording, index, it.names)]
@@ -234,9 +236,3 @@ def _still(film: Film, side: int, position: int) -> Picture:
         return below([beside([chain, below(right)]), book])
     name = Picture(text(0, 12, film.titles[side], "hl-h"), plot.WIDTH, 16, film.titles[side])
     return below([name, *right[:2], chain])
-
-
-def poster_png(recording: Recording, index: int, title: str) -> bytes:
-    """An event of a recording as PNG (light: it keeps its own background)."""
-    film = Film(of_one(recording))
-    return poster(film, film.timeline.position(index), title).png(LIGHT)

@@ -164,9 +164,9 @@ def _unlike(a: Run | None, b: Run | None, start: int, end: int) -> list[tuple[in
 class Drawing:
     """Draws lanes one under the other. ``touched``: what this event has changed, as tokens for the timeline."""
 
-    def __init__(self, names: Names, before: Sequence[Lane] | None):
+    def __init__(self, names: Names, before: Sequence[Lane]):
         self.names = names
-        self.before = None if before is None else {lane.key: lane for lane in before}
+        self.before = {lane.key: lane for lane in before}
         self.parts: list[str] = []
         self.said: list[str] = []
         self.touched: list[str] = []
@@ -185,7 +185,7 @@ class Drawing:
 
     def _title(self, lane: Lane) -> None:
         """The name in bold, what is known of it behind; what is new is underlined."""
-        old = self.before.get(lane.key) if self.before is not None else lane
+        old = self.before.get(lane.key)
         new = " hl-u" if old is None else ""
         more = " hl-u" if old is None or old.more != lane.more else ""
         head = f'<tspan class="hl-t hl-b{new}">{escape(lane.title)}</tspan>'
@@ -196,8 +196,6 @@ class Drawing:
             self.touched.append(lane.key)
 
     def _new(self, lane: Lane) -> list[tuple[int, int]]:
-        if self.before is None:
-            return []
         old = self.before.get(lane.key)
         return changed(old.runs if old else [], lane.runs)
 
@@ -289,7 +287,7 @@ def _hull(runs: list[Run]) -> Run:
     return Run(runs[0].start, runs[-1].end - runs[0].start, runs[0].value)
 
 
-def picture(names: Names, now: Sequence[Lane], before: Sequence[Lane] | None) -> tuple[Picture, list[str]]:
+def picture(names: Names, now: Sequence[Lane], before: Sequence[Lane]) -> tuple[Picture, list[str]]:
     """The picture of what is there, what is other than ``before`` marked; and what that is, as tokens."""
     drawing = Drawing(names, before)
     drawing.draw(now)

@@ -18,6 +18,7 @@ from .timeline import Timeline
 
 WIDTH, HEIGHT = 500, 190
 LEFT, RIGHT, TOP, BOTTOM = 36, 8, 24, 24  # pixels around the plot itself
+AREAS = (("free", "available", "avail"), ("rsvd", "reserved", "free"), ("used", "in use", "total"))  # style, name, edge
 NUMBERS = ("total", "in use", "free", "reserved", "available", "surplus")
 
 
@@ -75,8 +76,8 @@ def pools(recording: Recording) -> list[int]:
     return [size for size in sizes if size == sizes[0] or size in used]
 
 
-def plot(timeline: Timeline, side: int = 0, size: int | None = None, at: int | None = None) -> Picture:
-    """One pool over the timeline; with ``at``, its marker at that position."""
+def plot(timeline: Timeline, side: int = 0, size: int | None = None, at: int = 0) -> Picture:
+    """One pool over the timeline, its marker at the position ``at``."""
     recording = timeline.recordings[side]
     size = size or recording.machine.sizes[0]
     data = series(timeline, side, size)
@@ -91,25 +92,26 @@ def plot(timeline: Timeline, side: int = 0, size: int | None = None, at: int | N
 
     parts = [text(0, 12, f"pool of {format_size(size)} pages", "hl-h")]
     parts += _axis(top, y)
-    levels = [[min(max(now.available, 0), top) for now in data.counters], [now.free for now in data.counters],
-              [now.total for now in data.counters]]  # fmt: skip
+    levels = [
+        [min(max(now.available, 0), top) for now in data.counters],
+        [now.free for now in data.counters],
+        [now.total for now in data.counters],
+    ]
     xs = [x(position) for position in data.positions]
     ramps = [position in data.ramps for position in data.positions]
     below = [0] * len(xs)
-    for level, style in zip(levels, ("free", "rsvd", "used"), strict=True):
+    for level, (style, name, _) in zip(levels, AREAS, strict=True):
         parts.append(_area(xs, [y(v) for v in below], [y(v) for v in level], ramps, f"hl-a-{style}"))
-        name = {"free": "available", "rsvd": "reserved", "used": "in use"}[style]
         parts += _name(xs, [y(v) for v in below], [y(v) for v in level], ramps, name)
         below = level
-    for level, style in zip(levels, ("avail", "free", "total"), strict=True):
-        parts.append(f'<path d="{_way(xs, [y(v) for v in level], ramps)}" class="hl-l-{style}"/>')
+    for level, (_, _, edge) in zip(levels, AREAS, strict=True):
+        parts.append(f'<path d="{_way(xs, [y(v) for v in level], ramps)}" class="hl-l-{edge}"/>')
     if any(now.surp for now in data.counters):
         limit = [now.total - now.surp for now in data.counters]
         parts.append(f'<path d="{_way(xs, [y(v) for v in limit], ramps)}" class="hl-l-limit"/>')
     parts += _marks(timeline, x)
     parts.append(line(LEFT, TOP + height, WIDTH - RIGHT, TOP + height))
-    if at is not None:
-        parts.append(f'<path d="M{x(at)} {TOP - 4}V{TOP + height}" class="hl-marker"/>')
+    parts.append(f'<path d="M0 {TOP - 4}V{TOP + height}" transform="translate({x(at):g} 0)" class="hl-marker"/>')
     first, end = data.counters[0], data.counters[-1]
     said = f"pool plot of {format_size(size)} pages: free {first.free} at first, {end.free} at the end"
     return Picture("".join(parts), WIDTH, HEIGHT, said)

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -28,14 +29,21 @@ class Mark(NamedTuple):
     label: str
 
 
+class Unlike(NamedTuple):
+    """The first position at which two sides differ, and what differs there in words."""
+
+    position: int
+    words: str
+
+
 @dataclass
 class Timeline:
     """``events[side]`` has the event of each position: ``range(len(recording))`` for all of one recording."""
 
     recordings: tuple[Recording, ...]
     events: tuple[Sequence[int], ...]
-    marks: list[Mark] = field(default_factory=list)
-    knots: list[tuple[int, float]] = field(default_factory=list)  # position -> place, straight lines in between
+    marks: list[Mark] = field(init=False)
+    knots: list[tuple[int, float]] = field(init=False)  # position -> place, straight lines in between
 
     def __post_init__(self) -> None:
         self.marks = self._steps()
@@ -44,6 +52,11 @@ class Timeline:
     def __len__(self) -> int:
         """The number of positions."""
         return len(self.events[0])
+
+    @cached_property
+    def difference(self) -> Unlike | None:
+        """Where two recordings come apart; None if they do not, or there is one alone."""
+        return first_difference(self) if len(self.recordings) == 2 else None
 
     def position(self, event: int, side: int = 0) -> int:
         """The first position at which a side has come to an event."""
@@ -147,13 +160,6 @@ def _of_step(recording: Recording, events: list[int], index: int) -> list[int]:
 def _key(recording: Recording, index: int) -> tuple[Any, ...]:
     event = recording.event(index)
     return event.proc, event.name, event.moment
-
-
-class Unlike(NamedTuple):
-    """The first position at which two sides differ, and what differs there in words."""
-
-    position: int
-    words: str
 
 
 def first_difference(timeline: Timeline) -> Unlike | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..draw.film import poster
-from ..draw.timeline import Timeline, first_difference, of_two
+from ..draw.timeline import Timeline, of_two
 from ..model.machines import LESSON, MACHINES, X86_64
 from ..recording import Recording
 from ..scenario import Scenario, ScenarioError
 from .controls import Choice, Slider
 from .holders import ENDS, program
 from .job import Work
-from .lab import Lab, run_slowly
+from .lab import Lab, need_steps, run_slowly
 from .promise import KINDS
 
 RULES = {
@@ -52,12 +52,12 @@ class Compare(Lab):
 
     def _start(self) -> int:
         """The first difference, or the end."""
-        found = first_difference(self.film.timeline)
+        found = self.film.timeline.difference
         return found.position if found else len(self.film.timeline) - 1
 
     def __repr__(self) -> str:
         left, right = self._titles()
-        found = first_difference(self.film.timeline)
+        found = self.film.timeline.difference
         says = f"First difference: {found.words}" if found else "No difference"
         return f"{self.title}: {left} | {right}\n{says}."
 
@@ -107,9 +107,8 @@ def compare(
 
 
 def _own(left: Scenario, right: Scenario, left_rules: str, right_rules: str) -> Compare:
-    for scenario in (left, right):
-        if not scenario.steps:
-            raise ScenarioError(f"{scenario.name}: a program without a step has nothing to show")
+    need_steps(left)
+    need_steps(right)
     chosen = {"left": left, "right": right}
     return Compare(
         "Side by side",

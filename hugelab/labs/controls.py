@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 MOST_PAGES = 16  # what most sliders allow: more than the pool of ten, and still one picture
 
 
-class Control:
+class Control(ABC):
     """A named value. Setting ``value`` checks it, then tells ``changed``.
 
     Raises ValueError for a value that it does not offer, and stays as it was.
@@ -37,13 +38,13 @@ class Control:
         self.check(value)
         self._value = value
 
+    @abstractmethod
     def check(self, value: Any) -> None:
         """Raises ValueError for a value that is not among :meth:`values`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def values(self) -> Sequence[Any]:
         """Everything that can be chosen, in order."""
-        raise NotImplementedError
 
     def spec(self, name: str) -> dict[str, Any]:
         """What the browser gets."""

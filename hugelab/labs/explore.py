@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from ..model.machines import LESSON, MACHINES, Machine
-from ..scenario import Scenario, ScenarioError
+from ..scenario import Scenario
 from .controls import Choice, Control, Slider
 from .holders import ENDS, program
-from .lab import Lab
+from .lab import Lab, need_steps
 from .promise import KINDS
 
 STOPS = (*range(17), 20, 24, 32, 48, 64, 100, 128, 256, 512, 1024, 2048, 4096, 16384, 65536, 262144, 1048576)
@@ -57,8 +57,7 @@ def _stops(value: int) -> list[int]:
 
 
 def _own(scenario: Scenario, first_pool: int, machine: str) -> Lab:
-    if not scenario.steps:
-        raise ScenarioError(f"{scenario.name}: a program without a step has nothing to show")
+    need_steps(scenario)
     stops = sorted({*(stop for stop in STOPS if stop <= OWN_MOST), scenario.nr, max(first_pool, 0)})
     controls: dict[str, Control] = {
         "pool": Slider("pool", first_pool, stops=stops),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +55,3 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
             super()._handle_msg(msg)
         else:
             self._loop.call_soon_threadsafe(super()._handle_msg, msg)
-
-    @contextmanager
-    def hold_trait_notifications(self) -> Iterator[None]:
-        """What is set inside arrives in the browser in one message: a head never stands there without its frames."""
-        with self.hold_sync(), super().hold_trait_notifications():
-            yield

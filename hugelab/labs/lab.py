@@ -22,7 +22,7 @@ from ..model.kernel import boot
 from ..model.machines import LESSON, Machine
 from ..recording import Recording
 from ..scenario import Scenario, ScenarioError
-from ..source import record_slowly
+from ..source import finish, record_slowly
 from .controls import Control, extremes
 from .explorer import Explorer
 from .job import Job, Progress, Work
@@ -43,13 +43,10 @@ def sound(recording: Recording) -> Recording:
     return recording
 
 
-def finish(work: Work[Any]) -> Any:
-    """The result of a piece of work, however long it takes."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
+def need_steps(scenario: Scenario) -> None:
+    """Raises ScenarioError for a program that has nothing to show."""
+    if not scenario.steps:
+        raise ScenarioError(f"{scenario.name}: a program without a step has nothing to show")
 
 
 class Lab:
@@ -119,11 +116,8 @@ class Lab:
         return self.film.timeline.position(step.last - 1 if step.last - step.first > 1 else step.last)
 
     # -- a picture and words ---------------------------------------------------------------------
-    def _still_event(self) -> int:
-        return self.film.timeline.events[0][self._start()]
-
     def __repr__(self) -> str:
-        event = self._still_event()
+        event = self.film.timeline.events[0][self._start()]
         words = self.film.sides[0].owners(event)[0].title
         return f"{self.title}. {caption(self.recording, event).capitalize()}.\n{words}."
 
@@ -135,7 +129,7 @@ class Lab:
         png = base64.b64encode(self._png()).decode("ascii")
         display({"image/png": png, "text/plain": repr(self)}, raw=True)
         bundle = self.build()._repr_mimebundle_()
-        if isinstance(bundle, tuple):
+        if isinstance(bundle, tuple):  # with metadata, from newer anywidgets
             bundle = bundle[0]
         bundle["text/plain"] = self.run_me
         display(bundle, raw=True)
@@ -172,7 +166,7 @@ class Lab:
         head = self._head()
         head["heights"] = {name: max(height, self._room.get(name, 0)) for name, height in head["heights"].items()}
         run = next(_runs)
-        with self.explorer.hold_trait_notifications(), self.explorer.hold_sync():
+        with self.explorer.hold_sync(), self.explorer.hold_trait_notifications():  # in this order: one message
             self.explorer.head = {**head, "run": run, "values": self.shown, "first": self._first}
             self.explorer.window = {**self.film.window(position, AT_FIRST), "run": run}
             self.explorer.position = position
@@ -218,10 +212,11 @@ class Lab:
 
     def _renew(self) -> None:
         """Make anew what is shown; if that takes long, in slices."""
-        if self._job is not None and self._job.running:
-            self._job.cancel()
-        self._job = Job(self._work(self.values), self._made, self._progress, self._failed)
-        self._job.run()
+        with self.explorer.hold_sync():  # the progress of the work before gives way to that of this one, in one message
+            if self._job is not None and self._job.running:
+                self._job.cancel()
+            self._job = Job(self._work(self.values), self._made, self._progress, self._failed)
+            self._job.run()
 
     def _made(self, recordings: tuple[Recording, ...]) -> None:
         place = self._place()
@@ -293,8 +288,8 @@ class Lab:
         self.explorer.window = {**self.film.window(position), "run": self.explorer.head["run"]}
 
     def _act(self, name: str) -> None:
-        """A button was pressed."""
-        raise NotImplementedError(f"no button {name}")
+        """A button was pressed. Raises LookupError for one that the lab does not have."""
+        raise LookupError(f"there is no button {name}")
 
     @contextmanager
     def _told(self) -> Iterator[None]:

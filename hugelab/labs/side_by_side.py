@@ -94,10 +94,13 @@ class SideBySide(Lab):
         return f"{begin} The button has the program run on the kernel of this machine; it asks first."
 
     # -- the live run ----------------------------------------------------------------------------
-    def _ask(self, asking: bool, focus: str = "") -> None:
+    def _ask(self, asking: bool, focus: str = "", running: bool = False) -> None:
         """Show the question, or the button that leads to it; ``focus`` is the button that gets the keyboard."""
         self._asking = asking
-        shown = [{**GO, "enabled": not asking}, *([{**YES, "enabled": True}, {**NO, "enabled": True}] * asking)]
+        shown = [
+            {**GO, "enabled": not (asking or running)},
+            *([{**YES, "enabled": True}, {**NO, "enabled": True}] * asking),
+        ]
         self.explorer.actions = [{**action, "focus": action["name"] == focus} for action in shown]
 
     def _act(self, name: str) -> None:
@@ -107,8 +110,7 @@ class SideBySide(Lab):
             self._ask(False, "go")
             self._say(f"Not run; nothing was changed. {self._about_column()}")
         elif name == "yes" and self._asking:
-            self._ask(False)
-            self.explorer.actions = [{**GO, "enabled": False, "focus": False}]
+            self._ask(False, running=True)
             self._job = Job(self._live_work(), self._ran, self._progress, self._not_run)
             try:
                 self._job.run()

@@ -52,7 +52,7 @@ READ = """
         title: side.querySelector(".hl-title").textContent,
         numbers: [...pools[i].querySelectorAll("[data-n]")].map((node) => [node.dataset.n, node.textContent]),
         plots: [...pools[i].querySelectorAll("svg")].map((svg) => svg.getAttribute("aria-label")),
-        cursors: [...pools[i].querySelectorAll(".hl-cursor")].map((node) => node.getAttribute("transform")),
+        cursors: [...pools[i].querySelectorAll(".hl-marker")].map((node) => node.getAttribute("transform")),
         flow: picture(side.querySelector(".hl-flow svg")),
         owners: picture(side.querySelector(".hl-owners svg")),
         layout: picture(side.querySelector(".hl-layout svg")),

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 
 from hugelab import LESSON, MACHINES, X86_64, Recording, Scenario, flow, labs, lesson, run
 from hugelab.draw import plot, tables
-from hugelab.draw.film import AROUND, Film, describe, poster, poster_png
+from hugelab.draw.film import AROUND, Film, describe, poster
 from hugelab.draw.svg import Picture
 from hugelab.draw.timeline import of_one, of_two, shown_of_one
 from hugelab.structs import vm_area_struct
@@ -369,7 +369,7 @@ def test_a_poster_has_all_views_and_words() -> None:
     assert any(line.startswith("HUGETLB_TRACE: ") for line in said)
     assert any(item.page == "2M:A" for item in items(picture))
     assert picture.title.startswith("A <title>. step 3, touch: ")
-    assert poster_png(recording, at, "A <title>") == picture.png()
+    assert poster(film, at, "A <title>").png() == picture.png()
     assert poster(film, at, "A", "two\nlines").height == poster(film, at, "A", "one").height + 16
     assert lines(poster(film, at, "A", "two\nlines"))[1:3] == ["two", "lines"]
 

@@ -284,7 +284,7 @@ def test_nothing_is_marked_without_a_picture_before() -> None:
     """A still picture has no marks: nobody saw what was before."""
     recording = run(lesson(), LESSON)
     lanes = owners.lanes(recording, recording.seek(50))
-    picture, touched = owners.picture(Names(recording), lanes, None)
+    picture, touched = owners.picture(Names(recording), lanes, lanes)
     assert touched == []
     assert "hl-new" not in picture.body and "hl-u" not in picture.body
 

@@ -206,12 +206,17 @@ def test_names_of_steps_do_not_touch() -> None:
 
 
 def test_the_marker_is_at_the_event() -> None:
-    """Asked for a position, there is one marker; without, the browser draws it."""
+    """There is one marker, moved to the position that is asked for; without one it is at the first."""
     timeline = of_one(run(lesson()))
     for position in (0, 17, len(timeline) - 1):
-        marker = paths(plot.plot(timeline, at=position))["hl-marker"]
-        assert corners(marker)[0][0] == x_of(timeline, position)
-    assert "hl-marker" not in plot.plot(timeline).body
+        (marker,) = (
+            node
+            for node in tree(plot.plot(timeline, at=position)).iter(f"{SVG}path")
+            if node.get("class") == "hl-marker"
+        )
+        assert marker.attrib["d"].startswith("M0 ")
+        assert marker.attrib["transform"] == f"translate({x_of(timeline, position):g} 0)"
+    assert plot.plot(timeline) == plot.plot(timeline, at=0)
 
 
 @pytest.mark.parametrize(

@@ -111,8 +111,8 @@ def test_what_the_browser_gets() -> None:
 
 
 def test_a_control_of_its_own_kind_says_what_it_offers() -> None:
-    """The base class offers nothing."""
-    with pytest.raises(NotImplementedError):
+    """The base class offers nothing, so there is none of it."""
+    with pytest.raises(TypeError, match="abstract"):
         Control("nothing", 1)
 
 

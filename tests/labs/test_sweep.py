@@ -270,7 +270,7 @@ def test_following_on_the_other_side() -> None:
         ({"follow": "2M"}, ValueError),
         ({"want": "everything"}, ValueError),
         ({"hello": 1}, KeyError),
-        ({"action": "go"}, NotImplementedError),
+        ({"action": "go"}, LookupError),
     ],
     ids=str,
 )

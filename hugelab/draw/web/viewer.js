@@ -21,9 +21,9 @@ const NUMBERS = [ // in the order in which a frame has them
   ["surp", "surplus"],
 ];
 const NEAR = 8; // frames: closer than this to the end of what is here, more are asked for
-const AROUND = 24; // frames on each side of the one that is asked for come with it
 const ALL = 400; // recordings no longer than this are fetched whole, once nothing else happens
 const IDLE = 400; // milliseconds
+const EVENT = 0, PICTURES = [1, 2, 3], LINE = 4, TOUCHED = 8, PAGE = 9; // places in a frame: Film._frame says what is there
 let viewers = 0;
 
 function make(tag, parent, attributes = {}, text = "") {
@@ -81,11 +81,11 @@ function viewer(root, host) {
   };
 
   // -- one side -------------------------------------------------------------------------------
-  function picture(parent, name, label, width) {
+  function picture(parent, name, label) {
     const node = make("div", parent, { class: `hl-picture hl-${name}`, role: "group", "aria-label": label, tabindex: 0 });
     const spacer = make("div", node, { class: "hl-spacer", "aria-hidden": "true" });
     const shown = make("div", node);
-    return { node, spacer, shown, width, svg: "" };
+    return { node, spacer, shown, svg: "" };
   }
 
   function makeSide(number, alone) {
@@ -110,9 +110,9 @@ function viewer(root, host) {
       const inside = area.width - (head.plot.left + head.plot.right + 2) * scale;
       go(positionAt((event.clientX - area.left - (head.plot.left + 1) * scale) / inside));
     }));
-    const flow = picture(left, "flow", "Call flow", 392);
-    const owners = picture(right, "owners", "Who holds each page", 502);
-    const layout = picture(right, "layout", "Memory layout", 502);
+    const flow = picture(left, "flow", "Call flow");
+    const owners = picture(right, "owners", "Who holds each page");
+    const layout = picture(right, "layout", "Memory layout");
     const log = make("div", box, { class: "hl-log", role: "listbox", tabindex: 0, "aria-label": "Kernel log" });
     const steps = make("div", box, { class: "hl-usages" });
     const side = { number, box, title, numbers: shown, plot, flow, owners, layout, log, steps, lines: [] };
@@ -165,7 +165,7 @@ function viewer(root, host) {
 
   // To the last event up to here that touched it; from there to the next ones.
   function follow(number, token) {
-    const touches = (at) => frames.get(at)?.[number][8].includes(token);
+    const touches = (at) => frames.get(at)?.[number][TOUCHED].includes(token);
     if (frames.size < head.length && host.follow) return host.follow(number, token, position);
     let found = position;
     while (found >= 0 && !touches(found)) found -= 1;
@@ -208,7 +208,7 @@ function viewer(root, host) {
       put(side.layout, layout);
       NUMBERS.forEach(([name], n) => { side.numbers[name].textContent = counters[n]; });
       room.digits = Math.max(room.digits ?? host.digits ?? 1, ...counters.map((text) => text.length));
-      for (const line of side.plot.querySelectorAll(".hl-cursor")) {
+      for (const line of side.plot.querySelectorAll(".hl-marker")) {
         line.setAttribute("transform", `translate(${cursorAt()} 0)`);
       }
       for (const row of side.steps.querySelectorAll("[data-step]")) {
@@ -264,9 +264,9 @@ function viewer(root, host) {
     if (first > 0) note(`... before: the log of ${first.toLocaleString("en")} events`);
     for (let at = first; at < end; at += 1) {
       const frame = frames.get(at)[side.number];
-      if (!frame[4]) continue;
-      const node = make("div", side.log, { role: "option", id: `${id}-${side.number}-${at}`, "aria-selected": "false", "data-go": at }, frame[4]);
-      if (frame[9]) node.dataset.p = frame[9];
+      if (!frame[LINE]) continue;
+      const node = make("div", side.log, { role: "option", id: `${id}-${side.number}-${at}`, "aria-selected": "false", "data-go": at }, frame[LINE]);
+      if (frame[PAGE]) node.dataset.p = frame[PAGE];
       side.lines.push({ position: at, node });
     }
     if (end < head.length) note(`... after: the log of ${(head.length - end).toLocaleString("en")} events`);
@@ -299,11 +299,11 @@ function viewer(root, host) {
     if (near !== undefined) fetch(near === position ? near : beyond(near));
     else if (head.length <= ALL && frames.size < head.length) {
       idle = setTimeout(() => {
-        for (let at = 0; at < head.length; at += 1) if (!frames.has(at)) return fetch(Math.min(at + AROUND, head.length - 1));
+        for (let at = 0; at < head.length; at += 1) if (!frames.has(at)) return fetch(Math.min(at + head.around, head.length - 1));
       }, IDLE);
     }
   }
-  const beyond = (at) => Math.min(Math.max(at + (at > position ? AROUND : -AROUND), 0), head.length - 1);
+  const beyond = (at) => Math.min(Math.max(at + (at > position ? head.around : -head.around), 0), head.length - 1);
   function fetch(at) {
     if (asked.has(at)) return;
     asked.add(at);
@@ -338,7 +338,7 @@ function viewer(root, host) {
     if (window.run !== run) return;
     window.frames.forEach((frame, i) => frames.set(window.first + i, frame.map((side) => {
       const shown = [...side];
-      for (const n of [1, 2, 3]) shown[n] = window.pictures[side[n]];
+      for (const n of PICTURES) shown[n] = window.pictures[side[n]];
       return shown;
     })));
     asked.clear();
@@ -361,19 +361,14 @@ function viewer(root, host) {
       const side = sides[i];
       side.title.textContent = given.title;
       side.plot.innerHTML = given.plots.join("");
-      for (const svg of side.plot.querySelectorAll("svg")) {
-        const cursor = document.createElementNS("http://www.w3.org/2000/svg", "path");
-        cursor.setAttribute("class", "hl-marker hl-cursor");
-        cursor.setAttribute("d", "M0 20V167");
-        svg.append(cursor);
-      }
       side.steps.innerHTML = given.steps;
       side.steps.querySelectorAll("button").forEach(keys);
       for (const name of ["flow", "owners", "layout"]) {
-        room[name] = Math.max(room[name] ?? 0, head.heights?.[name] ?? 0);
-        side[name].spacer.style.aspectRatio = `${side[name].width} / ${room[name] + 2}`;
+        room[name] = Math.max(room[name] ?? 0, head.heights[name]);
+        side[name].spacer.style.maxWidth = `${head.widths[name]}px`;
+        side[name].spacer.style.aspectRatio = `${head.widths[name]} / ${room[name] + 2}`;
       }
-      room.rows = Math.max(room.rows ?? 0, head.heights?.rows ?? 0);
+      room.rows = Math.max(room.rows ?? 0, head.heights.rows);
       side.steps.style.setProperty("--hl-rows", room.rows);
       fillLog(side);
     });
@@ -428,7 +423,7 @@ function viewer(root, host) {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     say(`Saved ${name}.`);
   }
-  const name = (kind) => `hugelab-event-${frames.get(position)?.[0][0] ?? 0}.${kind}`;
+  const name = (kind) => `hugelab-event-${frames.get(position)?.[0][EVENT] ?? 0}.${kind}`;
 
   // The views as one picture, in the colours of the page.
   function figure() {
