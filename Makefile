@@ -7,7 +7,7 @@ PY = .venv/bin/python
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-.venv/installed: pyproject.toml requirements/uv.lock requirements/all.lock tools/install.sh
+.venv/installed: pyproject.toml requirements/uv.lock requirements/all.lock requirements/oracle.lock tools/install.sh
 	@tools/install.sh
 
 install: .venv/installed ## make .venv and install everything into it

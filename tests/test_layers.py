@@ -86,6 +86,15 @@ def test_drawing_needs_little(path: Path) -> None:
     assert tops - sys.stdlib_module_names <= ({"resvg_py"} if path.name == "svg.py" else set())
 
 
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name in ("tlb", "measure")], ids=_id)
+def test_what_is_computed_and_measured_knows_no_view(path: Path) -> None:
+    """The standard library; numpy and numba in the two engines that are named after them, and nowhere else."""
+    names = imported(path)
+    own = {"vector.py": {"numpy"}, "compiled.py": {"numpy", "numba"}}.get(path.name, set())
+    assert {name.split(".")[0] for name in names} - {"hugelab", "__future__"} - sys.stdlib_module_names <= own
+    assert not [name for name in names if name.startswith(("hugelab.draw", "hugelab.labs", "hugelab.cli"))]
+
+
 @pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name == "labs"], ids=_id)
 def test_labs_draw_nothing_themselves(path: Path) -> None:
     """One widget, made in explorer.py; predict.py and doctor.py show a question and a table."""

@@ -20,7 +20,7 @@ LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 
 def locked() -> dict[str, str]:
     """What `make install` installs: name -> version."""
-    found = re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "requirements/all.lock").read_text(), re.M)
+    found = re.findall(r"^([\w.-]+)==([\w.]+)", "".join(lock.read_text() for lock in LOCKS), re.M)
     return {canonicalize_name(name): version for name, version in found}
 
 

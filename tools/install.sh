@@ -18,6 +18,10 @@ if ! "$python" -m uv pip install -q --python "$python" --require-hashes -r requi
   echo "hugelab: uv did not get through (it reads no pip.conf); once more with pip, which takes longer" >&2
   "$python" -m pip install -q --disable-pip-version-check --no-input --require-hashes -r requirements/all.lock
 fi
+if ! "$python" -m uv pip install -q --python "$python" --require-hashes -r requirements/oracle.lock 2>/dev/null &&
+  ! "$python" -m pip install -q --disable-pip-version-check --no-input --require-hashes -r requirements/oracle.lock 2>/dev/null; then
+  echo "hugelab: pycachesim could not be built (it needs a C compiler); its test will be skipped" >&2
+fi
 "$python" -m uv pip install -q --python "$python" --no-deps --no-build-isolation --offline -e .
 settings=.venv/share/jupyter/lab/settings
 mkdir -p "$settings"

@@ -12,7 +12,8 @@ from .theme import stylesheets
 from .timeline import of_two, shown_of_one
 
 _WEB = Path(__file__).parent / "web"
-VIEWER = (_WEB / "viewer.js").read_text(encoding="utf-8")
+ALONG, FILM, SHEET = ((_WEB / f"{name}.js").read_text(encoding="utf-8") for name in ("along", "viewer", "sheet"))
+VIEWER = ALONG + FILM
 STYLE = (_WEB / "viewer.css").read_text(encoding="utf-8") + stylesheets()
 
 PAGE_STYLE = (

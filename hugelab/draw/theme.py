@@ -86,6 +86,10 @@ def rules(colours: dict[str, str]) -> dict[str, str]:
         ".hl-l-free": f"stroke:{c['rsvd-line']};stroke-width:2;stroke-dasharray:7 3;fill:none",
         ".hl-l-total": f"stroke:{c['text']};stroke-width:2;fill:none",
         ".hl-l-limit": f"stroke:{c['surp']};stroke-width:2;stroke-dasharray:2 3;fill:none",
+        ".hl-l-0": f"stroke:{c['used']};stroke-width:2;fill:none",
+        ".hl-l-1": f"stroke:{c['rsvd-line']};stroke-width:2;stroke-dasharray:8 3;fill:none",
+        ".hl-l-2": f"stroke:{c['free']};stroke-width:2;stroke-dasharray:2 2;fill:none",
+        ".hl-l-3": f"stroke:{c['surp']};stroke-width:2;stroke-dasharray:9 3 2 3;fill:none",
         **{f".hl-p{i}": f"fill:{colour};stroke:{c['text']};stroke-width:1" for i, colour in enumerate(PAGE_COLOURS)},
         ".hl-new": f"stroke:{c['text']};stroke-width:3;stroke-dasharray:none",
     }

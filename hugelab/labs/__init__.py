@@ -5,6 +5,7 @@
 
 from .compare import RULES, compare
 from .doctor import doctor
+from .entries import entries
 from .explore import explore
 from .fault import fault
 from .holders import ENDS, holders
@@ -13,8 +14,10 @@ from .layout import layout
 from .open_file import open_file
 from .predict import Prediction, predict
 from .promise import KINDS, promise
+from .reach import reach
 from .side_by_side import agreement, side_by_side
 from .start import start
+from .tlb_size import tlb_size
 
 # Every lab with a timeline: what the tests sweep.
 ALL = {
@@ -29,4 +32,7 @@ ALL = {
     "side_by_side": side_by_side,
 }
 
-__all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "predict", *ALL]
+# Every lab without one.
+SHEETS = {"entries": entries, "reach": reach, "tlb_size": tlb_size}
+
+__all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "predict", *ALL, *SHEETS]

@@ -52,7 +52,10 @@ class Control(ABC):
 
 
 class Slider(Control):
-    """A whole number from ``least`` to ``most``, or one of the growing numbers ``stops``. Units: those of the label."""
+    """A whole number from ``least`` to ``most``, or one of the growing numbers ``stops``. Units: those of the label.
+
+    ``name`` says what a number is called, where it is not shown as it is.
+    """
 
     def __init__(
         self,
@@ -62,7 +65,9 @@ class Slider(Control):
         most: int = MOST_PAGES,
         stops: Sequence[int] = (),
         help: str = "",
+        name: Callable[[int], str] | None = None,
     ):
+        self._name = name
         self.stops = tuple(stops) or range(least, most + 1)
         super().__init__(label, value, help)
 
@@ -79,7 +84,8 @@ class Slider(Control):
         return self.stops
 
     def spec(self, name: str) -> dict[str, Any]:
-        return {**super().spec(name), "kind": "slider"}
+        texts = {"texts": [self._name(value) for value in self.stops]} if self._name else {}
+        return {**super().spec(name), "kind": "slider", **texts}
 
 
 class Choice(Control):

@@ -1,4 +1,4 @@
-// A lab: its controls, and the viewer of what they make. Goes behind viewer.js and still.js.
+// A lab: its controls, and the view of what they make: a film or a sheet. Goes behind their scripts and still.js.
 
 function control(spec, parent, changed) {
   const label = make("label", parent, { class: "hl-control", title: spec.help });
@@ -11,11 +11,12 @@ function control(spec, parent, changed) {
     input = make("select", label, { name: spec.name });
     for (const value of spec.values) make("option", input, { value }, value);
   }
+  const name_ = (value) => spec.texts?.[spec.values.indexOf(value)] ?? value.toLocaleString("en");
   const read = () => (spec.kind === "slider" ? spec.values[Number(input.value)] : input.value);
   const tell = () => {
     if (!output) return;
-    output.textContent = read().toLocaleString("en");
-    input.setAttribute("aria-valuetext", `${output.textContent} of ${spec.values.at(-1).toLocaleString("en")}`);
+    output.textContent = name_(read());
+    input.setAttribute("aria-valuetext", `${output.textContent} of ${name_(spec.values.at(-1))}`);
   };
   input.addEventListener("input", () => { tell(); changed(); });
   return {
@@ -35,8 +36,8 @@ function render({ model, el }) {
     console.error(error); // for the one who mends it, and for the tests
   };
   const guard = (action) => (...given) => { try { return action(...given); } catch (error) { fault(error); } };
-  const numbers = model.get("controls").filter(({ kind }) => kind === "slider").flatMap(({ values }) => values);
-  const view = viewer(root, {
+  const numbers = model.get("controls").filter(({ kind, texts }) => kind === "slider" && !texts).flatMap(({ values }) => values);
+  const view = (model.get("head").pictures ? sheet : viewer)(root, {
     digits: String(Math.max(0, ...numbers)).length,
     moved(position) {
       model.set("position", position);

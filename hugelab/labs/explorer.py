@@ -1,4 +1,4 @@
-"""The widget of every lab: controls, timeline and views in one piece, which the browser works without the kernel."""
+"""The widget of every lab: controls and views in one piece; a timeline is worked by the browser, without the kernel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ..draw.page import STYLE, VIEWER
+from ..draw.page import SHEET, STYLE, VIEWER
 
 _HERE = Path(__file__).parent
 
@@ -21,13 +21,14 @@ def source(name: str) -> str:
 
 
 class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
-    """Shows a film (``head``, ``window``; see draw.film) at frame ``position``, under the controls that made it.
+    """Shows a film (``head``, ``window``; see draw.film) at frame ``position``, under the controls that made it; or a
+    sheet (``head`` alone; see draw.sheet), whose head says so.
 
     The browser sets ``values`` and ``position``, and sends messages: ``want`` (a position whose frames are missing),
     ``follow`` (side, token, position), ``action`` (the name of a button), ``cancel``.
     """
 
-    _esm = VIEWER + source("explorer.js")
+    _esm = VIEWER + SHEET + source("explorer.js")
     _css = STYLE + source("explorer.css")
     controls: Any = traitlets.List().tag(sync=True)  # Control.spec of each
     values: Any = traitlets.Dict().tag(sync=True)

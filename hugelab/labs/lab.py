@@ -1,18 +1,9 @@
-"""What every lab is: controls -> Scenario -> Recording -> explorer.
-
-The model and the pictures know no widget; this module only connects them.
-"""
+"""A lab with a timeline: controls -> Scenario -> Recording -> film."""
 
 from __future__ import annotations
 
-import base64
-import itertools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from html import escape
+from collections.abc import Callable
 from typing import Any
-
-from IPython.display import display
 
 from ..draw.film import Film, poster
 from ..draw.plot import caption
@@ -24,12 +15,10 @@ from ..recording import Recording
 from ..scenario import Scenario, ScenarioError
 from ..source import finish, record_slowly
 from .controls import Control, extremes
-from .explorer import Explorer
-from .job import Job, Progress, Work
+from .job import Progress, Work
+from .panel import Panel
 
-RUN_ME = "Run this cell (Shift+Enter) for the live lab."
 AT_FIRST = 12  # frames on each side that are sent with a new film: few, so that it is there at once; the rest follows
-_runs = itertools.count(1)  # numbers what is shown, so that frames of the one before are not taken for it
 
 
 class BrokenRule(Exception):
@@ -49,15 +38,13 @@ def need_steps(scenario: Scenario) -> None:
         raise ScenarioError(f"{scenario.name}: a program without a step has nothing to show")
 
 
-class Lab:
-    """A lab of the course. Showing it needs JupyterLab; its ``recording`` can be used in any Python.
+class Lab(Panel[tuple[Recording, ...]]):
+    """What a program does, event by event; its ``recording`` can be used in any Python.
 
     ``program(**values)`` makes a Scenario of the controls' values (it may raise ScenarioError); ``machine(**values)``
     chooses where it runs; ``focus(**values)`` is the operation at the end of which the timeline starts. A kind of lab
     with two recordings, or with more to show, overrides ``_work``, ``_timeline``, ``_titles``, ``_head``.
     """
-
-    run_me = RUN_ME
 
     def __init__(
         self,
@@ -67,29 +54,17 @@ class Lab:
         focus: Callable[..., str],
         machine: Callable[..., Machine] = lambda **values: LESSON,
     ):
-        self.title, self.controls = title, controls
         self.focus, self._program, self._machine = focus, program, machine
-        self._take(finish(self._work(self.values)))
-        self.explorer: Any = None
-        self._job: Job[Any] | None = None
-        for control in controls.values():
-            control.changed = self._changed
+        super().__init__(title, controls)
 
     # -- model -----------------------------------------------------------------------------------
-    @property
-    def values(self) -> dict[str, Any]:
-        """The values of the controls."""
-        return {name: control.value for name, control in self.controls.items()}
-
     def _work(self, values: dict[str, Any]) -> Work[tuple[Recording, ...]]:
         """Make what the lab shows: one recording, or two."""
         recording = yield from run_slowly(self._program(**values), self._machine(**values))
         return (recording,)
 
     def _take(self, recordings: tuple[Recording, ...]) -> None:
-        """What was made is what the lab has now."""
         self.recordings = recordings
-        self.shown = self.values  # that it was made from
         self.film = Film(self._timeline(), self._titles())
 
     def _timeline(self) -> Timeline:
@@ -124,29 +99,11 @@ class Lab:
     def _png(self) -> bytes:
         return poster(self.film, self._start(), self.title).png()
 
-    def _ipython_display_(self) -> None:
-        """The still picture first, so that it is there without a kernel; then the live lab, which hides it."""
-        png = base64.b64encode(self._png()).decode("ascii")
-        display({"image/png": png, "text/plain": repr(self)}, raw=True)
-        bundle = self.build()._repr_mimebundle_()
-        if isinstance(bundle, tuple):  # with metadata, from newer anywidgets
-            bundle = bundle[0]
-        bundle["text/plain"] = self.run_me
-        display(bundle, raw=True)
-
     # -- the live lab ----------------------------------------------------------------------------
     def build(self) -> Any:
-        """The widget; again and again the same one."""
         if self.explorer is None:
-            self._first = {name: control.first for name, control in self.controls.items()}
             self._room = self._most_room()
-            self.explorer = Explorer(
-                controls=[control.spec(name) for name, control in self.controls.items()], values=self.values
-            )
-            self._show(self._start())
-            self.explorer.observe(self._values_moved, "values")
-            self.explorer.on_msg(self._told_of)
-        return self.explorer
+        return super().build()
 
     def _most_room(self) -> dict[str, float]:
         """The room that the views need at most, whatever the controls say: nothing moves while one is moved."""
@@ -161,83 +118,22 @@ class Lab:
                     most[name] = max(most.get(name, 0), height)
         return most
 
-    def _show(self, position: int) -> None:
-        """Give the film to the browser, at a position."""
+    def _fill(self, run: int, position: int) -> None:
         head = self._head()
         head["heights"] = {name: max(height, self._room.get(name, 0)) for name, height in head["heights"].items()}
-        run = next(_runs)
-        with self.explorer.hold_sync(), self.explorer.hold_trait_notifications():  # in this order: one message
-            self.explorer.head = {**head, "run": run, "values": self.shown, "first": self._first}
-            self.explorer.window = {**self.film.window(position, AT_FIRST), "run": run}
-            self.explorer.position = position
-            self.explorer.values = self.values
-            self._say(self._about())
+        self.explorer.head = {**head, "run": run, "values": self.shown, "first": self._first}
+        self.explorer.window = {**self.film.window(position, AT_FIRST), "run": run}
+        self.explorer.position = position
 
     def _head(self) -> dict[str, Any]:
         """What the browser gets of the film as a whole."""
         return self.film.head()
 
-    def _about(self) -> str:
-        """What is said of the lab as it stands, as HTML."""
-        return ""
-
-    def _say(self, html: str, kind: str = "") -> None:
-        self.explorer.message = {"html": html, "kind": kind}
-
     # -- what the learner does -------------------------------------------------------------------
-    def _values_moved(self, change: Any) -> None:
-        """The browser moved a control."""
-        with self._told():
-            values = change["new"]
-            if values == self.values:
-                return
-            try:
-                if unknown := sorted(values.keys() - self.controls.keys()):
-                    raise ValueError(f"there is no control {', '.join(unknown)}")
-                for name, control in self.controls.items():
-                    control.check(values.get(name))
-            except ValueError as error:
-                raise ScenarioError(str(error)) from None
-            for name, control in self.controls.items():
-                control.set_quietly(values[name])
-            self._renew()
-
-    def _changed(self) -> None:
-        """A control was moved from Python."""
-        if self.explorer is None:
-            self._take(finish(self._work(self.values)))
-            return
-        with self._told():
-            self._renew()
-
-    def _renew(self) -> None:
-        """Make anew what is shown; if that takes long, in slices."""
-        with self.explorer.hold_sync():  # the progress of the work before gives way to that of this one, in one message
-            if self._job is not None and self._job.running:
-                self._job.cancel()
-            self._job = Job(self._work(self.values), self._made, self._progress, self._failed)
-            self._job.run()
-
     def _made(self, recordings: tuple[Recording, ...]) -> None:
         place = self._place()
-        self._take(recordings)
+        self._keep(recordings)
         self._show(self._at(place))
-
-    def _progress(self, progress: Progress | None) -> None:
-        self.explorer.busy = progress._asdict() if progress else {}
-
-    def _failed(self, error: Exception) -> None:
-        with self._told():
-            raise error
-
-    def _cancelled(self) -> None:
-        """What was shown stays, and the controls say so."""
-        if self._job is not None and self._job.running:
-            self._job.cancel()
-        for name, control in self.controls.items():
-            control.set_quietly(self.shown[name])
-        self.explorer.values = self.values
-        self._say("Cancelled; what is shown is as it was.")
 
     def _place(self) -> tuple[int, int, int] | None:
         """Step, events from its start and to its end: where the learner stands. None: where the lab starts."""
@@ -260,16 +156,6 @@ class Lab:
             event = step.last - before if before <= 1 else min(step.first + after, step.last)
         return self.film.timeline.position(min(event, step.last))
 
-    def _told_of(self, _: Any, message: dict[str, Any], buffers: Any) -> None:
-        """The browser sent a message."""
-        with self._told():
-            if "cancel" in message:
-                self._cancelled()
-            elif "action" in message:
-                self._act(str(message["action"]))
-            elif message.get("run") == self.explorer.head["run"]:
-                self._more(message)
-
     def _more(self, message: dict[str, Any]) -> None:
         """Frames are missing in the browser, or it asks where something is touched next."""
         if "follow" in message:
@@ -286,21 +172,6 @@ class Lab:
     def _send_window(self, position: int) -> None:
         position = min(max(position, 0), len(self.film.timeline) - 1)
         self.explorer.window = {**self.film.window(position), "run": self.explorer.head["run"]}
-
-    def _act(self, name: str) -> None:
-        """A button was pressed. Raises LookupError for one that the lab does not have."""
-        raise LookupError(f"there is no button {name}")
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Input that is refused is one line, and what was shown stays. So is a fault, which is raised, too."""
-        try:
-            yield
-        except ScenarioError as error:
-            self._say(escape(str(error)), "refused")
-        except Exception as error:
-            self._say(f"This lab has a fault: {escape(f'{type(error).__name__}: {error}')}", "fault")
-            raise
 
 
 def run_slowly(scenario: Scenario, machine: Machine) -> Work[Recording]:

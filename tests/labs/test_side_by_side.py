@@ -177,7 +177,7 @@ def test_a_difference_is_shown(possible: list[str], monkeypatch: pytest.MonkeyPa
 def test_shows_picture_first_then_the_live_lab(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a saved notebook keeps: a PNG with the table as words, then the sentence about the controls."""
     shown: list[dict[str, Any]] = []
-    monkeypatch.setattr("hugelab.labs.lab.display", lambda bundle, raw: shown.append(bundle))
+    monkeypatch.setattr("hugelab.labs.panel.display", lambda bundle, raw: shown.append(bundle))
     lab = labs.side_by_side()
     lab._ipython_display_()
     picture, live = shown

@@ -11,7 +11,8 @@ import pytest
 
 from hugelab import Recording, ScenarioError, labs
 from hugelab.labs.controls import Choice, Slider
-from hugelab.labs.lab import RUN_ME, BrokenRule, Lab, sound
+from hugelab.labs.lab import BrokenRule, Lab, sound
+from hugelab.labs.panel import RUN_ME
 from hugelab.source import record_slowly
 from tests.labs.views import check_views, check_window, go, send, shown
 
@@ -394,7 +395,7 @@ def test_rules_cost_little(name: str) -> None:
 def test_shows_picture_first_then_the_live_lab(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a saved notebook keeps: a PNG with words, then the sentence that says how to bring the lab alive."""
     shown: list[dict[str, Any]] = []
-    monkeypatch.setattr("hugelab.labs.lab.display", lambda bundle, raw: shown.append(bundle))
+    monkeypatch.setattr("hugelab.labs.panel.display", lambda bundle, raw: shown.append(bundle))
     lab = labs.holders()
     lab._ipython_display_()
     picture, live = shown

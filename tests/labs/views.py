@@ -30,7 +30,7 @@ def shown(name: str) -> Lab:
     lab = _only(name)
     for control in lab.controls.values():
         control.set_quietly(control.first)
-    lab._take(finish(lab._work(lab.values)))
+    lab._keep(finish(lab._work(lab.values)))
     lab._show(lab._start())
     return lab
 

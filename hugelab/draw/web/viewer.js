@@ -26,25 +26,6 @@ const IDLE = 400; // milliseconds
 const EVENT = 0, PICTURES = [1, 2, 3], LINE = 4, TOUCHED = 8, PAGE = 9; // places in a frame: Film._frame says what is there
 let viewers = 0;
 
-function make(tag, parent, attributes = {}, text = "") {
-  const node = parent.appendChild(document.createElement(tag));
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text) node.textContent = text;
-  if (/^(button|input|select)$/.test(tag) || "tabindex" in attributes) keys(node);
-  return node;
-}
-
-// JupyterLab leaves the keys to what has the focus. (An element around it is no help: its shortcuts ask for :focus.)
-function keys(node) {
-  node.setAttribute("data-lm-suppress-shortcuts", "true");
-}
-
-function button(parent, text, title, action) {
-  const node = make("button", parent, { type: "button", title }, text);
-  node.addEventListener("click", action);
-  return node;
-}
-
 function face(node, sign, label) {
   node.title = label;
   node.setAttribute("aria-label", label);
@@ -66,7 +47,6 @@ function viewer(root, host) {
   const unlike = make("div", root, { class: "hl-unlike" });
   const grid = make("div", root, { class: "hl-sides" });
   const along = make("div", root, { class: "hl-along", role: "group", "aria-label": "Take it along" });
-  const said = make("span", along, { class: "hl-said", role: "status" });
 
   let head = null, run = null, position = 0, selected = "", timer = null, idle = null;
   let frames = new Map(); // position -> [what each side shows]
@@ -397,79 +377,15 @@ function viewer(root, host) {
   }
 
   // -- taking it along ------------------------------------------------------------------------
-  function say(text) {
-    said.textContent = text;
-    clearTimeout(say.timer);
-    say.timer = setTimeout(() => { said.textContent = ""; }, 4000);
-  }
-  async function copy(what, text) {
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch { // no permission, or not a secure page
-      const area = make("textarea", root, { "aria-hidden": "true" }), focused = document.activeElement;
-      area.value = text;
-      area.select();
-      const copied = document.execCommand("copy");
-      area.remove();
-      focused?.focus({ preventScroll: true });
-      if (!copied) return say("The browser does not let it be copied.");
-    }
-    say(`Copied as ${what}.`);
-  }
-  function save(name, blob) {
-    const link = make("a", root, { href: URL.createObjectURL(blob), download: name });
-    link.click();
-    link.remove();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-    say(`Saved ${name}.`);
-  }
-  const name = (kind) => `hugelab-event-${frames.get(position)?.[0][EVENT] ?? 0}.${kind}`;
-
-  // The views as one picture, in the colours of the page.
-  function figure() {
-    const parts = [];
-    let x = 10, height = 0;
-    for (const side of sides) {
-      const columns = [[side.flow.shown], [side.plot, side.owners.shown, side.layout.shown]];
-      for (const column of columns) {
-        let y = 34, width = 0;
-        for (const svg of column.flatMap((node) => [...node.querySelectorAll(":scope > svg")])) {
-          const copied = svg.cloneNode(true), box = svg.viewBox.baseVal;
-          for (const [key, value] of [["x", x], ["y", y], ["width", box.width], ["height", box.height]]) copied.setAttribute(key, value);
-          parts.push(copied.outerHTML);
-          y += box.height + 12;
-          width = Math.max(width, box.width);
-        }
-        x += width + 20;
-        height = Math.max(height, y);
-      }
-    }
-    const style = getComputedStyle(root), paper = style.getPropertyValue("--hl-paper").trim();
-    const dark = style.colorScheme === "dark" ? 1 : 0;
-    const text = [...caption.children].map((line, i) => `<text x="10" y="${14 + 14 * i}" class="hl-t">${escapeText(line.textContent)}</text>`);
-    return `<svg xmlns="http://www.w3.org/2000/svg" width="${x}" height="${height}" viewBox="0 0 ${x} ${height}">`
-      + `<style>${head.styles[dark]}</style><rect width="100%" height="100%" fill="${paper}"/>${text.join("")}${parts.join("")}</svg>`;
-  }
-  const escapeText = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
-
-  async function png() {
-    const image = new Image();
-    image.src = URL.createObjectURL(new Blob([figure()], { type: "image/svg+xml" }));
-    await image.decode();
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [2 * image.width, 2 * image.height];
-    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-    URL.revokeObjectURL(image.src);
-    canvas.toBlob((blob) => save(name("png"), blob), "image/png");
-  }
-  const csv = () => head.sides.map((side) => (sides.length > 1 ? `${side.title}\n` : "") + side.csv).join("\n");
-  for (const [label, title, action] of [
-    ["Copy as JSON", "The program, for hugelab run", () => copy("JSON", head.json)],
-    ["Copy as Python", "The program, to run and change", () => copy("Python", head.python)],
-    ["Save SVG", "The pictures of this event", () => save(name("svg"), new Blob([figure()], { type: "image/svg+xml" }))],
-    ["Save PNG", "The pictures of this event", png],
-    ["Save table (CSV)", "Steps, outcomes and counters", () => save("hugelab-steps.csv", new Blob([csv()], { type: "text/csv" }))],
-  ]) along.insertBefore(button(along, label, title, guarded(action)), said);
+  const say = takeAlong(along, guarded, {
+    name: (kind) => `hugelab-event-${frames.get(position)?.[0][EVENT] ?? 0}.${kind}`,
+    table: () => ["hugelab-steps.csv", head.sides.map((side) => (sides.length > 1 ? `${side.title}\n` : "") + side.csv).join("\n")],
+    json: () => head.json,
+    python: () => head.python,
+    words: () => [...caption.children].map((line) => line.textContent),
+    styles: () => head.styles,
+    columns: () => sides.flatMap((side) => [[side.flow.shown], [side.plot, side.owners.shown, side.layout.shown]]),
+  });
 
   // -- what the learner does ------------------------------------------------------------------
   const does = {

@@ -1,0 +1,90 @@
+"""A line chart: lines over a logarithmic axis of sizes or counts, a marker where the learner stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from math import log2
+from typing import NamedTuple
+
+from .svg import Picture, line, text
+
+WIDTH, HEIGHT = 620, 250
+LEFT, RIGHT, TOP, BOTTOM = 48, 12, 46, 38  # pixels around the plot itself
+
+
+class Line(NamedTuple):
+    """Points in order of x; ``style`` 0 to 3 chooses colour and dashes."""
+
+    name: str
+    style: int
+    points: Sequence[tuple[float, float]]
+
+
+class Axis(NamedTuple):
+    """From ``low`` to ``high``; ticks are (value, label). Logarithmic: doublings are equally far apart."""
+
+    name: str
+    low: float
+    high: float
+    ticks: Sequence[tuple[float, str]]
+    logarithmic: bool = False
+
+    def part(self, value: float) -> float:
+        """Where a value is: 0 at the low end, 1 at the high end, and never outside."""
+        low, high = self.low, self.high
+        if self.logarithmic:
+            low, high, value = log2(low), log2(high), log2(max(value, low))
+        return min(max((value - low) / (high - low), 0.0), 1.0)
+
+
+def chart(
+    title: str,
+    lines: Sequence[Line],
+    x: Axis,
+    y: Axis,
+    at: float | None = None,
+    marks: Sequence[tuple[float, str]] = (),
+) -> Picture:
+    """The lines; a marker at x = ``at``; thin lines with a word at ``marks``."""
+    width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+
+    def to_x(value: float) -> float:
+        return round(LEFT + x.part(value) * width, 1)
+
+    def to_y(value: float) -> float:
+        return round(TOP + height - y.part(value) * height, 1)
+
+    parts = [text(0, 12, title, "hl-h"), *_legend(lines), text(LEFT + width, HEIGHT - 4, x.name, "hl-s hl-end")]
+    parts += _axes(x, y, to_x, to_y)
+    for value, name in marks:
+        parts.append(f'<path d="M{to_x(value):g} {TOP}V{TOP + height}" class="hl-phase"/>')
+        before = x.part(value) > 0.8
+        parts.append(text(to_x(value) + (-3 if before else 3), TOP + 10, name, "hl-s hl-end" if before else "hl-s"))
+    for one in lines:
+        way = "L".join(f"{to_x(a):g} {to_y(b):g}" for a, b in one.points)
+        parts.append(f'<path d="M{way}" class="hl-l-{one.style}"><title>{escape(one.name)}</title></path>')
+    if at is not None:
+        parts.append(f'<path d="M0 {TOP - 4}V{TOP + height}" transform="translate({to_x(at):g} 0)" class="hl-marker"/>')
+    return Picture("".join(parts), WIDTH, HEIGHT, f"{title}: {', '.join(one.name for one in lines)}")
+
+
+def _axes(x: Axis, y: Axis, to_x: Callable[[float], float], to_y: Callable[[float], float]) -> list[str]:
+    parts = [text(0, TOP - 10, y.name, "hl-s")]
+    for value, name in y.ticks:
+        parts.append(f'<text x="{LEFT - 4}" y="{to_y(value) + 4:g}" class="hl-s hl-end">{escape(name)}</text>')
+        parts.append(f'<path d="M{LEFT} {to_y(value):g}H{WIDTH - RIGHT}" class="hl-grid"/>')
+    for value, name in x.ticks:
+        parts.append(f'<text x="{to_x(value):g}" y="{HEIGHT - BOTTOM + 15}" class="hl-s hl-mid">{escape(name)}</text>')
+    return [*parts, line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM)]
+
+
+def _legend(lines: Sequence[Line]) -> list[str]:
+    """A sample of each line and its name, right to left in the line of the title."""
+    parts, end = [], float(WIDTH)
+    for one in reversed(lines):
+        begin = end - 6.6 * len(one.name) - 30
+        parts.append(f'<path d="M{begin:g} 28H{begin + 24:g}" class="hl-l-{one.style}"/>')
+        parts.append(text(begin + 28, 32, one.name, "hl-s"))
+        end = begin - 12
+    return parts

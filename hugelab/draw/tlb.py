@@ -1,0 +1,232 @@
+"""What the TLB model says, as sheets: entries, reach, and the misses of a program with every TLB size."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import ceil
+
+from ..tlb.distances import curve
+from ..tlb.geometry import FULL, Array, Geometry, own
+from ..tlb.machines import GEOMETRIES
+from ..tlb.programs import program
+from ..tlb.reach import HOSTS, Cost, Need, cost, needs
+from ..tlb.simulate import Counts, simulate
+from ..tlb.trace import lookups
+from ..tlb.walk import PAGING, SIZE_2M, SIZE_4K
+from ..units import GIB, MIB, count, format_size
+from .bars import Bar, bars
+from .chart import Axis, Line, chart
+from .sheet import Sheet
+from .tables import Table
+
+SMALLEST, LARGEST = 64 << 10, 64 * GIB  # bytes of a buffer on the axis
+SIZE_TICKS = [(64 << 10 << i, format_size(64 << 10 << i)) for i in range(0, 21, 2)]
+STYLES = {SIZE_4K: 0, SIZE_2M: 1, GIB: 2}
+TLB_MOST = 4096
+
+
+# -- entries -------------------------------------------------------------------------------------------------
+def entries(pages: int, geometry: str) -> Sheet:
+    """``pages`` of 2 MB, and the same bytes in the other sizes: TLB entries and page faults side by side."""
+    cpu, length = GEOMETRIES[geometry], pages * SIZE_2M
+    rows = needs(cpu, length)
+    small, huge = (next(row for row in rows if row.size == size) for size in (SIZE_4K, SIZE_2M))
+    words = (
+        f"{format_size(length)}: {count(huge.pages, 'page')} of 2 MB or {small.pages:,} of 4 KB, and as many TLB "
+        f"entries and page faults. {cpu.title} has room for {small.l1:,} + {small.l2:,} entries of 4 KB and "
+        f"{huge.l1:,} + {huge.l2:,} of 2 MB (first + second level)."
+    )
+    table = Table(
+        ("pages of", "pages = entries", "faults, first touch", "room L1", "room L2", "fits", "references of a walk",
+         "page-table entries"),
+        [
+            (format_size(row.size), f"{row.pages:,}", f"{row.pages:,}", f"{row.l1:,}", f"{row.l2:,}", _fits(row),
+             PAGING[cpu.paging].levels[row.size], format_size(row.tables))
+            for row in rows
+        ],
+    )  # fmt: skip
+    return Sheet(
+        "entries",
+        words,
+        [("small", "4 KB entries", f"{small.pages:,}"), ("huge", "2 MB entries", f"{huge.pages:,}")],
+        [bars("TLB entries, and page faults at the first touch", [_bar(row) for row in rows], max(small.pages, 4096))],
+        [(f"{cpu.title}. Source: {cpu.source}. {' '.join(cpu.notes)}", table)],
+        "from hugelab.tlb import GEOMETRIES\nfrom hugelab.tlb.reach import needs\n\n"
+        f'needs(GEOMETRIES["{geometry}"], {length})',
+    )
+
+
+def _bar(row: Need) -> Bar:
+    return Bar(f"{format_size(row.size)} pages", row.pages, (row.l1, row.l2))
+
+
+def _fits(row: Need) -> str:
+    if row.pages <= row.l1:
+        return "in L1"
+    return "in L2" if row.pages <= row.l2 else "no"
+
+
+# -- reach ---------------------------------------------------------------------------------------------------
+def reach(buffer: int, pattern: str, geometry: str, host: str) -> Sheet:
+    """A buffer of so many bytes under a pattern: walks and what they read, against the size of the buffer."""
+    cpu = GEOMETRIES[geometry]
+    here = [cost(cpu, size, buffer, pattern, HOSTS[host]) for size in cpu.sizes]
+    walks, reads = _curves(geometry, pattern, host)
+    small, huge = (next(one for one in here if one.size == size) for size in (SIZE_4K, SIZE_2M))
+    x = Axis("buffer", SMALLEST, LARGEST, SIZE_TICKS, logarithmic=True)
+    words = (
+        f"{format_size(buffer)}, {pattern}, on {cpu.title}, {host}: of 1,000 accesses "
+        f"{_number(1000 * small.walks)} walk with 4 KB pages and {_number(1000 * huge.walks)} with 2 MB pages, once "
+        f"the TLB is warm."
+    )
+    return Sheet(
+        "reach",
+        words,
+        [
+            ("small", "walks of 1,000, 4 KB", _number(1000 * small.walks)),
+            ("huge", "2 MB", _number(1000 * huge.walks)),
+            ("small-reads", "references of them, 4 KB", _number(1000 * small.reads)),
+            ("huge-reads", "2 MB", _number(1000 * huge.reads)),
+        ],
+        [
+            chart("Walks of 1,000 accesses", walks, x, _up(walks), buffer),
+            chart("Memory references of these walks", reads, x, _up(reads), buffer),
+        ],
+        [
+            ("First pass, from an empty TLB, and each later pass; in pages of", _passes(here)),
+            (f"Reach of {cpu.title}, in bytes. {' '.join(cpu.notes)}", _reaches(cpu, HOSTS[host])),
+        ],
+        "from hugelab.tlb import GEOMETRIES\nfrom hugelab.tlb.reach import cost\n\n"
+        f'cost(GEOMETRIES["{geometry}"], {SIZE_2M}, {buffer}, "{pattern}", {HOSTS[host]})',
+    )
+
+
+@lru_cache(maxsize=64)
+def _curves(geometry: str, pattern: str, host: str) -> tuple[list[Line], list[Line]]:
+    """Walks, and their references, of 1,000 accesses, for each page size."""
+    cpu, walks, reads = GEOMETRIES[geometry], [], []
+    buffers = [round(SMALLEST * 2 ** (step / 4)) >> 12 << 12 for step in range(81)]
+    for size in cpu.sizes:
+        found = [(buffer, cost(cpu, size, buffer, pattern, HOSTS[host])) for buffer in buffers]
+        walks.append(Line(f"{format_size(size)}", STYLES[size], [(b, 1000 * one.walks) for b, one in found]))
+        reads.append(Line(f"{format_size(size)}", STYLES[size], [(b, 1000 * one.reads) for b, one in found]))
+    return walks, reads
+
+
+def _up(lines: list[Line]) -> Axis:
+    """From 0 to a round number above all of them."""
+    most = max(max(y for _, y in one.points) for one in lines) or 1
+    step = next(s * 10.0**e for e in range(-3, 9) for s in (1, 2, 5) if most / (s * 10.0**e) <= 5)
+    ticks = [(i * step, f"{i * step:,g}") for i in range(ceil(most / step - 1e-9) + 1)]
+    return Axis("", 0, ticks[-1][0], ticks)
+
+
+def _passes(here: list[Cost]) -> Table:
+    header = (
+        "pages", "L1 misses, first", "walks, first", "L1 misses, later", "walks, later",
+        "of these capacity", "conflict", "references of a walk",
+    )  # fmt: skip
+    rows = []
+    for one in here:
+        first, later = one.misses.walks
+        numbers = (
+            one.misses.l1[0].total,
+            first.total,
+            one.misses.l1[1].total,
+            later.total,
+            later.capacity,
+            later.conflict,
+        )
+        rows.append((format_size(one.size), *map(_number, numbers), one.references))
+    return Table(header, rows)
+
+
+def _reaches(cpu: Geometry, host: int | None) -> Table:
+    rows = []
+    for size in cpu.sizes:
+        seen = size if host is None else min(size, host)
+        first, second = cpu.reach(seen)
+        rows.append((format_size(size), format_size(first), format_size(second) if second else "none"))
+    return Table(("pages", "L1", "L2"), rows)
+
+
+def _number(value: float) -> str:
+    """Whole where it is, else three digits."""
+    if abs(value - round(value)) < 1e-6 or value >= 1000:
+        return f"{round(value):,}"
+    return f"{value:.3g}"
+
+
+# -- every size --------------------------------------------------------------------------------------------
+def tlb_size(name: str, l1: int, l1_ways: str, l2: int, l2_ways: str) -> Sheet:
+    """A program with its data in 4 KB pages and in 2 MB pages: misses of every TLB size, and of this one."""
+    cpu = own(l1, l1_ways, l2, l2_ways)
+    found = {size: _simulated(name, size, l1, l1_ways, l2, l2_ways) for size in (SIZE_4K, SIZE_2M)}
+    small, huge = (found[size][1].total for size in (SIZE_4K, SIZE_2M))
+    total = small.accesses
+    lines = [Line(f"data in {format_size(size)}", STYLES[size], _misses(name, size)) for size in (SIZE_4K, SIZE_2M)]
+    x = Axis(
+        "entries of a fully associative TLB",
+        1,
+        TLB_MOST,
+        [(1 << i, f"{1 << i:,}") for i in range(13)],
+        logarithmic=True,
+    )
+    words = (
+        f"{name.capitalize()}, {total:,} accesses, the second time: {small.walks:,} walk with the data in "
+        f"4 KB pages, {huge.walks:,} with the data in 2 MB pages and the rest in 4 KB pages."
+    )
+    rows = [row for size, passes in found.items() for row in _counted(size, passes)]
+    form = f"Simulated: first level {_form(cpu.l1[0])}, second level {_form(cpu.l2[0]) if cpu.l2 else 'none'}"
+    both = [(l1 + l2, "both levels")] if l2 else []
+    return Sheet(
+        "tlb-size",
+        words,
+        [("small", "walks, 4 KB", f"{small.walks:,}"), ("huge", "walks, 2 MB", f"{huge.walks:,}")],
+        [chart("Misses of 1,000 accesses, first pass", lines, x, _up(lines), l1, both)],
+        [(form, Table(("data in", "pass", "pages of", "accesses", "L1 misses", "walks"), rows))],
+        "from hugelab.tlb import simulate\nfrom hugelab.tlb.geometry import own\n"
+        "from hugelab.tlb.programs import program\n\n"
+        f'one = program("{name}")\n'
+        f'simulate(one.addresses, one.space({SIZE_2M}), own({l1}, "{l1_ways}", {l2}, "{l2_ways}"), passes=2)',
+    )
+
+
+@lru_cache(maxsize=256)
+def _simulated(name: str, size: int, l1: int, l1_ways: str, l2: int, l2_ways: str) -> list[Counts]:
+    one = program(name)
+    return simulate(one.addresses, one.space(size), own(l1, l1_ways, l2, l2_ways), passes=2)
+
+
+@lru_cache(maxsize=32)
+def _misses(name: str, size: int) -> list[tuple[float, float]]:
+    """Misses of 1,000 accesses with 1 to TLB_MOST entries; of equal ones the first and the last."""
+    one = program(name)
+    found = curve(lookups(one.addresses, one.space(size), own(64, FULL, 0, FULL)).codes, TLB_MOST, engine="plain")
+    points = [(n, 1000 * found[n] / len(one.addresses)) for n in range(1, TLB_MOST + 1)]
+    keep = [
+        i
+        for i in range(len(points))
+        if i in (0, len(points) - 1) or not points[i - 1][1] == points[i][1] == points[i + 1][1]
+    ]
+    return [points[i] for i in keep]
+
+
+def _counted(size: int, passes: list[Counts]) -> list[tuple[str, ...]]:
+    rows = []
+    for number, counts in enumerate(passes, 1):
+        for page in (SIZE_4K, SIZE_2M):
+            if page in counts.of or size == SIZE_2M:
+                of = counts.of[page]
+                rows.append((format_size(size), str(number), format_size(page), *(f"{n:,}" for n in of)))
+    return rows
+
+
+def _form(array: Array) -> str:
+    ways = "fully associative" if array.sets == 1 else f"{array.ways} ways"
+    return f"{array.entries:,} entries, {ways}"
+
+
+def buffers() -> list[int]:
+    """The sizes of a buffer that a slider has: doublings, and the lesson's 10 MB. Bytes."""
+    return sorted({*(SMALLEST << i for i in range(21)), 10 * MIB})

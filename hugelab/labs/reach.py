@@ -1,0 +1,26 @@
+"""Lab of notebook 06: how far the TLB reaches, by pattern, processor, page size, and what the host does."""
+
+from __future__ import annotations
+
+from ..draw import tlb
+from ..tlb.machines import GEOMETRIES
+from ..tlb.reach import HOSTS, PATTERNS
+from ..units import MIB, format_size
+from .controls import Choice, Slider
+from .sheet import SheetLab
+
+
+def reach(
+    buffer: int = 10 * MIB, pattern: str = "random", geometry: str = "Skylake", host: str = "no virtual machine"
+) -> SheetLab:
+    """A buffer of so many bytes, accessed in a pattern: which accesses walk, and what their walks read."""
+    return SheetLab(
+        "Reach",
+        {
+            "buffer": Slider("buffer", buffer, stops=tlb.buffers(), name=format_size),
+            "pattern": Choice("pattern", tuple(PATTERNS), pattern),
+            "geometry": Choice("processor", tuple(GEOMETRIES), geometry),
+            "host": Choice("below it", tuple(HOSTS), host),
+        },
+        tlb.reach,
+    )

@@ -1,0 +1,26 @@
+"""Lab of notebook 06: a TLB of your own under the accesses of a program, its data in small pages and in huge ones."""
+
+from __future__ import annotations
+
+from ..draw import tlb
+from ..tlb.geometry import FULL
+from ..tlb.programs import PROGRAMS
+from .controls import Choice, Slider
+from .sheet import SheetLab
+
+WAYS = ("4", "8", FULL)
+
+
+def tlb_size(name: str = PROGRAMS[0], l1: int = 64, l1_ways: str = "4", l2: int = 1536, l2_ways: str = "8") -> SheetLab:
+    """The misses of a program with every TLB size at once, and simulated with two levels of these."""
+    return SheetLab(
+        "A TLB of your own",
+        {
+            "name": Choice("program", PROGRAMS, name),
+            "l1": Slider("first level", l1, stops=(8, 16, 32, 48, 64, 72, 96, 128), help="entries"),
+            "l1_ways": Choice("its ways", WAYS, l1_ways),
+            "l2": Slider("second level", l2, stops=(0, 128, 256, 512, 1024, 1536, 2048, 3072), help="entries"),
+            "l2_ways": Choice("its ways", WAYS, l2_ways),
+        },
+        tlb.tlb_size,
+    )

@@ -1,0 +1,177 @@
+"""Misses without a simulation: closed forms for buffers read in order, in strides, or at random.
+
+A buffer that is read again and again, always in the same order, is the worst case of LRU: a set with more pages than
+ways loses each page just before it is needed again, and a set with no more keeps them all. So *in order* and *strided*
+are exact, and equal the simulator. *Uniform* random access is an expectation.
+"""
+
+from __future__ import annotations
+
+from math import gcd, log, log1p
+from typing import NamedTuple
+
+from .geometry import Geometry, Place
+from .trace import LINE
+
+Number = int | float
+
+
+class Misses(NamedTuple):
+    """Misses of one level in one pass.
+
+    ``compulsory``: of a page that is accessed for the first time. ``capacity``: what is more with a fully associative
+    array of as many entries. ``conflict``: what is still more, because a page may lie in one set alone.
+    """
+
+    total: Number
+    compulsory: Number
+    capacity: Number
+    conflict: Number
+
+
+class Closed(NamedTuple):
+    """One buffer in pages of one size: ``pages`` of them are accessed, ``accesses`` a pass.
+
+    ``l1`` and ``walks`` are the misses of the first level, and those of both, in the first pass and in each later one.
+    """
+
+    accesses: int
+    pages: int
+    l1: tuple[Misses, Misses]
+    walks: tuple[Misses, Misses]
+
+
+NONE = Misses(0, 0, 0, 0)
+
+
+def sequential(geometry: Geometry, size: int, length: int, step: int = LINE) -> Closed:
+    """A buffer of ``length`` bytes in pages of ``size``, an access each ``step`` bytes, from begin to end.
+
+    Raises ValueError for no byte, or a page size that the geometry lacks.
+    """
+    return strided(geometry, size, -(-length // step), step)
+
+
+def strided(geometry: Geometry, size: int, count: int, stride: int) -> Closed:
+    """``count`` accesses, ``stride`` bytes from one to the next, from the begin of a page on.
+
+    Raises ValueError where there is no closed form: a stride over a page that is not a multiple of it, or (with sizes
+    of one's own) a first level that divides pages into sets unlike the second.
+    """
+    if count < 1 or stride < 1:
+        raise ValueError(f"{count} accesses each {stride} bytes: both must be 1 or more")
+    first, second = geometry.places(size)
+    n1, k1 = _pieces(count, stride, first.piece)
+    if second.piece < first.piece and first.piece % stride and stride % first.piece:
+        raise ValueError(f"there is no closed form for a stride of {stride} bytes here: use simulate")
+    n2, k2 = _pieces(n1, max(stride, first.piece), second.piece)
+    in_set, sets = _sets(n1, k1, first)
+    again = sum(n * sets_ for n, sets_ in zip(in_set, sets, strict=True) if n > first.ways)
+    if second.ways:
+        walks = _walks(n1, n2, k2, first, second, in_set, sets)
+        second_level = _cyclic(n2, walks, second.entries)
+    else:
+        n2, second_level = n1, _cyclic(n1, again, first.entries)
+    return Closed(
+        count,
+        _pieces(count, stride, size)[0],
+        (Misses(n1, n1, 0, 0), _cyclic(n1, again, first.entries)),
+        (Misses(n2, n2, 0, 0), second_level),
+    )
+
+
+def _pieces(count: int, stride: int, piece: int) -> tuple[int, int]:
+    """How many pieces ``count`` accesses touch, and how many pieces it is from one to the next."""
+    if stride <= piece:
+        return (count - 1) * stride // piece + 1, 1
+    if stride % piece:
+        raise ValueError(f"there is no closed form for a stride of {stride} bytes in {piece} byte pieces: use simulate")
+    return count, stride // piece
+
+
+def _sets(n: int, k: int, place: Place) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Of n pieces, each k behind the one before: how many lie in a set, and how many sets have so many (two kinds)."""
+    used = place.sets // gcd(k, place.sets)
+    each, more = divmod(n, used)
+    return (each + 1, each), (more, used - more)
+
+
+def _walks(
+    n1: int, n2: int, k2: int, first: Place, second: Place, in_set: tuple[int, int], sets: tuple[int, int]
+) -> int:
+    """Misses of the second level in a later pass: those of its sets that are too full, if the first level asks."""
+    (full2, less2), (many2, few2) = _sets(n2, k2, second)
+    lost2 = [full2 > second.ways, less2 > second.ways]
+    lost1 = [n > first.ways for n, how_many in zip(in_set, sets, strict=True) if how_many]
+    if not any(lost1):
+        return 0
+    if all(lost1):
+        return full2 * many2 * lost2[0] + less2 * few2 * lost2[1]
+    used1, used2 = sum(sets), many2 + few2
+    if n1 != n2 or used2 % used1:
+        raise ValueError("there is no closed form for these sets: use simulate")
+    # The first level asks for the pieces whose number modulo used1 is below sets[0]. In the second level they are in
+    # these sets of the fuller kind, and in these of the other:
+    asking_full = many2 // used1 * sets[0] + min(many2 % used1, sets[0])
+    asking_less = used2 // used1 * sets[0] - asking_full
+    return full2 * asking_full * lost2[0] + less2 * asking_less * lost2[1]
+
+
+def _cyclic(n: int, misses: int, entries: int) -> Misses:
+    """The misses of a later pass over n pieces, by cause."""
+    capacity = misses if n > entries else 0
+    return Misses(misses, 0, capacity, misses - capacity)
+
+
+# -- random ----------------------------------------------------------------------------------------------
+def uniform(geometry: Geometry, size: int, length: int, accesses: int) -> Closed:
+    """``accesses`` to random addresses of a buffer of ``length`` bytes: what is to be expected.
+
+    The later pass is that of a TLB that is full, or has all there is. Pages of the first level are taken to be in
+    the second one, too; very few are not. Raises ValueError for no byte or no access.
+    """
+    if length < 1 or accesses < 1:
+        raise ValueError(f"{accesses} accesses in {length} bytes: both must be 1 or more")
+    first, second = geometry.places(size)
+    l1 = _random(-(-length // first.piece), accesses, first)
+    if not second.ways:
+        walks = l1
+    else:
+        walks = _random(-(-length // second.piece), accesses, second)
+        if second.piece < first.piece:  # the first level asks only when the whole larger page is not there
+            asks = l1[1].total / accesses
+            walks = (walks[0] if asks else l1[0], Misses(*(asks * part for part in walks[1])))
+        if second.entries * second.piece < first.entries * first.piece:  # whatever it has, the first level has, too
+            walks = tuple(min(one, other) for one, other in zip(l1, walks, strict=True))  # type: ignore[assignment]
+    return Closed(accesses, -(-length // size), l1, walks)
+
+
+def _random(n: int, accesses: int, place: Place) -> tuple[Misses, Misses]:
+    """One level: the first pass, from empty on, and one when it is warm."""
+    (full, less), (many, few) = _sets(n, 1, place)
+    stays = log1p(-1 / n) if n > 1 else -1e9  # log of the chance that an access is to another page than this one
+    cold = warm = 0.0
+    for in_set, sets in ((full, many), (less, few)):
+        if not in_set or not sets:
+            continue
+        too_many = max(in_set - place.ways, 0)
+        fills = log(too_many / in_set) / stays if too_many else float(accesses)  # accesses until the set is full
+        until = min(float(accesses), fills)
+        cold += sets * (in_set * (1 - _power(stays, until)) + (accesses - until) * too_many / n)
+        warm += sets * too_many / n * accesses
+    seen = n * (1 - _power(stays, accesses))
+    capacity = max(n - place.entries, 0) / n * accesses
+    first = Misses(cold, seen, *_parts(cold - seen, max(capacity - seen, 0.0)))
+    return first, Misses(warm, 0, *_parts(warm, capacity))
+
+
+def _parts(misses: float, capacity: float) -> tuple[float, float]:
+    """Capacity and conflict, of so many misses."""
+    return min(misses, capacity), max(misses - capacity, 0.0)
+
+
+def _power(logarithm: float, times: float) -> float:
+    """exp(logarithm * times), 0 where that is too small."""
+    from math import exp
+
+    return exp(max(logarithm * times, -700.0))

@@ -1,0 +1,137 @@
+"""The engine in numba: a ring of entries for each set, one hash table for each level, compiled.
+
+The first call compiles it, which takes seconds; later ones do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numba
+import numpy as np
+
+from . import vector
+from .geometry import Geometry
+from .trace import Lookups, Space
+from .vector import Ints
+
+__all__ = ["lookups", "misses"]
+
+SPREAD = 0x4F1BBCDCBFA53E0B  # odd, so that different keys have different products
+
+
+def lookups(addresses: Sequence[int], space: Space, geometry: Geometry) -> Lookups:
+    """As trace.lookups, with the codes as an array of int64."""
+    return vector.lookups(addresses, space, geometry, fresh=_fresh)
+
+
+@numba.njit(cache=True)
+def _fresh(addresses: Ints, shift: int) -> Any:
+    """vector.fresh in one go."""
+    found = np.empty(len(addresses), dtype=np.int64)
+    count, last = 0, np.int64(-1)
+    for address in addresses:
+        code = np.int64(address >> shift)
+        if code != last:
+            found[count] = last = code
+            count += 1
+    return found[:count]
+
+
+def misses(asked: Lookups, geometry: Geometry, passes: int) -> Iterator[tuple[list[int], list[int]]]:
+    """For each pass: misses of the first level, and walks, of each page size."""
+    levels = [_level(asked, geometry, level) for level in (0, 1)]
+    count = len(asked.sizes)
+    for _ in range(passes):
+        codes, found = np.asarray(asked.codes), []
+        for level in levels:  # what misses the first level asks the second; nothing goes back
+            missing = np.empty_like(codes)
+            codes = missing[: _look_up(codes, missing, *level)]
+            found.append(np.bincount(codes % count, minlength=count).tolist())
+        yield found[0], found[1]
+
+
+def _level(asked: Lookups, geometry: Geometry, level: int) -> tuple[Ints, ...]:
+    """An entry is a number: it has a key (or -1), and neighbours in its set, the next newer and the next older one.
+
+    ``where``: for each page size the shift from units to pieces, the first set, how many, and their ways. ``newest``:
+    an entry of each set; what follows it on the newer side is the oldest, as the set is a ring. ``table``: entries (or
+    -1), each at the hash of its key or behind it.
+    """
+    places = [geometry.places(size)[level] for size in asked.sizes]
+    shifts = [(place.piece // unit).bit_length() - 1 for place, unit in zip(places, asked.units, strict=True)]
+    where = [(shift, place.base, place.sets, place.ways) for shift, place in zip(shifts, places, strict=True)]
+    ways = np.array(geometry.ways(level + 1), dtype=np.int64)
+    ends = np.cumsum(ways)
+    begins, entries = ends - ways, int(ways.sum())
+    newer, older = np.arange(entries) - 1, np.arange(entries) + 1  # in each set the first is the newest
+    newer[begins], older[ends - 1] = ends - 1, begins
+    table = np.full(4 << entries.bit_length(), -1)
+    return np.array(where), begins, np.full(entries, -1), newer, older, table
+
+
+@numba.njit(cache=True)
+def _look_up(
+    codes: Ints, missing: Ints, where: Ints, newest: Ints, keys: Ints, newer: Ints, older: Ints, table: Ints
+) -> Any:
+    """Look them up, one after the other. Writes down those that were not there, and now are; returns how many."""
+    count, mask = len(where), len(table) - 1
+    number, found = 0, 0
+    for code in codes:
+        key = unit = code
+        if count > 1:
+            number, unit = code % count, code // count
+        piece = unit >> where[number, 0]
+        if piece != unit:
+            key = piece * count + number
+        sets = where[number, 2]
+        home = where[number, 1] + (piece & (sets - 1) if sets & (sets - 1) == 0 else piece % sets)
+        if where[number, 3] == 0:
+            missing[found] = code
+            found += 1
+            continue
+        at = _hash(key, mask)
+        while table[at] >= 0 and keys[table[at]] != key:
+            at = (at + 1) & mask
+        entry, head = table[at], newest[home]
+        if entry == head:
+            continue
+        if entry >= 0:  # out of the ring, and in again as the newest
+            a, b = newer[entry], older[entry]
+            newer[b], older[a] = a, b
+            a = newer[head]
+            newer[entry], older[entry], older[a], newer[head] = a, head, entry, entry
+            newest[home] = entry
+            continue
+        missing[found] = code
+        found += 1
+        entry = newer[head]  # the oldest becomes the newest: the ring turns by one
+        if keys[entry] >= 0:
+            _forget(keys, table, entry)
+            at = _hash(key, mask)
+            while table[at] >= 0:
+                at = (at + 1) & mask
+        keys[entry], table[at], newest[home] = key, entry, entry
+    return found
+
+
+@numba.njit(inline="always")
+def _hash(key: int, mask: int) -> int:
+    return ((key * SPREAD) >> 24) & mask
+
+
+@numba.njit(inline="always")
+def _forget(keys: Ints, table: Ints, entry: int) -> None:
+    """Take an entry from the table, and close the gap, so that what stands behind it is still found."""
+    mask = len(table) - 1
+    gap = _hash(keys[entry], mask)
+    while table[gap] != entry:
+        gap = (gap + 1) & mask
+    at = (gap + 1) & mask
+    while table[at] >= 0:
+        if (at - _hash(keys[table[at]], mask)) & mask >= (at - gap) & mask:  # it may stand in the gap
+            table[gap] = table[at]
+            gap = at
+        at = (at + 1) & mask
+    table[gap] = -1

@@ -1,0 +1,48 @@
+"""Stack distances: the misses of every TLB size in one pass (Mattson and others, 1970).
+
+The distance of a look-up is how many other pages were looked up since its page was last. A fully associative TLB with
+LRU hits exactly the look-ups whose distance is smaller than its entries, whatever their number.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+MOST = 4096  # entries
+
+
+def curve(codes: Sequence[int], most: int = MOST, engine: str = "") -> list[int]:
+    """Misses of these look-ups, from an empty TLB on, with 0, 1 ... ``most`` entries: ``most + 1`` numbers.
+
+    ``engine``: "plain" or "numpy"; "" takes numpy where it is installed.
+    """
+    if (engine or ("numpy" if find_spec("numpy") else "plain")) == "numpy":
+        from .vector import distance_counts
+
+        counts = distance_counts(codes, most)
+    else:
+        counts = _counts(codes, most)
+    misses = [len(codes)]
+    for hits in counts:
+        misses.append(misses[-1] - hits)
+    return misses
+
+
+def _counts(codes: Sequence[int], most: int) -> list[int]:
+    """How many look-ups have the distance 0, 1 ... most - 1."""
+    counts = [0] * most
+    last: dict[int, int] = {}  # page -> when it was looked up last
+    times: list[int] = []  # the last times of the most recent pages, in order
+    for now, code in enumerate(codes):
+        before = last.get(code, -1)
+        if times and before >= times[0]:
+            at = bisect_left(times, before)
+            counts[len(times) - at - 1] += 1
+            del times[at]
+        elif len(times) == most:
+            del times[0]
+        times.append(now)
+        last[code] = now
+    return counts

@@ -1,0 +1,169 @@
+"""What a program accesses: addresses, in areas with pages of one size each; and which look-ups they are for a TLB.
+
+Addresses and sizes are bytes. A look-up of the page that was looked up just before changes nothing in a TLB with LRU
+and always hits, so those are counted and left out.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from ..units import format_size
+from .geometry import Geometry
+from .walk import SIZE_4K
+
+LINE = 64  # bytes of a cache line
+TOP = 1 << 64  # no address is higher
+
+
+class Area(NamedTuple):
+    """Addresses from ``start`` on, ``length`` bytes, in pages of ``size``."""
+
+    start: int
+    length: int
+    size: int
+
+
+class Space(NamedTuple):
+    """The areas of a process, lowest first, and the page size everywhere else. Made by ``areas``."""
+
+    areas: tuple[Area, ...] = ()
+    size: int = SIZE_4K
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """All page sizes in it, smallest first."""
+        return tuple(sorted({self.size, *(area.size for area in self.areas)}))
+
+    def fractured(self, host: int) -> Space:
+        """As the TLB sees it when the host backs the guest with pages of ``host`` bytes: the smaller one counts."""
+        smaller = tuple(area._replace(size=min(area.size, host)) for area in self.areas)
+        return Space(smaller, min(self.size, host))
+
+
+def areas(*given: Area, size: int = SIZE_4K) -> Space:
+    """A Space. Raises ValueError for areas that overlap, or that do not begin and end with a page."""
+    found = sorted(given)
+    for area in found:
+        if area.length <= 0 or area.start < 0 or area.start % area.size or area.length % area.size:
+            raise ValueError(f"{area}: begins and ends with a page of {format_size(area.size)}")
+    for one, other in pairwise(found):
+        if one.start + one.length > other.start:
+            raise ValueError(f"{one} and {other} overlap")
+    return Space(tuple(found), size)
+
+
+class Lookups(NamedTuple):
+    """What a TLB is asked for, without the repeats.
+
+    ``codes[i] % len(sizes)`` is the number of the page size, ``codes[i] // len(sizes)`` counts units of
+    ``units[number]`` bytes: the smallest piece that a level holds of it. ``accesses`` is how often each size was
+    accessed, repeats included.
+    """
+
+    codes: Sequence[int]
+    sizes: tuple[int, ...]
+    units: tuple[int, ...]
+    accesses: tuple[int, ...]
+
+
+def units(geometry: Geometry, sizes: Iterable[int]) -> tuple[int, ...]:
+    """For each page size the smallest piece that a level holds of it. Raises ValueError for a size it lacks."""
+    return tuple(min(place.piece for place in geometry.places(size)) for size in sizes)
+
+
+def lookups(addresses: Sequence[int], space: Space, geometry: Geometry) -> Lookups:
+    """Addresses as look-ups. Raises ValueError for a page size that the geometry lacks, or for no address."""
+    check(addresses)
+    sizes = space.sizes
+    pieces = units(geometry, sizes)
+    last = -1
+    if len(sizes) == 1:
+        shift = pieces[0].bit_length() - 1
+        fresh = [last := code for address in addresses if (code := address >> shift) != last]
+        return Lookups(fresh, sizes, pieces, (len(addresses),))
+    codes, accesses = _mixed(addresses, space, pieces)
+    return Lookups([last := code for code in codes if code != last], sizes, pieces, accesses)
+
+
+def _mixed(addresses: Sequence[int], space: Space, pieces: tuple[int, ...]) -> tuple[list[int], tuple[int, ...]]:
+    """With several page sizes: each address asks for its area first."""
+    bounds, numbers = edges(space)
+    shifts = [piece.bit_length() - 1 for piece in pieces]
+    here = [numbers[at] for at in map(bisect_right, (bounds for _ in addresses), addresses)]
+    count = len(shifts)
+    codes = [(address >> shifts[n]) * count + n for address, n in zip(addresses, here, strict=True)]
+    return codes, tuple(map(here.count, range(count)))
+
+
+def edges(space: Space) -> tuple[list[int], list[int]]:
+    """Where the page size changes, and the number of the size before the first edge and from each edge on."""
+    sizes = space.sizes
+    bounds: list[int] = []
+    numbers = [sizes.index(space.size)]
+    for area in space.areas:
+        bounds += [area.start, area.start + area.length]
+        numbers += [sizes.index(area.size), sizes.index(space.size)]
+    return bounds, numbers
+
+
+def check(addresses: Sequence[int]) -> None:
+    """Raises ValueError unless there are addresses, and all can be such."""
+    if not len(addresses):
+        raise ValueError("a trace has one address or more")
+    if min(addresses) < 0 or max(addresses) >= TOP:
+        raise ValueError("an address is a number from 0 to 2**64 - 1")
+
+
+# -- patterns ------------------------------------------------------------------------------------------
+def sequential(length: int, step: int = LINE, start: int = 0) -> range:
+    """One address each ``step`` bytes (a cache line), from the begin of a buffer to its end."""
+    return range(start, start + length, step)
+
+
+def strided(count: int, stride: int, start: int = 0) -> range:
+    """``count`` addresses, ``stride`` bytes from one to the next."""
+    return range(start, start + count * stride, stride)
+
+
+def uniform(length: int, count: int, seed: int = 1, start: int = 0) -> list[int]:
+    """``count`` random lines of a buffer, each as likely as the others, independent of each other."""
+    draw, lines = random.Random(seed).random, length // LINE
+    return [start + int(draw() * lines) * LINE for _ in range(count)]
+
+
+# -- files -----------------------------------------------------------------------------------------------
+_LACKEY = re.compile(r"\s*[ISLM]\s+([0-9a-fA-F]+),\d+\s*")
+
+
+def read_trace(path: str | Path, instructions: bool = False) -> list[int]:
+    """The addresses in a text file: one a line, decimal or 0x...; or what ``valgrind --tool=lackey --trace-mem=yes``
+    writes (its ``I`` lines only with ``instructions``). ``#`` begins a comment, ``==`` a line of valgrind's own.
+
+    Raises ValueError with the line's number for anything else, and when there is no address; OSError for no file.
+    """
+    found = []
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            text = line.partition("#")[0].strip()
+            if not text or text.startswith("=="):
+                continue
+            try:
+                if match := _LACKEY.fullmatch(text):
+                    if text[0] != "I" or instructions:
+                        found.append(int(match[1], 16))
+                    continue
+                found.append(int(text, 0))
+            except ValueError:
+                raise ValueError(f"line {number}: {text[:40]!r} is no address: write 4096 or 0x1000") from None
+            if not 0 <= found[-1] < TOP:
+                raise ValueError(f"line {number}: {text[:40]} is no address: it has 64 bits")
+    if not found:
+        raise ValueError("there is no address in it")
+    return found
