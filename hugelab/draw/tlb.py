@@ -89,8 +89,8 @@ def reach(buffer: int, pattern: str, geometry: str, host: str) -> Sheet:
             ("huge-reads", "2 MB", _number(1000 * huge.reads)),
         ],
         [
-            chart("Walks of 1,000 accesses", walks, x, _up(walks), buffer),
-            chart("Memory references of these walks", reads, x, _up(reads), buffer),
+            chart("Walks of 1,000 accesses", walks, x, up(walks), buffer),
+            chart("Memory references of these walks", reads, x, up(reads), buffer),
         ],
         [
             ("First pass, from an empty TLB, and each later pass; in pages of", _passes(here)),
@@ -113,7 +113,7 @@ def _curves(geometry: str, pattern: str, host: str) -> tuple[list[Line], list[Li
     return walks, reads
 
 
-def _up(lines: list[Line]) -> Axis:
+def up(lines: list[Line]) -> Axis:
     """From 0 to a round number above all of them."""
     most = max(max(y for _, y in one.points) for one in lines) or 1
     step = next(s * 10.0**e for e in range(-3, 9) for s in (1, 2, 5) if most / (s * 10.0**e) <= 5)
@@ -183,7 +183,7 @@ def tlb_size(name: str, l1: int, l1_ways: str, l2: int, l2_ways: str) -> Sheet:
         "tlb-size",
         words,
         [("small", "walks, 4 KB", f"{small.walks:,}"), ("huge", "walks, 2 MB", f"{huge.walks:,}")],
-        [chart("Misses of 1,000 accesses, first pass", lines, x, _up(lines), l1, both)],
+        [chart("Misses of 1,000 accesses, first pass", lines, x, up(lines), l1, both)],
         [(form, Table(("data in", "pass", "pages of", "accesses", "L1 misses", "walks"), rows))],
         "from hugelab.tlb import simulate\nfrom hugelab.tlb.geometry import own\n"
         "from hugelab.tlb.programs import program\n\n"

@@ -11,6 +11,7 @@ from .fault import fault
 from .holders import ENDS, holders
 from .lab import Lab
 from .layout import layout
+from .measured import measured
 from .open_file import open_file
 from .predict import Prediction, predict
 from .promise import KINDS, promise
@@ -33,6 +34,6 @@ ALL = {
 }
 
 # Every lab without one.
-SHEETS = {"entries": entries, "reach": reach, "tlb_size": tlb_size}
+SHEETS = {"entries": entries, "reach": reach, "tlb_size": tlb_size, "measured": measured}
 
 __all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "predict", *ALL, *SHEETS]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -32,10 +33,15 @@ __all__ = ["PATIENCE", "command", "obstacle", "other_version", "plan", "run_here
 
 def obstacle() -> str:
     """Why no program can run on the kernel of this machine; "" when nothing is known to be in the way."""
+    if sys.platform == "linux" and not pools():
+        return "the kernel of this machine has no huge page pools"
+    return no_machine_code()
+
+
+def no_machine_code() -> str:
+    """Why this machine cannot run what touches memory and measures; "" if it can."""
     if sys.platform != "linux":
         return f"that needs Linux, and this is {platform.system()}"
-    if not pools():
-        return "the kernel of this machine has no huge page pools"
     from ..live import access
 
     return access.unavailable().removesuffix(": --on model runs anywhere")
@@ -69,26 +75,43 @@ def run_here(scenario: Scenario) -> Work[Recording]:
     if why := obstacle():
         raise LiveUnavailable(why)
     with tempfile.TemporaryDirectory(prefix="hugelab-") as folder:
-        file, out, errors = (Path(folder) / name for name in ("program.json", "out", "errors"))
+        file = Path(folder) / "program.json"
         file.write_text(json.dumps(scenario.to_json()), encoding="utf-8")
-        yield Progress("Running on this kernel ...", None)
+        out = yield from child(command(str(file)), "Running on this kernel")
+    return _recording(scenario, json.loads(out))
+
+
+def child(arguments: list[str], begin: str) -> Work[str]:
+    """Run a command; its progress is the last line that it says on stderr. Returns its stdout.
+
+    Closing the generator stops it. Raises LiveUnavailable with its last line when it fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="hugelab-") as folder:
+        out, errors = (Path(folder) / name for name in ("out", "errors"))
+        yield Progress(f"{begin} ...", None)
         with out.open("w") as to, errors.open("w") as said:
             process = subprocess.Popen(
-                command(str(file)), stdin=subprocess.DEVNULL, stdout=to, stderr=said, start_new_session=True
+                arguments, stdin=subprocess.DEVNULL, stdout=to, stderr=said, start_new_session=True
             )
         try:
             while process.poll() is None:
                 try:
                     process.wait(LOOK)
                 except subprocess.TimeoutExpired:
-                    yield Progress(f"{_last(errors) or 'Running on this kernel'} ...", None)
+                    yield _progress(_last(errors) or begin)
         finally:
             if process.poll() is None:
                 process.terminate()  # a notebook's kernel ignores SIGINT at times, and then so does what it starts
                 process.wait(PATIENCE)
         if process.returncode != 0:
             raise LiveUnavailable(_last(errors) or f"the run ended with exit code {process.returncode}")
-        return _recording(scenario, json.loads(out.read_text(encoding="utf-8")))
+        return out.read_text(encoding="utf-8")
+
+
+def _progress(line: str) -> Progress:
+    """A line, and the part that is done if it begins with it, as in ``40% random loads in 1 GB``."""
+    match = re.fullmatch(r"(\d+)% (.*)", line)
+    return Progress(f"{match[2]} ...", int(match[1]) / 100) if match else Progress(f"{line} ...", None)
 
 
 def _last(errors: Path) -> str:

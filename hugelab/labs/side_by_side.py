@@ -12,27 +12,27 @@ from typing import Any
 from ..draw.beside import Beside
 from ..draw.tables import Table
 from ..draw.theme import LIGHT
-from ..live.errors import LiveUnavailable
 from ..model.kernel import run
 from ..model.machines import X86_64
 from ..recording import Difference, Recording
 from ..scenario import ScenarioError
 from . import live_run, recorded
+from .asking import Asking
 from .controls import Choice, Slider
 from .holders import ENDS, program
-from .job import Job, Progress, Work
+from .job import Progress, Work
 from .lab import Lab, run_slowly
 from .promise import KINDS
 from .recorded import MOST_PAGES, POOLS
 
 MODEL = X86_64.with_slips()
-GO = {"name": "go", "label": "Run on this kernel", "title": "Says first what it would change"}
-YES = {"name": "yes", "label": "Yes, run it", "title": "Changes the huge page pool for a moment and puts it back"}
-NO = {"name": "no", "label": "No", "title": "Changes nothing"}
 
 
-class SideBySide(Lab):
+class SideBySide(Asking[tuple[Recording, ...]], Lab):
     """``recording`` is the model's, ``kernel`` the kernel's: recorded, or what this machine just answered."""
+
+    go = {"name": "go", "label": "Run on this kernel", "title": "Says first what it would change"}
+    yes = {"name": "yes", "label": "Yes, run it", "title": "Changes the huge page pool for a moment and puts it back"}
 
     run_me = (
         "Run this cell (Shift+Enter) for the live lab: choose mapping, pages, touched pages, pool and the end, "
@@ -50,7 +50,6 @@ class SideBySide(Lab):
 
     def _take(self, recordings: tuple[Recording, ...]) -> None:
         model, self.kernel = recordings
-        self._asking = False
         super()._take((model,))
 
     @property
@@ -76,10 +75,6 @@ class SideBySide(Lab):
     def _png(self) -> bytes:
         return self.table.poster(self.title).png(LIGHT)
 
-    def _show(self, position: int) -> None:
-        super()._show(position)
-        self._ask(False)
-
     def _head(self) -> dict[str, Any]:
         """The table of steps is that of the two recordings."""
         head = super()._head()
@@ -94,70 +89,22 @@ class SideBySide(Lab):
         return f"{begin} The button has the program run on the kernel of this machine; it asks first."
 
     # -- the live run ----------------------------------------------------------------------------
-    def _ask(self, asking: bool, focus: str = "", running: bool = False) -> None:
-        """Show the question, or the button that leads to it; ``focus`` is the button that gets the keyboard."""
-        self._asking = asking
-        shown = [
-            {**GO, "enabled": not (asking or running)},
-            *([{**YES, "enabled": True}, {**NO, "enabled": True}] * asking),
-        ]
-        self.explorer.actions = [{**action, "focus": action["name"] == focus} for action in shown]
-
-    def _act(self, name: str) -> None:
-        if name == "go" and not self._asking and not (self._job and self._job.running):
-            self._plan()
-        elif name == "no" and self._asking:
-            self._ask(False, "go")
-            self._say(f"Not run; nothing was changed. {self._about_column()}")
-        elif name == "yes" and self._asking:
-            self._ask(False, running=True)
-            self._job = Job(self._live_work(), self._ran, self._progress, self._not_run)
-            try:
-                self._job.run()
-            except KeyboardInterrupt:
-                self._ask(False, "go")
-                self._say(f"Interrupted; the pool is as it was. {self._about_column()}")
-                raise
-
-    def _plan(self) -> None:
-        try:
-            text = live_run.plan()
-        except LiveUnavailable as error:
-            self._say(self._refused(error), "refused")
-            return
-        self._say(f"<pre>{escape(text)}</pre><b>Run it?</b>")
-        self._ask(True, "no")
+    def _plan_text(self) -> str:
+        return live_run.plan()
 
     def _live_work(self) -> Work[Recording]:
         yield Progress("Running on this kernel ...", None)
         return (yield from live_run.run_here(self.recording.scenario))
 
-    def _ran(self, kernel: Recording) -> None:
-        self.kernel = kernel
-        self._show(self.explorer.position)
-        self._ask(False, "go")
+    def _take_live(self, result: Recording) -> str:
+        self.kernel = result
         note = f" {escape(live_run.other_version())}." if live_run.other_version() else ""
-        self._say(
+        return (
             f"Ran on this kernel, Linux {escape(live_run.version())}: <b>{escape(self.table.verdict)}</b>. "
             f"The huge page pool is as it was.{note}"
         )
 
-    def _not_run(self, error: Exception) -> None:
-        self._ask(False, "go")
-        if isinstance(error, (LiveUnavailable, ScenarioError)):
-            self._say(self._refused(error), "refused")
-            return
-        self._failed(error)
-
-    def _cancelled(self) -> None:
-        super()._cancelled()
-        self._ask(False, "go")
-        self._say(f"Cancelled; the pool is as it was. {self._about_column()}")
-
-    def _refused(self, error: Exception) -> str:
-        return f"No result from this kernel: {escape(str(error))}. {self._about_column()}"
-
-    def _about_column(self) -> str:
+    def _stays(self) -> str:
         if self.live:
             return "The kernel's column stays that of the last run here."
         return f"The kernel's column stays as recorded on Linux {escape(recorded.kernel())}."

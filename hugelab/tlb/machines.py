@@ -26,7 +26,7 @@ IVY_BRIDGE = Geometry(
     ),
 )
 LESSON = replace(
-    IVY_BRIDGE, name="lesson", title="Ivy Bridge in 32-bit PAE mode, the lesson's machine", paging="x86 PAE"
+    IVY_BRIDGE, name="lesson", title="Ivy Bridge in 32-bit PAE mode, of the lesson's time", paging="x86 PAE"
 )
 HASWELL = Geometry(
     "Haswell",

@@ -24,9 +24,20 @@ HOSTS: dict[str, int | None] = {
     "host backs with 4 KB: fractured": SIZE_4K,
 }
 
+CHASE = "a random cycle through a line in each 4 KB"  # what hugelab measure does
+PATTERNS[CHASE] = lambda geometry, size, length: _chase(geometry, size, length)
+
 
 def _each(geometry: Geometry, size: int, length: int, stride: int) -> Closed:
     return strided(geometry, size, max(length // stride, 1), stride)
+
+
+def _chase(geometry: Geometry, size: int, length: int) -> Closed:
+    """In 4 KB pages each page comes once in a round, always in the same order: as in order. In a larger page come many
+    lines, scattered over the round: as random."""
+    if size == SIZE_4K:
+        return _each(geometry, size, length, SIZE_4K)
+    return uniform(geometry, size, length, max(length // SIZE_4K, 1))
 
 
 class Need(NamedTuple):

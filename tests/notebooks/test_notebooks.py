@@ -34,8 +34,8 @@ def nbval(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_course_so_far() -> None:
-    """Notebooks 00 to 05 are there."""
-    assert [name[:2] for name in NAMES] == ["00", "01", "02", "03", "04", "05"]
+    """Notebooks 00 to 06 are there."""
+    assert [name[:2] for name in NAMES] == ["00", "01", "02", "03", "04", "05", "06"]
 
 
 def test_form(path: Path) -> None:

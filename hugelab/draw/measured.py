@@ -1,0 +1,141 @@
+"""What was measured on a machine, beside what the TLB model expects of its processor."""
+
+from __future__ import annotations
+
+from math import ceil, floor, log2
+
+from ..measure import Measured
+from ..measure.noise import Spread
+from ..measure.result import Load
+from ..tlb.machines import GEOMETRIES
+from ..tlb.reach import CHASE, Cost, cost
+from ..tlb.walk import SIZE_1G, SIZE_2M, SIZE_4K
+from ..units import format_size
+from .chart import Axis, Line, chart
+from .sheet import Sheet
+from .tables import Table
+from .tlb import up
+
+PAGE = {"4K": SIZE_4K, "THP": SIZE_2M, "2M": SIZE_2M, "1G": SIZE_1G}  # kinds of measure, bytes of a page
+NAMES = {"4K": "4 KB", "THP": "THP", "2M": "2 MB", "1G": "1 GB"}
+HUGE = tuple(kind for kind in PAGE if kind != "4K")
+
+
+def measured(found: Measured, where: str, kind: str, geometry: str) -> Sheet:
+    """``kind`` of huge page against 4 KB pages. ``where`` says which machine it is."""
+    cpu = GEOMETRIES[geometry]
+    host = host_page(found, kind)
+    sizes = [load.size for load in found.loads if load.kind == "4K" and found.find_load(load.size, kind)]
+    if not sizes or PAGE[kind] not in cpu.sizes:
+        return _nothing(found, where, kind, geometry)
+    rows: list[list[str]] = []
+    predicted: dict[str, list[tuple[int, Cost]]] = {name: [] for name in ("4K", kind)}
+    counted = found.counters.available
+    for size in sizes:
+        small, huge = (_load(found, size, name) for name in ("4K", kind))
+        for name in predicted:
+            predicted[name].append((size, cost(cpu, PAGE[name], size, CHASE, host)))
+        row = [format_size(size), f"{small.ns.median:.2f}", f"{huge.ns.median:.2f}", _spread(huge.gain), huge.verdict]
+        row += [f"{1000 * costs[-1][1].walks:.0f}" for costs in predicted.values()]
+        row += [_misses(load) for load in (small, huge)] * counted
+        rows.append(row)
+    x = Axis("buffer", min(sizes), max(sizes), [(size, format_size(size)) for size in sizes], logarithmic=True)
+    names = f"{NAMES[kind]} pages"
+    times = [
+        Line(NAMES[name], style, [(size, _load(found, size, name).ns.median) for size in sizes])
+        for style, name in enumerate(predicted)
+    ]
+    reads = [
+        Line(NAMES[name], style, [(size, 1000 * one.reads) for size, one in costs])
+        for style, (name, costs) in enumerate(predicted.items())
+    ]
+    walk = {name: costs[0][1].references for name, costs in predicted.items()}
+    header = ["buffer", "ns, 4 KB", f"ns, {names}", "times faster", "verdict", "walks, 4 KB", f"walks, {names}"]
+    header += ["counted, 4 KB", f"counted, {names}"] * counted
+    machine = f"{found.machine.cpu}, Linux {found.machine.kernel}"
+    largest = _load(found, max(sizes), kind)
+    return Sheet(
+        "measured",
+        f"{where}: random loads in {format_size(max(sizes))} are {largest.gain.median:.2f} times as fast with {names} "
+        f"as with 4 KB pages; verdict: {largest.verdict}. {_about(host)}",
+        [
+            ("gain", "times faster", f"{largest.gain.median:.2f}"),
+            ("small", "ns, 4 KB", f"{_load(found, max(sizes), '4K').ns.median:.1f}"),
+            ("huge", f"ns, {NAMES[kind]}", f"{largest.ns.median:.1f}"),
+        ],
+        [
+            chart("Measured: nanoseconds of a random load", times, x, _doublings(times)),
+            chart(f"Expected: what the walks of 1,000 loads read, {cpu.title}", reads, x, up(reads)),
+        ],
+        [
+            (
+                f"Measured ({machine}), and walks of 1,000 loads expected. References of a walk: "
+                f"{walk['4K']} with 4 KB pages, {walk[kind]} with {names}.",
+                Table(header, rows),
+            ),
+            ("First touch of every 4 KB", _touch(found)),
+        ],
+        "from hugelab.measure import measure\n\nprint(measure().table())",
+    )
+
+
+def _load(found: Measured, size: int, kind: str) -> Load:
+    load = found.find_load(size, kind)
+    assert load is not None
+    return load
+
+
+def host_page(found: Measured, kind: str) -> int | None:
+    """What the host backs a kind of huge page with, as the probe says: 4096 if it is fractured; None: no host."""
+    probe = next((probe for probe in found.fracture if probe.kind == kind), None)
+    if probe is not None and probe.fractured:
+        return SIZE_4K
+    return SIZE_2M if found.machine.hypervisor else None
+
+
+def _about(host: int | None) -> str:
+    if host == SIZE_4K:
+        return "Huge pages are fractured here, so the model expects as many walks with them, only shorter ones."
+    return "Huge pages are whole here."
+
+
+def _spread(gain: Spread) -> str:
+    return f"{gain.median:.2f} ({gain.low:.2f} to {gain.high:.2f})"
+
+
+def _misses(load: Load) -> str:
+    """What the counter counted, of 1,000 loads."""
+    return "?" if load.misses is None else f"{1000 * load.misses:.0f}"
+
+
+def _doublings(lines: list[Line]) -> Axis:
+    """From a power of two below all of them to one above."""
+    values = [y for one in lines for _, y in one.points]
+    low, high = floor(log2(min(values))), ceil(log2(max(values)))
+    high = max(high, low + 1)
+    ticks = [(2.0**i, f"{2.0**i:g}") for i in range(low, high + 1)]
+    return Axis("ns", ticks[0][0], ticks[-1][0], ticks, logarithmic=True)
+
+
+def _touch(found: Measured) -> Table:
+    faults = {(one.size, one.kind): one.faults for one in found.faults}
+    rows = []
+    for one in found.touch:
+        gain = "" if one.kind == "4K" else _spread(one.gain)
+        what = f"{format_size(one.size)}, {NAMES[one.kind]}"
+        rows.append((what, f"{faults[one.size, one.kind]:,}", f"{1000 * one.seconds.median:.2f}", gain))
+    return Table(("buffer", "faults", "ms", "times faster"), rows)
+
+
+def _nothing(found: Measured, where: str, kind: str, geometry: str) -> Sheet:
+    """There is no measurement of this kind of page, or no such page on this processor."""
+    why = "; ".join(found.notes) or f"{GEOMETRIES[geometry].title} has no such pages"
+    empty = Axis("buffer", SIZE_4K, SIZE_1G, [], logarithmic=True)
+    return Sheet(
+        "measured",
+        f"{where}: nothing to compare for {NAMES[kind]} pages: {why}.",
+        [("gain", "times faster", "-"), ("small", "ns, 4 KB", "-"), ("huge", f"ns, {NAMES[kind]}", "-")],
+        [chart(title, [], empty, Axis("", 0, 1, [])) for title in ("Measured", "Expected")],
+        [("First touch of every 4 KB", _touch(found))],
+        "from hugelab.measure import measure\n\nprint(measure().table())",
+    )

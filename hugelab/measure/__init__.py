@@ -1,0 +1,45 @@
+"""What huge pages bring on this machine: faults, first touch, random loads, and whether the host's pages are huge, too.
+
+Results can be read and shown anywhere; measuring needs Linux on x86-64.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ..live.errors import LiveUnavailable
+from .result import Fracture, Measured, check
+
+if TYPE_CHECKING:
+    from ..live.pool import Pool
+    from .budget import Progress
+
+__all__ = ["Fracture", "Measured", "check", "fractured", "measure"]
+
+
+def measure(
+    sizes: tuple[int, ...] | None = None,
+    budget: float = 45.0,
+    pool: Pool | None = None,
+    why: str = "",
+    progress: Progress | None = None,
+) -> Measured:
+    """``session.measure``: buffers of these sizes (bytes) in so many seconds; without a pool, why there is none."""
+    _need_linux()
+    from . import session
+
+    return session.measure(sizes, budget, pool, why, progress)
+
+
+def fractured(kind: str) -> Fracture:
+    """``fracture.probe``: is a page of this kind ("THP", "2M", "1G") backed by small pages of the host?"""
+    _need_linux()
+    from . import fracture
+
+    return fracture.probe(kind)
+
+
+def _need_linux() -> None:
+    if sys.platform != "linux":
+        raise LiveUnavailable(f"measuring needs Linux on x86-64, this is {sys.platform}")

@@ -1,0 +1,71 @@
+"""Two loops in machine code: store a byte in every page, and follow a chain of pointers.
+
+A loop in Python costs more than what it would measure. Nothing here can fault: the memory is mapped and reserved.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+
+from ..live import access, syscalls
+from ..live.errors import LiveUnavailable
+
+UNROLLED = 16  # loads in one turn of the chase: counting them then costs nothing
+
+# In the form of live/access.py: a label (or ""), its bytes, what it is. System V calling convention.
+CODE = (
+    # void touch(char *addr, long count, long stride): rdi, rsi, rdx
+    ("touch", "48 85 f6", "test rsi, rsi"),
+    ("", "7e {touched:1}", "jle touched           ; count <= 0"),
+    ("store", "c6 07 01", "mov byte [rdi], 1"),
+    ("", "48 01 d7", "add rdi, rdx          ; the next page"),
+    ("", "48 ff ce", "dec rsi"),
+    ("", "75 {store:1}", "jnz store"),
+    ("touched", "c3", "ret"),
+    # void *chase(void **start, long count): rdi, rsi
+    ("chase", "48 89 f8", "mov rax, rdi"),
+    ("", "48 85 f6", "test rsi, rsi"),
+    ("", "7e {chased:1}", "jle chased            ; count <= 0"),
+    ("load", "48 8b 00", "mov rax, [rax]        ; each load needs the result of the one before"),
+    *(("", "48 8b 00", "mov rax, [rax]"),) * (UNROLLED - 1),
+    ("", "48 83 ee 10", f"sub rsi, {UNROLLED}"),
+    ("", "7f {load:1}", "jg load"),
+    ("chased", "c3", "ret"),
+)
+
+
+class Loops:
+    """The code in memory; ``loops()`` is the one of this process. Python's other threads run on meanwhile."""
+
+    def __init__(self) -> None:
+        if why := access.unavailable():
+            raise LiveUnavailable(why)
+        code, labels = access.assemble(CODE)
+        read, write, execute = (syscalls.PROT[f"PROT_{name}"] for name in ("READ", "WRITE", "EXEC"))
+        anonymous = syscalls.MAP["MAP_PRIVATE"] | syscalls.MAP["MAP_ANONYMOUS"]
+        try:
+            base = syscalls.mmap(0, 4096, read | write, anonymous, -1, 0)
+            ctypes.memmove(base, code, len(code))
+            syscalls.mprotect(base, 4096, read | execute)
+        except OSError as error:
+            raise LiveUnavailable(f"no executable memory for the loops: {error.strerror}") from None
+        long, pointer = ctypes.c_long, ctypes.c_size_t
+        self._touch = ctypes.CFUNCTYPE(None, pointer, long, long)(base + labels["touch"])
+        self._chase = ctypes.CFUNCTYPE(pointer, pointer, long)(base + labels["chase"])
+        self.touch(0, 0, 0)  # so that a later call has no page fault of its own
+
+    def touch(self, address: int, count: int, stride: int) -> None:
+        """Store one byte at address, address + stride ..., ``count`` of them; stride in bytes."""
+        self._touch(address, count, stride)
+
+    def chase(self, start: int, count: int) -> int:
+        """Follow the pointer at ``start`` ``count`` times, rounded up to ``UNROLLED``; the last pointer."""
+        last: int = self._chase(start, count)
+        return last
+
+
+@functools.cache
+def loops() -> Loops:
+    """The loops of this process. Raises LiveUnavailable where they cannot run."""
+    return Loops()

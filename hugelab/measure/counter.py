@@ -1,0 +1,76 @@
+"""A counter of the processor or the kernel (perf_event_open), for this thread, without what the kernel does."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+
+PERF_TYPE_SOFTWARE, PERF_TYPE_HW_CACHE = 1, 3
+PERF_COUNT_SW_PAGE_FAULTS = 2
+DTLB_LOAD_MISSES = 0x10003  # PERF_COUNT_HW_CACHE_DTLB, _OP_READ << 8, _RESULT_MISS << 16
+EVENT = "dTLB-load-misses"
+MEANING = (
+    "dTLB-load-misses counts page walks on Intel, misses of the second-level TLB on AMD Zen, "
+    "and refills of the first-level TLB, which need no walk, on Arm"
+)
+
+SYS_PERF_EVENT_OPEN = 298  # x86-64
+PERF_FORMAT_TIMES = 1 | 2  # TOTAL_TIME_ENABLED, TOTAL_TIME_RUNNING
+EXCLUDE_KERNEL, EXCLUDE_HV = 1 << 5, 1 << 6
+PERF_FLAG_FD_CLOEXEC = 8
+# struct perf_event_attr, its first version: type, size, config, sample_period, sample_type, read_format, flags,
+# wakeup_events, bp_type, config1
+ATTR = struct.Struct("IIQQQQQIIQ")
+READING = struct.Struct("QQQ")  # value, time enabled, time running
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+
+class NoCounter(Exception):
+    """The event is not counted here: one line that says why."""
+
+
+class Counter:
+    """One event, counted from now on until ``close``. Raises NoCounter."""
+
+    def __init__(self, kind: int = PERF_TYPE_HW_CACHE, config: int = DTLB_LOAD_MISSES):
+        flags = EXCLUDE_KERNEL | EXCLUDE_HV  # allowed without root up to perf_event_paranoid = 2
+        attr = ATTR.pack(kind, ATTR.size, config, 0, 0, PERF_FORMAT_TIMES, flags, 0, 0, 0)
+        long = ctypes.c_long
+        this_thread, any_cpu, no_group = long(0), long(-1), long(-1)
+        self._file = _libc.syscall(
+            long(SYS_PERF_EVENT_OPEN), attr, this_thread, any_cpu, no_group, long(PERF_FLAG_FD_CLOEXEC)
+        )
+        if self._file < 0:
+            raise NoCounter(why_not(ctypes.get_errno()))
+
+    def read(self) -> tuple[int, int, int]:
+        """Events so far; nanoseconds that it was wanted, and that it really counted."""
+        value, enabled, running = READING.unpack(os.read(self._file, READING.size))
+        return value, enabled, running
+
+    def close(self) -> None:
+        """Stop counting; nothing if that was done."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def between(before: tuple[int, int, int], after: tuple[int, int, int]) -> float | None:
+    """Events between two readings, scaled up when the counter was shared with others; None if it never ran."""
+    value, enabled, running = (late - early for early, late in zip(before, after, strict=True))
+    return value * enabled / running if running else None
+
+
+def why_not(number: int) -> str:
+    """Why perf_event_open failed, by its errno."""
+    if number in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):
+        return "no hardware counters here, which is usual in a virtual machine"
+    if number in (errno.EACCES, errno.EPERM):
+        return "kernel.perf_event_paranoid forbids it: sudo sysctl -w kernel.perf_event_paranoid=2"
+    if number == errno.ENOSYS:
+        return "this kernel was built without perf_event_open"
+    return f"perf_event_open: {os.strerror(number)}"
