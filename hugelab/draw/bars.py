@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .svg import Picture, text
 
 WIDTH, ROW = 620, 40
-LEFT, RIGHT, TOP = 92, 70, 40
+LEFT, RIGHT, TOP = 92, 92, 40
 
 
 class Bar(NamedTuple):
@@ -42,6 +42,7 @@ def bars(title: str, rows: Sequence[Bar], most: int) -> Picture:
                     f'<path d="M{to_x(room):g} {y}V{y + 25}" class="hl-l-{level}">'
                     f"<title>{escape(f'L{level}: {room:,} entries')}</title></path>"
                 )
-                parts.append(f'<text x="{to_x(room):g}" y="{y + 34}" class="hl-s hl-mid">L{level}: {room:,}</text>')
+                anchor = "hl-s hl-end" if level == 1 else "hl-s"  # on either side, so that they never meet
+                parts.append(text(to_x(room) + (3 if level == 1 else -3), y + 34, f"L{level}: {room:,}", anchor))
     words = ", ".join(f"{row.name} {row.number:,}" for row in rows)
     return Picture("".join(parts), WIDTH, TOP + ROW * len(rows) + 8, f"{title}: {words}")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .svg import Picture, line, text
 
 WIDTH, HEIGHT = 620, 250
-LEFT, RIGHT, TOP, BOTTOM = 48, 12, 46, 38  # pixels around the plot itself
+LEFT, RIGHT, TOP, BOTTOM = 48, 22, 46, 40  # pixels around the plot itself
 
 
 class Line(NamedTuple):
@@ -75,7 +75,7 @@ def _axes(x: Axis, y: Axis, to_x: Callable[[float], float], to_y: Callable[[floa
         parts.append(f'<text x="{LEFT - 4}" y="{to_y(value) + 4:g}" class="hl-s hl-end">{escape(name)}</text>')
         parts.append(f'<path d="M{LEFT} {to_y(value):g}H{WIDTH - RIGHT}" class="hl-grid"/>')
     for value, name in x.ticks:
-        parts.append(f'<text x="{to_x(value):g}" y="{HEIGHT - BOTTOM + 15}" class="hl-s hl-mid">{escape(name)}</text>')
+        parts.append(f'<text x="{to_x(value):g}" y="{HEIGHT - BOTTOM + 19}" class="hl-s hl-mid">{escape(name)}</text>')
     return [*parts, line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM)]
 
 

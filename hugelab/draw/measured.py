@@ -35,9 +35,15 @@ def measured(found: Measured, where: str, kind: str, geometry: str) -> Sheet:
         small, huge = (_load(found, size, name) for name in ("4K", kind))
         for name in predicted:
             predicted[name].append((size, cost(cpu, PAGE[name], size, CHASE, host)))
-        row = [format_size(size), f"{small.ns.median:.2f}", f"{huge.ns.median:.2f}", _spread(huge.gain), huge.verdict]
-        row += [f"{1000 * costs[-1][1].walks:.0f}" for costs in predicted.values()]
-        row += [_misses(load) for load in (small, huge)] * counted
+        walks = " : ".join(f"{1000 * costs[-1][1].walks:.0f}" for costs in predicted.values())
+        row = [
+            format_size(size),
+            f"{small.ns.median:.2f} : {huge.ns.median:.2f}",
+            _spread(huge.gain),
+            huge.verdict,
+            walks,
+        ]
+        row += [" : ".join(map(_misses, (small, huge)))] * counted
         rows.append(row)
     x = Axis("buffer", min(sizes), max(sizes), [(size, format_size(size)) for size in sizes], logarithmic=True)
     names = f"{NAMES[kind]} pages"
@@ -50,8 +56,14 @@ def measured(found: Measured, where: str, kind: str, geometry: str) -> Sheet:
         for style, (name, costs) in enumerate(predicted.items())
     ]
     walk = {name: costs[0][1].references for name, costs in predicted.items()}
-    header = ["buffer", "ns, 4 KB", f"ns, {names}", "times faster", "verdict", "walks, 4 KB", f"walks, {names}"]
-    header += ["counted, 4 KB", f"counted, {names}"] * counted
+    header = [
+        "buffer",
+        f"ns, 4 KB : {names}",
+        "times faster",
+        "verdict",
+        "walks expected",
+        *["walks counted"] * counted,
+    ]
     machine = f"{found.machine.cpu}, Linux {found.machine.kernel}"
     largest = _load(found, max(sizes), kind)
     return Sheet(

@@ -36,15 +36,18 @@ def entries(pages: int, geometry: str) -> Sheet:
         f"entries and page faults. {cpu.title} has room for {small.l1:,} + {small.l2:,} entries of 4 KB and "
         f"{huge.l1:,} + {huge.l2:,} of 2 MB (first + second level)."
     )
-    table = Table(
-        ("pages of", "pages = entries", "faults, first touch", "room L1", "room L2", "fits", "references of a walk",
-         "page-table entries"),
-        [
-            (format_size(row.size), f"{row.pages:,}", f"{row.pages:,}", f"{row.l1:,}", f"{row.l2:,}", _fits(row),
-             PAGING[cpu.paging].levels[row.size], format_size(row.tables))
-            for row in rows
-        ],
-    )  # fmt: skip
+    table = _by_size(
+        "pages of",
+        [row.size for row in rows],
+        {
+            "pages, entries, and faults at the first touch": [f"{row.pages:,}" for row in rows],
+            "room in L1": [f"{row.l1:,}" for row in rows],
+            "room in L2": [f"{row.l2:,}" for row in rows],
+            "they fit": [_fits(row) for row in rows],
+            "references of a walk": [str(PAGING[cpu.paging].levels[row.size]) for row in rows],
+            "page-table entries, bytes": [format_size(row.tables) for row in rows],
+        },
+    )
     return Sheet(
         "entries",
         words,
@@ -92,10 +95,7 @@ def reach(buffer: int, pattern: str, geometry: str, host: str) -> Sheet:
             chart("Walks of 1,000 accesses", walks, x, up(walks), buffer),
             chart("Memory references of these walks", reads, x, up(reads), buffer),
         ],
-        [
-            ("First pass, from an empty TLB, and each later pass; in pages of", _passes(here)),
-            (f"Reach of {cpu.title}, in bytes. {' '.join(cpu.notes)}", _reaches(cpu, HOSTS[host])),
-        ],
+        [(f"{cpu.title}. {' '.join(cpu.notes)}", _costs(cpu, here, HOSTS[host]))],
         "from hugelab.tlb import GEOMETRIES\nfrom hugelab.tlb.reach import cost\n\n"
         f'cost(GEOMETRIES["{geometry}"], {SIZE_2M}, {buffer}, "{pattern}", {HOSTS[host]})',
     )
@@ -121,33 +121,30 @@ def up(lines: list[Line]) -> Axis:
     return Axis("", 0, ticks[-1][0], ticks)
 
 
-def _passes(here: list[Cost]) -> Table:
-    header = (
-        "pages", "L1 misses, first", "walks, first", "L1 misses, later", "walks, later",
-        "of these capacity", "conflict", "references of a walk",
-    )  # fmt: skip
-    rows = []
-    for one in here:
-        first, later = one.misses.walks
-        numbers = (
-            one.misses.l1[0].total,
-            first.total,
-            one.misses.l1[1].total,
-            later.total,
-            later.capacity,
-            later.conflict,
-        )
-        rows.append((format_size(one.size), *map(_number, numbers), one.references))
-    return Table(header, rows)
+def _costs(cpu: Geometry, here: list[Cost], host: int | None) -> Table:
+    """The misses in both passes, what a walk costs, and the reach."""
+    seen = [cpu.reach(one.size if host is None else min(one.size, host)) for one in here]
+    first, later = ([one.misses.walks[number] for one in here] for number in (0, 1))
+    return _by_size(
+        "pages of",
+        [one.size for one in here],
+        {
+            "first pass, from an empty TLB: L1 misses": [_number(one.misses.l1[0].total) for one in here],
+            "first pass: walks": [_number(misses.total) for misses in first],
+            "later pass: L1 misses": [_number(one.misses.l1[1].total) for one in here],
+            "later pass: walks": [_number(misses.total) for misses in later],
+            "of these for capacity": [_number(misses.capacity) for misses in later],
+            "of these for conflicts": [_number(misses.conflict) for misses in later],
+            "references of a walk": [str(one.references) for one in here],
+            "reach of L1": [format_size(reach) for reach, _ in seen],
+            "reach of L2": [format_size(reach) if reach else "none" for _, reach in seen],
+        },
+    )
 
 
-def _reaches(cpu: Geometry, host: int | None) -> Table:
-    rows = []
-    for size in cpu.sizes:
-        seen = size if host is None else min(size, host)
-        first, second = cpu.reach(seen)
-        rows.append((format_size(size), format_size(first), format_size(second) if second else "none"))
-    return Table(("pages", "L1", "L2"), rows)
+def _by_size(name: str, sizes: list[int], rows: dict[str, list[str]]) -> Table:
+    """A column for each page size."""
+    return Table((name, *map(format_size, sizes)), [(what, *cells) for what, cells in rows.items()])
 
 
 def _number(value: float) -> str:

@@ -16,11 +16,11 @@ def tlb_size(name: str = PROGRAMS[0], l1: int = 64, l1_ways: str = "4", l2: int 
     return SheetLab(
         "A TLB of your own",
         {
-            "name": Choice("program", PROGRAMS, name),
             "l1": Slider("first level", l1, stops=(8, 16, 32, 48, 64, 72, 96, 128), help="entries"),
-            "l1_ways": Choice("its ways", WAYS, l1_ways),
+            "l1_ways": Choice("first level, ways", WAYS, l1_ways),
             "l2": Slider("second level", l2, stops=(0, 128, 256, 512, 1024, 1536, 2048, 3072), help="entries"),
-            "l2_ways": Choice("its ways", WAYS, l2_ways),
+            "l2_ways": Choice("second level, ways", WAYS, l2_ways),
+            "name": Choice("program", PROGRAMS, name),
         },
         tlb.tlb_size,
     )

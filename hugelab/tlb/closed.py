@@ -7,7 +7,7 @@ are exact, and equal the simulator. *Uniform* random access is an expectation.
 
 from __future__ import annotations
 
-from math import gcd, log, log1p
+from math import exp, factorial, gcd, log, log1p
 from typing import NamedTuple
 
 from .geometry import Geometry, Place
@@ -49,6 +49,8 @@ def sequential(geometry: Geometry, size: int, length: int, step: int = LINE) -> 
 
     Raises ValueError for no byte, or a page size that the geometry lacks.
     """
+    if length < 1 or step < 1:
+        raise ValueError(f"{length} bytes in steps of {step}: both must be 1 or more")
     return strided(geometry, size, -(-length // step), step)
 
 
@@ -127,51 +129,98 @@ def _cyclic(n: int, misses: int, entries: int) -> Misses:
 def uniform(geometry: Geometry, size: int, length: int, accesses: int) -> Closed:
     """``accesses`` to random addresses of a buffer of ``length`` bytes: what is to be expected.
 
-    The later pass is that of a TLB that is full, or has all there is. Pages of the first level are taken to be in
-    the second one, too; very few are not. Raises ValueError for no byte or no access.
+    The later pass is that of a TLB that is full, or has all there is. Raises ValueError for no byte or no access.
     """
     if length < 1 or accesses < 1:
         raise ValueError(f"{accesses} accesses in {length} bytes: both must be 1 or more")
     first, second = geometry.places(size)
-    l1 = _random(-(-length // first.piece), accesses, first)
+    n = -(-length // first.piece)
+    l1 = _level(n, accesses, first)
     if not second.ways:
         walks = l1
-    else:
-        walks = _random(-(-length // second.piece), accesses, second)
-        if second.piece < first.piece:  # the first level asks only when the whole larger page is not there
-            asks = l1[1].total / accesses
-            walks = (walks[0] if asks else l1[0], Misses(*(asks * part for part in walks[1])))
-        if second.entries * second.piece < first.entries * first.piece:  # whatever it has, the first level has, too
-            walks = tuple(min(one, other) for one, other in zip(l1, walks, strict=True))  # type: ignore[assignment]
+    elif second.piece < first.piece:  # the first level asks only when the whole larger page is not there
+        behind = _level(-(-length // second.piece), accesses, second)
+        seen = l1[0].compulsory
+        walks = (
+            _beyond(seen, l1[0].total * behind[0].total / accesses - seen),
+            Misses(*(l1[1].total / accesses * part for part in behind[1])),
+        )
+    elif (
+        first.sets == second.sets == 1
+        and first.piece == second.piece
+        and first.ways < n
+        and second.ways < NEAR * first.ways
+    ):
+        later = accesses * _near(n, first.ways, second.ways)
+        walks = _beyond(l1[0].compulsory, later - l1[0].compulsory), Misses(later, 0, later, 0)
+    else:  # what the first level has, the second has, too
+        walks = _level(-(-length // second.piece), accesses, second)
+        if walks[1].total > l1[1].total:  # unless it is the smaller one
+            walks = l1
     return Closed(accesses, -(-length // size), l1, walks)
 
 
-def _random(n: int, accesses: int, place: Place) -> tuple[Misses, Misses]:
-    """One level: the first pass, from empty on, and one when it is warm."""
-    (full, less), (many, few) = _sets(n, 1, place)
-    stays = log1p(-1 / n) if n > 1 else -1e9  # log of the chance that an access is to another page than this one
+def _beyond(seen: float, more: float) -> Misses:
+    """The compulsory misses, and what is more, which is for want of capacity."""
+    more = max(more, 0.0)
+    return Misses(seen + more, seen, more, 0)
+
+
+def _level(n: int, accesses: int, place: Place) -> tuple[Misses, Misses]:
+    """The misses of n pieces in one level: from empty on, and when it is warm."""
+    cold, warm = _expected(n, accesses, place)
+    one_set = place._replace(base=0, sets=1, ways=place.entries)
+    cold_alone, warm_alone = _expected(n, accesses, one_set)
+    seen = n * (1 - exp(_stays(n) * accesses))
+    return (
+        Misses(max(cold, seen), seen, max(cold_alone - seen, 0.0), max(cold - max(cold_alone, seen), 0.0)),
+        Misses(warm, 0, warm_alone, max(warm - warm_alone, 0.0)),
+    )
+
+
+def _stays(n: int) -> float:
+    """The logarithm of the chance that an access leaves one of n pieces alone."""
+    return log1p(-1 / n) if n > 1 else -700.0
+
+
+def _expected(n: int, accesses: int, place: Place) -> tuple[float, float]:
+    """Misses from empty on: each set takes whatever comes, until it is full. And misses when all are full."""
     cold = warm = 0.0
+    (full, less), (many, few) = _sets(n, 1, place)
     for in_set, sets in ((full, many), (less, few)):
         if not in_set or not sets:
             continue
         too_many = max(in_set - place.ways, 0)
-        fills = log(too_many / in_set) / stays if too_many else float(accesses)  # accesses until the set is full
+        fills = log(too_many / in_set) / _stays(n) if too_many else float(accesses)  # accesses until it is full
         until = min(float(accesses), fills)
-        cold += sets * (in_set * (1 - _power(stays, until)) + (accesses - until) * too_many / n)
+        cold += sets * (in_set * (1 - exp(_stays(n) * until)) + (accesses - until) * too_many / n)
         warm += sets * too_many / n * accesses
-    seen = n * (1 - _power(stays, accesses))
-    capacity = max(n - place.entries, 0) / n * accesses
-    first = Misses(cold, seen, *_parts(cold - seen, max(capacity - seen, 0.0)))
-    return first, Misses(warm, 0, *_parts(warm, capacity))
+    return cold, warm
 
 
-def _parts(misses: float, capacity: float) -> tuple[float, float]:
-    """Capacity and conflict, of so many misses."""
-    return min(misses, capacity), max(misses - capacity, 0.0)
+NEAR = 4  # a second level with fewer times the entries of the first loses pages that the first one still has
 
 
-def _power(logarithm: float, times: float) -> float:
-    """exp(logarithm * times), 0 where that is too small."""
-    from math import exp
+def _near(n: int, e1: int, e2: int) -> float:
+    """Walks per access with two fully associative levels of similar size, when both are warm.
 
-    return exp(max(logarithm * times, -700.0))
+    The second level hears of a page only when the first one has lost it. Time is counted in pages it hears of, over n.
+    With m = 1 - e1 / n, the part of the accesses that it hears of, a page stays in the first level for a = -m ln m, and
+    in the second for u longer. S(u), the part of the pages that it does not hear of for so long, is 1 - u up to a, and
+    then S'(u + a) = -S(u). And 1 - S(u + a), what it hears of until it loses a page, is what fills it: e2 / n.
+    """
+    m = 1 - e1 / n
+    a = -m * log(m)
+
+    def left(u: float) -> float:
+        return sum((-(u - k * a)) ** k / factorial(k) for k in range(int(u / a) + 1))
+
+    if e2 >= n:
+        return 0.0
+    u = a
+    for _ in range(30):  # Newton
+        by = (left(u + a) - 1 + e2 / n) / left(u)
+        u = max(u + by, 0.0)
+        if abs(by) < 1e-9:
+            break
+    return m * left(u)

@@ -1,11 +1,11 @@
-"""The engine in numba: a ring of entries for each set, one hash table for each level, compiled.
+"""The engine in numba, compiled: the first call takes seconds, later ones do not.
 
-The first call compiles it, which takes seconds; later ones do not.
+A set with few ways is searched; one with many is a ring, and a hash table finds the entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numba
@@ -18,6 +18,7 @@ from .vector import Ints
 
 __all__ = ["lookups", "misses"]
 
+FEW = 8  # ways that are searched
 SPREAD = 0x4F1BBCDCBFA53E0B  # odd, so that different keys have different products
 
 
@@ -45,49 +46,100 @@ def misses(asked: Lookups, geometry: Geometry, passes: int) -> Iterator[tuple[li
     count = len(asked.sizes)
     for _ in range(passes):
         codes, found = np.asarray(asked.codes), []
-        for level in levels:  # what misses the first level asks the second; nothing goes back
+        for look_up, state in levels:  # what misses the first level asks the second; nothing goes back
             missing = np.empty_like(codes)
-            codes = missing[: _look_up(codes, missing, *level)]
+            codes = missing[: look_up(codes, missing, *state)]
             found.append(np.bincount(codes % count, minlength=count).tolist())
         yield found[0], found[1]
 
 
-def _level(asked: Lookups, geometry: Geometry, level: int) -> tuple[Ints, ...]:
-    """An entry is a number: it has a key (or -1), and neighbours in its set, the next newer and the next older one.
-
-    ``where``: for each page size the shift from units to pieces, the first set, how many, and their ways. ``newest``:
-    an entry of each set; what follows it on the newer side is the oldest, as the set is a ring. ``table``: entries (or
-    -1), each at the hash of its key or behind it.
-    """
+def _level(asked: Lookups, geometry: Geometry, level: int) -> tuple[Callable[..., int], tuple[Ints, ...]]:
+    """What looks up in a level, and its state. ``where``: for each page size the shift from units to pieces, the first
+    set, how many, and their ways."""
     places = [geometry.places(size)[level] for size in asked.sizes]
     shifts = [(place.piece // unit).bit_length() - 1 for place, unit in zip(places, asked.units, strict=True)]
-    where = [(shift, place.base, place.sets, place.ways) for shift, place in zip(shifts, places, strict=True)]
+    where = np.array([(shift, place.base, place.sets, place.ways) for shift, place in zip(shifts, places, strict=True)])
     ways = np.array(geometry.ways(level + 1), dtype=np.int64)
+    if not len(ways) or ways.max() <= FEW:
+        keys = np.full((max(len(ways), 1), FEW), -1)
+        return _few, (where, keys, np.zeros_like(keys))
+    return _many, (where, *_rings(ways))
+
+
+@numba.njit(inline="always")
+def _set(piece: int, sets: int) -> int:
+    """piece % sets; a division takes long, and most numbers of sets are powers of two."""
+    return piece & (sets - 1) if sets & (sets - 1) == 0 else piece % sets
+
+
+# -- few ways: each entry has a key, and the time when it was looked up last -------------------------------
+@numba.njit(cache=True)
+def _few(codes: Ints, missing: Ints, where: Ints, keys: Ints, times: Ints) -> int:
+    """Look them up, one after the other. Writes down those that were not there, and now are; returns how many.
+
+    Every way is looked at, also behind the one that is found: nobody can foretell which it is, and a wrong guess of
+    the processor takes longer.
+    """
+    count, found, number = len(where), 0, 0
+    shift, base, sets, ways = where[0]
+    now = times.max()
+    for code in codes:
+        unit = code
+        if count > 1:
+            number, unit = code % count, code // count
+            shift, base, sets, ways = where[number]
+        piece = unit >> shift
+        key, home = piece * count + number, base + _set(piece, sets)
+        now += 1
+        at = -1
+        for way in range(ways):
+            if keys[home, way] == key:
+                at = way
+        if at < 0:
+            missing[found] = code
+            found += 1
+            if ways == 0:
+                continue
+            oldest = times[home, 0]
+            for way in range(ways):
+                oldest = min(oldest, times[home, way])
+            for way in range(ways):
+                if times[home, way] == oldest:
+                    at = way
+            keys[home, at] = key
+        times[home, at] = now
+    return found
+
+
+# -- many ways: the entries of a set in a ring, and one hash table ----------------------------------------
+def _rings(ways: Ints) -> tuple[Ints, ...]:
+    """An entry is a number: it has a key (or -1), and neighbours in its set, the next newer and the next older one.
+
+    ``newest``: an entry of each set; what follows it on the newer side is the oldest, as the set is a ring. ``table``:
+    entries (or -1), each at the hash of its key or behind it.
+    """
     ends = np.cumsum(ways)
     begins, entries = ends - ways, int(ways.sum())
     newer, older = np.arange(entries) - 1, np.arange(entries) + 1  # in each set the first is the newest
     newer[begins], older[ends - 1] = ends - 1, begins
-    table = np.full(4 << entries.bit_length(), -1)
-    return np.array(where), begins, np.full(entries, -1), newer, older, table
+    return begins, np.full(entries, -1), newer, older, np.full(4 << entries.bit_length(), -1)
 
 
 @numba.njit(cache=True)
-def _look_up(
+def _many(
     codes: Ints, missing: Ints, where: Ints, newest: Ints, keys: Ints, newer: Ints, older: Ints, table: Ints
-) -> Any:
-    """Look them up, one after the other. Writes down those that were not there, and now are; returns how many."""
-    count, mask = len(where), len(table) - 1
-    number, found = 0, 0
+) -> int:
+    """As _few."""
+    count, found, number, mask = len(where), 0, 0, len(table) - 1
+    shift, base, sets, ways = where[0]
     for code in codes:
-        key = unit = code
+        unit = code
         if count > 1:
             number, unit = code % count, code // count
-        piece = unit >> where[number, 0]
-        if piece != unit:
-            key = piece * count + number
-        sets = where[number, 2]
-        home = where[number, 1] + (piece & (sets - 1) if sets & (sets - 1) == 0 else piece % sets)
-        if where[number, 3] == 0:
+            shift, base, sets, ways = where[number]
+        piece = unit >> shift
+        key, home = piece * count + number, base + _set(piece, sets)
+        if ways == 0:
             missing[found] = code
             found += 1
             continue

@@ -16,9 +16,13 @@ MOST = 4096  # entries
 def curve(codes: Sequence[int], most: int = MOST, engine: str = "") -> list[int]:
     """Misses of these look-ups, from an empty TLB on, with 0, 1 ... ``most`` entries: ``most + 1`` numbers.
 
-    ``engine``: "plain" or "numpy"; "" takes numpy where it is installed.
+    ``engine``: "plain" or "numpy"; "" takes numpy where it is installed. Raises ValueError for another one, or for
+    less than 0 entries.
     """
-    if (engine or ("numpy" if find_spec("numpy") else "plain")) == "numpy":
+    engine = engine or ("numpy" if find_spec("numpy") else "plain")
+    if engine not in ("plain", "numpy") or most < 0:
+        raise ValueError(f"curve: {most} entries by {engine!r}: 0 or more, by plain or numpy")
+    if engine == "numpy":
         from .vector import distance_counts
 
         counts = distance_counts(codes, most)
@@ -33,6 +37,8 @@ def curve(codes: Sequence[int], most: int = MOST, engine: str = "") -> list[int]
 def _counts(codes: Sequence[int], most: int) -> list[int]:
     """How many look-ups have the distance 0, 1 ... most - 1."""
     counts = [0] * most
+    if not most:
+        return counts
     last: dict[int, int] = {}  # page -> when it was looked up last
     times: list[int] = []  # the last times of the most recent pages, in order
     for now, code in enumerate(codes):

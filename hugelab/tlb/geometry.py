@@ -12,6 +12,8 @@ from typing import NamedTuple
 from ..units import format_size
 from .walk import SIZE_2M, SIZE_4K
 
+LEAST = 64  # bytes of a page
+
 
 @dataclass(frozen=True)
 class Array:
@@ -32,8 +34,8 @@ class Array:
         if self.ways < 1 or self.entries % self.ways:
             raise ValueError(f"{self.entries} entries cannot be divided into sets of {self.ways} ways")
         for size in (*self.sizes, *(piece for _, piece in self.pieces)):
-            if size < 1 or size & (size - 1):
-                raise ValueError(f"{size} bytes are no page size: a power of two is one")
+            if size < LEAST or size & (size - 1):
+                raise ValueError(f"{size} bytes are no page size: a power of two from {LEAST} on is one")
 
     @property
     def sets(self) -> int:

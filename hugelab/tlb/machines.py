@@ -16,7 +16,7 @@ SMALL, BOTH, ALL = (SIZE_4K,), (SIZE_4K, SIZE_2M), (SIZE_4K, SIZE_2M, SIZE_1G)
 
 IVY_BRIDGE = Geometry(
     "Ivy Bridge",
-    "Intel Ivy Bridge (2012), the lesson's era",
+    "Intel Ivy Bridge (2012)",
     l1=(Array(64, 4, SMALL), Array(32, 4, (SIZE_2M,))),
     l2=(Array(512, 4, SMALL),),
     source="[CPUID] i7-3770K, leaf 2: 03H, 5AH, CAH",
@@ -26,7 +26,7 @@ IVY_BRIDGE = Geometry(
     ),
 )
 LESSON = replace(
-    IVY_BRIDGE, name="lesson", title="Ivy Bridge in 32-bit PAE mode, of the lesson's time", paging="x86 PAE"
+    IVY_BRIDGE, name="lesson", title="Intel Ivy Bridge in 32-bit PAE mode (the lesson's time)", paging="x86 PAE"
 )
 HASWELL = Geometry(
     "Haswell",

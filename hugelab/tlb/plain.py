@@ -1,15 +1,19 @@
-"""The engine in plain Python: an OrderedDict for each set, its oldest entry first. Runs wherever Python does."""
+"""The engine in plain Python: the entries of a set in order, the oldest first. Runs wherever Python does.
+
+A set is a list if it has few ways (which is quicker to change), else an OrderedDict (which is quicker to search).
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
+from typing import Any
 
 from .geometry import Geometry
 from .trace import Lookups, lookups
 
-Set = OrderedDict[int, None]
+FEW = 8  # ways of a set that is a list
 
 __all__ = ["lookups", "misses"]
 
@@ -38,24 +42,20 @@ class _Level:
 
     def __init__(self, asked: Lookups, geometry: Geometry, level: int):
         # An empty way holds an entry that nobody asks for, so that whatever comes in drives one out.
-        sets = [Set.fromkeys(range(-ways, 0)) for ways in geometry.ways(level + 1)]
+        ways = geometry.ways(level + 1)
+        self._few = max(ways, default=0) <= FEW
+        made: Callable[[range], Any] = list if self._few else OrderedDict[int, None].fromkeys
+        sets = [made(range(-number, 0)) for number in ways]
         places = [geometry.places(size)[level] for size in asked.sizes]
         self._parts = [place.piece // unit for place, unit in zip(places, asked.units, strict=True)]
-        self._own = [sets[p.base : p.base + p.sets] if p.ways else [Set()] for p in places]
+        self._own = [sets[p.base : p.base + p.sets] if p.ways else [made(range(0))] for p in places]
 
     def misses(self, codes: Sequence[int]) -> list[int]:
         """Look them up, one after the other. Those that were not there, and now are."""
-        missing = []
-        for code, key, home in zip(codes, *self._homes(codes), strict=False):
-            if key in home:
-                home.move_to_end(key)
-            else:
-                missing.append(code)
-                home[key] = None
-                home.popitem(False)  # the oldest
-        return missing
+        look_up = _in_lists if self._few else _in_dicts
+        return look_up(codes, *self._homes(codes))
 
-    def _homes(self, codes: Sequence[int]) -> tuple[Iterable[int], Iterable[Set]]:
+    def _homes(self, codes: Sequence[int]) -> tuple[Iterable[int], Iterable[Any]]:
         """What each look-up asks for, and the set that may have it."""
         if self._parts == [1]:  # most traces, and much quicker
             (own,) = self._own
@@ -69,3 +69,28 @@ class _Level:
             keys.append(piece * count + number)
             homes.append(self._own[number][piece % len(self._own[number])])
         return keys, homes
+
+
+def _in_lists(codes: Sequence[int], keys: Iterable[int], homes: Iterable[list[int]]) -> list[int]:
+    missing = []
+    for code, key, home in zip(codes, keys, homes, strict=False):
+        if key not in home:
+            missing.append(code)
+            home.append(key)
+            del home[0]  # the oldest
+        elif key != home[-1]:
+            home.remove(key)
+            home.append(key)
+    return missing
+
+
+def _in_dicts(codes: Sequence[int], keys: Iterable[int], homes: Iterable[OrderedDict[int, None]]) -> list[int]:
+    missing = []
+    for code, key, home in zip(codes, keys, homes, strict=False):
+        if key in home:
+            home.move_to_end(key)
+        else:
+            missing.append(code)
+            home[key] = None
+            home.popitem(False)  # the oldest
+    return missing

@@ -51,8 +51,10 @@ def areas(*given: Area, size: int = SIZE_4K) -> Space:
     """A Space. Raises ValueError for areas that overlap, or that do not begin and end with a page."""
     found = sorted(given)
     for area in found:
-        if area.length <= 0 or area.start < 0 or area.start % area.size or area.length % area.size:
+        if area.size < 1 or area.length <= 0 or area.start % area.size or area.length % area.size:
             raise ValueError(f"{area}: begins and ends with a page of {format_size(area.size)}")
+        if area.start < 0 or area.start + area.length > TOP:
+            raise ValueError(f"{area}: an address is a number from 0 to 2**64 - 1")
     for one, other in pairwise(found):
         if one.start + one.length > other.start:
             raise ValueError(f"{one} and {other} overlap")
@@ -155,11 +157,10 @@ def read_trace(path: str | Path, instructions: bool = False) -> list[int]:
             if not text or text.startswith("=="):
                 continue
             try:
-                if match := _LACKEY.fullmatch(text):
-                    if text[0] != "I" or instructions:
-                        found.append(int(match[1], 16))
+                match = _LACKEY.fullmatch(text)
+                if match and text[0] == "I" and not instructions:
                     continue
-                found.append(int(text, 0))
+                found.append(int(match[1], 16) if match else int(text, 0))
             except ValueError:
                 raise ValueError(f"line {number}: {text[:40]!r} is no address: write 4096 or 0x1000") from None
             if not 0 <= found[-1] < TOP:

@@ -44,6 +44,7 @@ def lookups(
     if len(sizes) == 1:
         return Lookups(fresh(at, int(shifts[0])), sizes, pieces, (len(at),))  # type: ignore[arg-type]
     bounds, numbers = trace.edges(space)
+    bounds = [bound for bound in bounds if bound < trace.TOP]  # no address is behind it
     here = np.array(numbers)[np.searchsorted(np.array(bounds, dtype=np.uint64), at, side="right")]
     codes = (at >> shifts[here]) * np.uint64(len(sizes)) + here.astype(np.uint64)
     accesses = tuple(np.bincount(here, minlength=len(sizes)).tolist())
@@ -54,6 +55,8 @@ def _array(addresses: Sequence[int]) -> Ints:
     """As 64-bit numbers. Raises OverflowError for one that is none."""
     if isinstance(addresses, range) and len(addresses) and min(addresses) >= 0 and max(addresses) < 1 << 63:
         return np.arange(addresses.start, addresses.stop, addresses.step).astype(np.uint64)
+    if isinstance(addresses, np.ndarray) and addresses.dtype.kind == "i" and len(addresses) and addresses.min() < 0:
+        raise OverflowError  # numpy would wrap it around
     return np.asarray(addresses, dtype=np.uint64)
 
 
@@ -76,7 +79,8 @@ def _hits(codes: Ints, asked: Lookups, geometry: Geometry, level: int) -> Ints:
     base, sets, ways = (np.array([place[i] for place in places]) for i in (1, 2, 3))
     number = codes % len(places)
     piece = codes // len(places) // parts[number]
-    home = base[number] + piece % sets[number]
+    nowhere = len(geometry.ways(level + 1))  # a set that the level does not have: for sizes that it does not hold
+    home = np.where(ways > 0, base, nowhere)[number] + piece % sets[number]
     order = np.argsort(home, kind="stable")
     most = max(int(ways.max()), 1)
     hits = np.empty(len(codes), dtype=bool)

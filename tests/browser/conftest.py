@@ -20,7 +20,8 @@ from .lab import OnPage, show
 ROOT = Path(__file__).parents[2]
 VIEWPORT = {"width": 1440, "height": 900}
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
-LABS = "labs.ipynb"  # a cell for each lab of labs.ALL, in that order, and one more
+LABS = "labs.ipynb"  # a cell for each lab of EVERY, in that order, and one more
+EVERY = {**labs.ALL, **labs.SHEETS}
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[
     home = tmp_path_factory.mktemp("jupyter")
     folder = home / "course"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__"))
-    write_notebook(folder / LABS, ["" for _ in labs.ALL] + [""])
+    write_notebook(folder / LABS, ["" for _ in EVERY] + [""])
     with serve(folder, home) as server:
         yield server
 
@@ -122,14 +123,15 @@ class Labs:
         self.watched, self.page = watched, watched.page
 
     def __call__(self, name: str, **arguments: Any) -> OnPage:
-        """A lab as it is when its cell has just been run; the notebook calls it ``lab``."""
+        """A lab as it is when its cell has just been run; the notebook calls it ``lab``. (One without a timeline has
+        less on its page: see test_sheets.py.)"""
         given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
         code = f"from hugelab import labs\n\nlab = labs.{name}({given})\nlab"
-        return show(self.page, list(labs.ALL).index(name), code, labs.ALL[name](**arguments))
+        return show(self.page, list(EVERY).index(name), code, EVERY[name](**arguments))
 
     def run(self, code: str) -> None:
         """Run code in one more cell, below the labs."""
-        run_cell(self.page, len(labs.ALL), code)
+        run_cell(self.page, len(EVERY), code)
 
 
 @pytest.fixture

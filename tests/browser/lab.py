@@ -250,7 +250,7 @@ class OnPage:
             self.place(name, value)
             self.lab.controls[name].set_quietly(value)
         if changed:
-            self.lab._take(finish(self.lab._work(self.lab.values)))
+            self.lab._keep(finish(self.lab._work(self.lab.values)))
             self.wait_for_values(run)
 
     def wait_for_values(self, run: str) -> None:
@@ -306,7 +306,7 @@ def all_here(lab: OnPage) -> None:
     lab.wait("![...root.querySelectorAll('.hl-note')].some((note) => note.textContent.startsWith('...'))")
 
 
-def show(page: Any, cell: int, code: str, lab: Lab) -> OnPage:
+def show(page: Any, cell: int, code: str, lab: Any) -> OnPage:
     """Run code in a cell of the open notebook (from 0), and wait for the lab that it shows."""
     area = page.locator(".jp-CodeCell").nth(cell)
     for old in area.locator(EXPLORER).all():

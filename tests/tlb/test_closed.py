@@ -225,7 +225,7 @@ def accesses_for(geometry: Geometry, size: int, length: int) -> int:
     """Enough to fill both levels in the first pass, and for a bound of a few per cent."""
     pieces = length // min(place.piece for place in geometry.places(size))
     room = sum(place.entries for place in geometry.places(size))
-    return max(20_000, 12 * min(pieces, 2 * room))
+    return max(100_000, 12 * min(pieces, 2 * room))
 
 
 def test_so_many_random_configurations() -> None:

@@ -8,6 +8,7 @@ function sheet(root, host) {
   const pictures = make("div", root, { class: "hl-pictures" });
   const tables = make("div", root, { class: "hl-tables" });
   const along = make("div", root, { class: "hl-along", role: "group", "aria-label": "Take it along" });
+  root.style.setProperty("--hl-digits", host.digits);
   const guarded = (action) => async (event) => {
     try { await action(event); } catch (error) { host.fault(error); }
   };

@@ -1,0 +1,143 @@
+"""Labs without a timeline in a real JupyterLab: wherever their controls stand, the page shows the model's numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from hugelab import labs
+from hugelab.labs.controls import Slider, extremes
+from hugelab.labs.sheet import SheetLab
+from tools.pictures import PAINTED, WIDTHS, wrong
+
+from .conftest import VIEWPORT, Labs
+from .lab import OnPage, pictured
+from .test_labs import places
+from .test_take_along import SVG, download, every_lab, pasted  # noqa: F401 (its page may use the clipboard)
+
+pytestmark = pytest.mark.browser
+
+READ = """
+(root) => JSON.stringify({
+  words: root.querySelector(".hl-caption").textContent,
+  numbers: [...root.querySelectorAll(".hl-figures > span")].map(
+    (pair) => [pair.lastChild.dataset.n, pair.firstChild.textContent, pair.lastChild.textContent]),
+  pictures: [...root.querySelectorAll(".hl-chart svg")].map(
+    (svg) => ({ label: svg.getAttribute("aria-label"), text: svg.textContent })),
+  tables: [...root.querySelectorAll(".hl-tables table")].map((table) => ({
+    caption: table.caption.textContent,
+    rows: [...table.rows].map((row) => [...row.cells].map((cell) => cell.textContent)),
+  })),
+  values: JSON.parse(root.dataset.values),
+})
+"""
+
+
+def check(lab: OnPage) -> None:
+    """Sentence, numbers, pictures and tables on the page are those of the sheet in this Python."""
+    made: Any = lab.lab
+    assert isinstance(made, SheetLab)
+    assert json.loads(lab.handle.evaluate(READ)) == {
+        "words": made.sheet.words,
+        "numbers": [list(number) for number in made.sheet.numbers],
+        "pictures": [pictured(picture) for picture in made.sheet.pictures],
+        "tables": [
+            {"caption": caption, "rows": [[str(cell) for cell in row] for row in (table.header, *table.rows)]}
+            for caption, table in made.sheet.tables
+        ],
+        "values": made.values,
+    }
+
+
+@pytest.mark.parametrize("name", labs.SHEETS)
+def test_every_control_gives_the_models_numbers(watched_labs: Labs, name: str) -> None:
+    """Each control at both ends and between."""
+    lab = watched_labs(name)
+    assert lab.lab is not None
+    check(lab)
+    for key, control in lab.lab.controls.items():
+        for value in places(control):
+            lab.move(key, value)
+            check(lab)
+
+
+def test_by_keyboard(watched_labs: Labs) -> None:
+    """Arrow keys move the slider, which keeps the focus and says its size in words; what is below stays in place."""
+    lab = watched_labs("reach")
+    assert lab.lab is not None
+    slider, stops = lab.control("buffer"), list(lab.lab.controls["buffer"].values())
+    slider.focus()
+    below = lab.view("along").bounding_box()
+    for key, by in [("ArrowRight", 1)] * 3 + [("ArrowLeft", -1)] * 3:
+        run = lab.shown().split(":")[0]
+        lab.page.keyboard.press(key)
+        value = stops[stops.index(lab.lab.values["buffer"]) + by]
+        lab.lab.controls["buffer"].value = value
+        lab.wait_for_values(run)
+        check(lab)
+        assert slider.evaluate("(node) => document.activeElement === node")
+        assert lab.view("along").bounding_box() == below
+    assert slider.get_attribute("aria-valuetext") == "10 MB of 64 GB"
+    assert lab.root.locator(".hl-control output").first.inner_text() == "10 MB"
+
+
+@pytest.mark.parametrize("name", labs.SHEETS)
+def test_nothing_overlaps_at_the_ends(watched_labs: Labs, name: str) -> None:
+    """Every control at its highest, alone and with all others, and everything at its lowest; wide and narrow."""
+    page, lab = watched_labs.page, watched_labs(name)
+    assert lab.lab is not None
+    lowest = {key: c.values()[0] if isinstance(c, Slider) else c.value for key, c in lab.lab.controls.items()}
+    every = list(extremes(lab.lab.controls))
+    try:
+        for values in [*every[:: -(-len(every) // 8)], lowest]:
+            lab.move_all(values)
+            for width in WIDTHS:
+                page.set_viewport_size({**VIEWPORT, "width": width})
+                page.evaluate(PAINTED)
+                assert wrong(lab.root) == [], f"{values}, {width} pixels"
+    finally:
+        page.set_viewport_size(VIEWPORT)
+
+
+def test_take_along(watched_labs: Labs) -> None:
+    """The code is that of what is shown, the picture holds every chart, the table is the sheet's; Reset goes back."""
+    lab = watched_labs("reach")
+    made: Any = lab.lab
+    lab.move("buffer", 64 << 20)
+    lab.take("Copy as Python").click()
+    lab.wait("root.querySelector('.hl-said').textContent === 'Copied as Python.'")
+    assert pasted(lab) == made.sheet.python
+    assert lab.root.get_by_role("button", name="Copy as JSON").count() == 0
+    name, saved = download(lab, "Save SVG")
+    picture = ElementTree.fromstring(saved)
+    assert name == "hugelab-reach.svg"
+    assert len(picture.findall(f"{SVG}svg")) == len(made.sheet.pictures)
+    assert made.sheet.words in "".join(picture.itertext())
+    name, saved = download(lab, "Save table (CSV)")
+    assert name == "hugelab-reach.csv"
+    assert list(csv.reader(io.StringIO(saved.decode())))[1] == [str(cell) for cell in made.sheet.tables[0][1].header]
+    name, saved = download(lab, "Save PNG")
+    assert name == "hugelab-reach.png" and saved.startswith(b"\x89PNG")
+    run = lab.shown().split(":")[0]
+    lab.take("Reset").click()
+    made.controls["buffer"].value = made.controls["buffer"].first
+    lab.wait_for_values(run)
+    check(lab)
+
+
+def test_measuring_asks_first(watched_labs: Labs) -> None:
+    """The first click says what would change, and No has the keyboard; No changes nothing."""
+    lab = watched_labs("measured")
+    assert "recorded on" in lab.message.inner_text()
+    lab.root.locator("[data-action=go]").click()
+    lab.wait(r"/Run it\\?|No result/.test(root.querySelector('.hl-message').textContent)")
+    if "Run it?" in lab.message.inner_text():
+        assert lab.root.locator("[data-action=no]").evaluate("(node) => document.activeElement === node")
+        lab.page.keyboard.press("Enter")
+        lab.wait("root.querySelector('.hl-message').textContent.includes('nothing was changed')")
+    check(lab)

@@ -1,0 +1,257 @@
+"""Labs without a timeline: every control over its whole range, and measuring in two clicks."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hugelab import labs
+from hugelab.draw import tlb
+from hugelab.labs import live_run
+from hugelab.labs.job import Progress, Work
+from hugelab.labs.panel import RUN_ME
+from hugelab.labs.sheet import SheetLab
+from hugelab.live.errors import LiveUnavailable
+from hugelab.measure import Measured
+from hugelab.measure.recorded import recorded
+from hugelab.tlb import GEOMETRIES, curve
+from hugelab.tlb.geometry import FULL, own
+from hugelab.tlb.programs import PROGRAMS, program
+from hugelab.tlb.reach import HOSTS, PATTERNS, cost, needs
+from hugelab.tlb.simulate import simulate
+from hugelab.tlb.trace import lookups
+from hugelab.units import MIB
+
+NAMES = list(labs.SHEETS)
+
+
+def built(name: str, **values: Any) -> SheetLab:
+    """A lab that is shown."""
+    lab: SheetLab = labs.SHEETS[name](**values)
+    lab.build()
+    return lab
+
+
+def check(lab: SheetLab) -> None:
+    """The widget has the sheet of the controls' values; all of it is JSON."""
+    explorer = lab.explorer
+    assert lab.values == explorer.values == explorer.head["values"] == lab.shown
+    assert explorer.window == {"run": explorer.head["run"]}
+    assert {**lab.sheet.head(), **{k: explorer.head[k] for k in ("run", "values", "first")}} == explorer.head
+    json.dumps(explorer.head)
+    assert explorer.message["kind"] == ""
+    assert lab.sheet.words and all(value for _, _, value in lab.sheet.numbers)
+    ast.parse(lab.sheet.python)
+
+
+# -- controls ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", NAMES)
+def test_every_control_over_its_range(name: str) -> None:
+    """Each control alone over all its values, from Python; the pictures keep their sizes, so nothing moves."""
+    lab = built(name)
+    check(lab)
+    room = [picture.height for picture in lab.sheet.pictures]
+    for key, control in lab.controls.items():
+        for value in control.values():
+            control.value = value
+            assert lab.values[key] == value
+            check(lab)
+            if key not in ("geometry", "pages"):  # another processor has other page sizes
+                assert [picture.height for picture in lab.sheet.pictures] == room
+        control.value = control.first
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_from_the_browser(name: str) -> None:
+    """A value that a control offers is taken; another one is refused in one line, and what is shown stays."""
+    lab = built(name)
+    key, control = next(iter(lab.controls.items()))
+    lab.explorer.values = {**lab.values, key: control.values()[-1]}
+    check(lab)
+    sheet, head = lab.sheet, lab.explorer.head
+    lab.explorer.values = {**lab.values, key: "nothing of the kind"}
+    assert lab.explorer.message["kind"] == "refused" and "\n" not in lab.explorer.message["html"]
+    assert lab.sheet is sheet and lab.explorer.head is head
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_a_page(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A still picture with words, then the sentence that says how to bring it alive."""
+    shown: list[Any] = []
+    monkeypatch.setattr("hugelab.labs.panel.display", lambda bundle, raw: shown.append(bundle))
+    lab: SheetLab = labs.SHEETS[name]()
+    lab._ipython_display_()
+    still, live = shown
+    assert still["text/plain"] == repr(lab) and lab.title in repr(lab) and lab.sheet.words in repr(lab)
+    assert len(still["image/png"]) > 10_000
+    assert live["text/plain"] == lab.run_me and lab.run_me.startswith(RUN_ME[:30])
+
+
+# -- numbers -----------------------------------------------------------------------------------------
+def numbers(lab: SheetLab) -> dict[str, str]:
+    return {key: value for key, _, value in lab.sheet.numbers}
+
+
+def test_the_lessons_headline() -> None:
+    """5 entries instead of 2560."""
+    assert numbers(labs.entries()) == {"small": "2,560", "huge": "5"}
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_entries_are_those_of_the_model(geometry: str) -> None:
+    """The table has what needs() says, and a place for every page size of the processor."""
+    lab = labs.entries(pages=100, geometry=geometry)
+    rows = lab.sheet.tables[0][1].rows
+    found = needs(GEOMETRIES[geometry], 200 * MIB)
+    assert rows[0][1:] == tuple(f"{need.pages:,}" for need in found)
+    assert rows[1][1:] == tuple(f"{need.l1:,}" for need in found)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("host", HOSTS)
+def test_reach_is_that_of_the_model(pattern: str, host: str) -> None:
+    """The numbers above the charts are cost(), and the code that can be copied gives the same."""
+    lab = labs.reach(buffer=64 * MIB, pattern=pattern, host=host)
+    one = cost(GEOMETRIES["Skylake"], 2 * MIB, 64 * MIB, pattern, HOSTS[host])
+    assert float(numbers(lab)["huge"].replace(",", "")) == pytest.approx(1000 * one.walks, rel=0.01, abs=0.001)
+    space: dict[str, Any] = {}
+    *begin, last = lab.sheet.python.splitlines()
+    exec("\n".join(begin), space)
+    assert eval(last, space) == one
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_tlb_size_is_that_of_the_simulator(name: str) -> None:
+    """Walks of the second pass, with the data in either size; the chart ends at what the stack distances say."""
+    lab, one = labs.tlb_size(name=name, l1=32, l2=512), program(name)
+    for key, size in (("small", 4096), ("huge", 2 * MIB)):
+        walks = simulate(one.addresses, one.space(size), own(32, "4", 512, "8"), passes=2)[1].total.walks
+        assert numbers(lab)[key] == f"{walks:,}"
+        misses = curve(lookups(one.addresses, one.space(size), own(64, FULL, 0, FULL)).codes, 4096)
+        assert tlb._misses(name, size)[-1] == (4096, 1000 * misses[4096] / len(one.addresses))
+
+
+def test_no_second_level() -> None:
+    """With 0 entries what misses the first level walks."""
+    rows = labs.tlb_size(l2=0).sheet.tables[0][1].rows
+    assert all(misses == walks for *_, misses, walks in rows)
+
+
+def test_misses_never_grow_with_the_entries() -> None:
+    """Every line of the chart goes down."""
+    for name in PROGRAMS:
+        for size in (4096, 2 * MIB):
+            heights = [y for _, y in tlb._misses(name, size)]
+            assert heights == sorted(heights, reverse=True)
+
+
+# -- measuring ---------------------------------------------------------------------------------------
+HERE = next(iter(recorded().values()))
+
+
+@pytest.fixture
+def possible(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]]:
+    """A machine that can be measured, and what was started on it."""
+    started: list[list[str]] = []
+
+    def child(arguments: list[str], begin: str) -> Work[str]:
+        started.append(arguments)
+        yield Progress(f"{begin} ...", None)
+        return json.dumps({**HERE.to_json(), "name": ""})
+
+    monkeypatch.setattr(live_run, "no_machine_code", lambda: "")
+    monkeypatch.setattr(live_run, "obstacle", lambda: "")
+    monkeypatch.setattr(live_run, "plan", lambda: "This changes the <pool>")
+    monkeypatch.setattr(live_run, "child", child)
+    yield started
+
+
+def says(lab: SheetLab) -> str:
+    text: str = lab.explorer.message["html"]
+    return text
+
+
+def test_recorded_is_marked_so() -> None:
+    """In the sentence, in the message and in the words of the still picture."""
+    lab = built("measured")
+    (name, *_) = recorded()
+    assert f"Recorded on {name}" in repr(lab) and f"recorded on {name}" in says(lab)
+
+
+def test_measuring_takes_two_clicks(possible: list[list[str]]) -> None:
+    """The plan, escaped; then one process, and its result is this machine's, whatever control moves."""
+    lab = built("measured")
+    lab._act("go")
+    assert "&lt;pool&gt;" in says(lab) or "free pages are used" in says(lab)
+    assert possible == []
+    lab._act("yes")
+    assert len(possible) == 1 and possible[0][1:4] == ["-m", "hugelab", "measure"]
+    assert lab.here == Measured.from_json({**HERE.to_json(), "name": ""})
+    assert lab.sheet.words.startswith("This machine") and "512 times fewer page faults" in says(lab)
+    lab.controls["kind"].value = "THP"
+    assert lab.sheet.words.startswith("This machine")
+    assert "This is <b>this machine</b>" in says(lab)
+
+
+def test_no_measures_nothing(possible: list[list[str]]) -> None:
+    """Nothing ran."""
+    lab = built("measured")
+    lab._act("go")
+    lab._act("no")
+    assert possible == [] and "nothing was changed" in says(lab) and lab.here is None
+
+
+@pytest.mark.parametrize("why", ["needs x86-64, this is aarch64", "that needs Linux, and this is Darwin"])
+def test_a_machine_that_cannot(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said, and the recorded results stay."""
+    monkeypatch.setattr(live_run, "no_machine_code", lambda: why)
+    lab = built("measured")
+    assert why in says(lab)
+    lab._act("go")
+    assert lab.explorer.message["kind"] == "refused" and why in says(lab)
+
+
+def test_a_measurement_that_fails(possible: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, and what was shown stays."""
+
+    def fails(arguments: list[str], begin: str) -> Work[str]:
+        yield Progress(begin, None)
+        raise LiveUnavailable("the memory is full")
+
+    monkeypatch.setattr(live_run, "child", fails)
+    lab = built("measured")
+    before = lab.sheet
+    lab._act("go")
+    lab._act("yes")
+    assert lab.explorer.message["kind"] == "refused" and "the memory is full" in says(lab)
+    assert lab.sheet is before
+
+
+def test_a_result_without_huge_pages(possible: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where neither pool nor THP was there: it is said why, nothing breaks."""
+    loads = tuple(load for load in HERE.loads if load.kind.startswith("4K"))
+    bare = replace(HERE, loads=loads, fracture=(), notes=("the pools are left alone, as was asked",), name="")
+    lab = built("measured")
+    lab.here = bare
+    for kind in lab.controls["kind"].values():
+        lab.controls["kind"].value = kind
+        check(lab)
+        assert "nothing to compare" in lab.sheet.words
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "part"),
+    [
+        ("40% random loads in 1 GB", "random loads in 1 GB ...", 0.4),
+        ("waiting for the pool", "waiting for the pool ...", None),
+        ("100% of it", "of it ...", 1.0),
+    ],
+)
+def test_progress_of_a_process(line: str, text: str, part: float | None) -> None:
+    """A line that begins with how much is done moves the bar."""
+    assert live_run._progress(line) == Progress(text, part)
