@@ -14,6 +14,11 @@ window.stopwatch = (() => {
   // What is on the page when a press has been answered.
   const SHOWS = {
     pages: (node, value) => JSON.parse(explorer(node).dataset.values).pages === value,
+    stop: (node, value) => { // the slider's position, once what is shown was made for it
+      const { name, value: here } = node.querySelector("input[type=range]");
+      const text = node.querySelector(`.hl-control:has([name=${name}]) output`).textContent;
+      return Number(here) === value && node.querySelector(".hl-caption").textContent.startsWith(`${text},`);
+    },
     title: (node, value) =>
       [...node.querySelectorAll(".js-plotly-plot .gtitle")].some((title) => title.textContent === `pages ${value}`),
     event: (node, position) => at(node) === position,

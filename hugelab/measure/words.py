@@ -130,8 +130,8 @@ def _none(gain: Spread, around: Spread) -> str:
     if gain.overlaps(around):
         return f"no gain; {gain.median:.2f} {_range(gain)} is not clear of the noise of {_bounds(around)}"
     return (
-        f"no gain to count on; {gain.median:.2f} {_range(gain)} is less than the {LEAST} that the place of the pages "
-        "in memory can make"
+        f"no gain to count on; {gain.median:.2f} {_range(gain)} is not clear of the {LEAST} that the place of the "
+        "pages in memory can make"
     )
 
 

@@ -97,8 +97,8 @@ def test_a_sentence_for_each_result() -> None:
         "First touch of 1 GB is 5.1 times faster with 2 MB pages of hugetlb.",
         "Random loads in 10 MB: no gain; 1.03 is within the noise of 0.97 to 1.04.",
         f"Random loads in 1 GB, {both}: 1.50 times faster; the noise is 0.99 to 1.01.",
-        "Random loads in 1 GB, 1 GB pages: no gain to count on; 1.10 (1.09 to 1.11) is less than the "
-        "1.2 that the place of the pages in memory can make.",
+        "Random loads in 1 GB, 1 GB pages: no gain to count on; 1.10 (1.09 to 1.11) is not clear "
+        "of the 1.2 that the place of the pages in memory can make.",
         "Huge pages are fractured here: your host backs them with 4 KB pages, so each 2 MB page needs up to 512 TLB "
         "entries; what you still gain is a shorter page walk and fewer faults.",
         "TLB misses were not counted: no hardware counters here.",
