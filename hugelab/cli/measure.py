@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..live.errors import LiveUnavailable
-from ..measure import Measured, check, measure
+from ..measure import BUDGET, Measured, check, measure
 from ..units import parse_size
 from .common import DONE, AddCommand, complain
 
@@ -40,8 +40,8 @@ def add(command: AddCommand) -> None:
         "--budget",
         metavar="SECONDS",
         type=_budget,
-        default=45.0,
-        help="how long it may take (default 45): fewer rounds when that is short, but 5 at least",
+        default=BUDGET,
+        help="how long it may take (default %(default)g): fewer rounds when that is short, but 5 at least",
     )
     sub.add_argument("--json", action="store_true", help="one JSON object")
     sub.add_argument("--name", metavar="NAME", default="", help="the machine's name in the result (default: none)")

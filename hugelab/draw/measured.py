@@ -18,13 +18,14 @@ from .tlb import up
 
 PAGE = {"4K": SIZE_4K, "THP": SIZE_2M, "2M": SIZE_2M, "1G": SIZE_1G}  # kinds of measure, bytes of a page
 NAMES = {"4K": "4 KB", "THP": "THP", "2M": "2 MB", "1G": "1 GB"}
-HUGE = tuple(kind for kind in PAGE if kind != "4K")
+HUGE = {"2 MB (hugetlb)": "2M", "transparent (THP)": "THP", "1 GB (hugetlb)": "1G"}
 
 
-def measured(found: Measured, where: str, kind: str, geometry: str) -> Sheet:
-    """``kind`` of huge page against 4 KB pages. ``where`` says which machine it is."""
-    cpu = GEOMETRIES[geometry]
-    host = host_page(found, kind)
+def measured(found: Measured, where: str, pages: str, geometry: str) -> Sheet:
+    """Huge pages of a kind (HUGE) against 4 KB pages. ``where`` says which machine it is."""
+    cpu, kind = GEOMETRIES[geometry], HUGE[pages]
+    fractured = is_fractured(found, kind)
+    host = _host_page(found, fractured)
     sizes = [load.size for load in found.loads if load.kind == "4K" and found.find_load(load.size, kind)]
     if not sizes or PAGE[kind] not in cpu.sizes:
         return _nothing(found, where, kind, geometry)
@@ -69,7 +70,7 @@ def measured(found: Measured, where: str, kind: str, geometry: str) -> Sheet:
     return Sheet(
         "measured",
         f"{where}: random loads in {format_size(max(sizes))} are {largest.gain.median:.2f} times as fast with {names} "
-        f"as with 4 KB pages; verdict: {largest.verdict}. {_about(host)}",
+        f"as with 4 KB pages; verdict: {largest.verdict}. {_about(fractured)}",
         [
             ("gain", "times faster", f"{largest.gain.median:.2f}"),
             ("small", "ns, 4 KB", f"{_load(found, max(sizes), '4K').ns.median:.1f}"),
@@ -97,18 +98,24 @@ def _load(found: Measured, size: int, kind: str) -> Load:
     return load
 
 
-def host_page(found: Measured, kind: str) -> int | None:
-    """What the host backs a kind of huge page with, as the probe says: 4096 if it is fractured; None: no host."""
-    probe = next((probe for probe in found.fracture if probe.kind == kind), None)
-    if probe is not None and probe.fractured:
+def is_fractured(found: Measured, kind: str) -> bool | None:
+    """Does the host back huge pages of this kind with small ones? None: that was not probed."""
+    return next((probe.fractured for probe in found.fracture if probe.kind == kind), None)
+
+
+def _host_page(found: Measured, fractured: bool | None) -> int | None:
+    """The page size of the host that the model takes, in bytes; None: there is no host."""
+    if fractured:
         return SIZE_4K
     return SIZE_2M if found.machine.hypervisor else None
 
 
-def _about(host: int | None) -> str:
-    if host == SIZE_4K:
-        return "Huge pages are fractured here, so the model expects as many walks with them, only shorter ones."
-    return "Huge pages are whole here."
+def _about(fractured: bool | None) -> str:
+    if fractured is None:
+        return "Whether these pages are fractured was not probed; the model takes them as whole."
+    if fractured:
+        return "They are fractured here, so the model expects as many walks with them, only shorter ones."
+    return "They are whole here."
 
 
 def _spread(gain: Spread) -> str:

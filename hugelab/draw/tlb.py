@@ -70,26 +70,33 @@ def _fits(row: Need) -> str:
 
 
 # -- reach ---------------------------------------------------------------------------------------------------
-def reach(buffer: int, pattern: str, geometry: str, host: str) -> Sheet:
-    """A buffer of so many bytes under a pattern: walks and what they read, against the size of the buffer."""
+HUGE = {"2 MB": SIZE_2M, "1 GB": GIB}
+
+
+def reach(buffer: int, pattern: str, pages: str, geometry: str, host: str) -> Sheet:
+    """A buffer of so many bytes under a pattern: walks and what they read, against the size of the buffer.
+
+    ``pages`` are the huge pages that the sentence and the numbers compare with 4 KB pages; the pictures have all.
+    """
     cpu = GEOMETRIES[geometry]
     here = [cost(cpu, size, buffer, pattern, HOSTS[host]) for size in cpu.sizes]
     walks, reads = _curves(geometry, pattern, host)
-    small, huge = (next(one for one in here if one.size == size) for size in (SIZE_4K, SIZE_2M))
+    of = {one.size: (_number(1000 * one.walks), _number(1000 * one.reads)) for one in here}
+    small, huge = of[SIZE_4K], of.get(HUGE[pages], ("-", "-"))
     x = Axis("buffer", SMALLEST, LARGEST, SIZE_TICKS, logarithmic=True)
     words = (
         f"{format_size(buffer)}, {pattern}, on {cpu.title}, {host}: of 1,000 accesses "
-        f"{_number(1000 * small.walks)} walk with 4 KB pages and {_number(1000 * huge.walks)} with 2 MB pages, once "
-        f"the TLB is warm."
+        f"{small[0]} walk with 4 KB pages and {huge[0]} with {pages} pages, once the TLB is warm."
+        + (f" (It has no {pages} pages here.)" if HUGE[pages] not in of else "")
     )
     return Sheet(
         "reach",
         words,
         [
-            ("small", "walks of 1,000, 4 KB", _number(1000 * small.walks)),
-            ("huge", "2 MB", _number(1000 * huge.walks)),
-            ("small-reads", "references of them, 4 KB", _number(1000 * small.reads)),
-            ("huge-reads", "2 MB", _number(1000 * huge.reads)),
+            ("small", "walks of 1,000, 4 KB", small[0]),
+            ("huge", pages, huge[0]),
+            ("small-reads", "references of them, 4 KB", small[1]),
+            ("huge-reads", pages, huge[1]),
         ],
         [
             chart("Walks of 1,000 accesses", walks, x, up(walks), buffer),
@@ -97,7 +104,8 @@ def reach(buffer: int, pattern: str, geometry: str, host: str) -> Sheet:
         ],
         [(f"{cpu.title}. {' '.join(cpu.notes)}", _costs(cpu, here, HOSTS[host]))],
         "from hugelab.tlb import GEOMETRIES\nfrom hugelab.tlb.reach import cost\n\n"
-        f'cost(GEOMETRIES["{geometry}"], {SIZE_2M}, {buffer}, "{pattern}", {HOSTS[host]})',
+        f'cost(GEOMETRIES["{geometry}"], {HUGE[pages] if HUGE[pages] in of else SIZE_4K}, {buffer}, "{pattern}", '
+        f"{HOSTS[host]})",
     )
 
 
@@ -213,9 +221,9 @@ def _counted(size: int, passes: list[Counts]) -> list[tuple[str, ...]]:
     rows = []
     for number, counts in enumerate(passes, 1):
         for page in (SIZE_4K, SIZE_2M):
-            if page in counts.of or size == SIZE_2M:
-                of = counts.of[page]
-                rows.append((format_size(size), str(number), format_size(page), *(f"{n:,}" for n in of)))
+            if page in counts.of:
+                numbers = (f"{n:,}" for n in counts.of[page])
+                rows.append((format_size(size), str(number), format_size(page), *numbers))
     return rows
 
 

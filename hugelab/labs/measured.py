@@ -12,7 +12,7 @@ from ..draw.measured import HUGE
 from ..draw.measured import measured as sheet_of
 from ..draw.sheet import Sheet
 from ..live.errors import LiveUnavailable
-from ..measure import Measured
+from ..measure import BUDGET, Measured
 from ..measure.recorded import recorded
 from ..tlb.machines import GEOMETRIES
 from . import live_run
@@ -21,29 +21,22 @@ from .controls import Choice, Control
 from .job import Work
 from .sheet import SheetLab
 
-SECONDS = 45  # a measurement takes about so long
-
 
 class MeasuredLab(Asking[Sheet], SheetLab):
-    """``result`` is what is shown: a recorded one, until this machine has been measured."""
+    """A recorded machine, until this one has been measured: then ``here`` has what came out."""
 
     go = {"name": "go", "label": "Measure this machine", "title": "Says first what it would change"}
-    yes = {"name": "yes", "label": "Yes, measure", "title": "Takes about 45 seconds"}
+    yes = {"name": "yes", "label": "Yes, measure", "title": f"Takes about {BUDGET:.0f} seconds"}
     run_me = "Run this cell (Shift+Enter) for the live lab, and to measure your own machine."
 
     def __init__(self, title: str, controls: dict[str, Control]):
         self.here: Measured | None = None
         super().__init__(title, controls, self._sheet)
 
-    def _sheet(self, machine: str, kind: str, geometry: str) -> Sheet:
+    def _sheet(self, machine: str, pages: str, geometry: str) -> Sheet:
         if self.here is not None:
-            return sheet_of(self.here, "This machine", kind, geometry)
-        return sheet_of(recorded()[machine], f"Recorded on {machine}", kind, geometry)
-
-    @property
-    def result(self) -> Measured:
-        """What is shown."""
-        return self.here or recorded()[self.values["machine"]]
+            return sheet_of(self.here, "This machine", pages, geometry)
+        return sheet_of(recorded()[machine], f"Recorded on {machine}", pages, geometry)
 
     def _about(self) -> str:
         if self.here is not None:
@@ -58,15 +51,15 @@ class MeasuredLab(Asking[Sheet], SheetLab):
         if why := live_run.no_machine_code():
             raise LiveUnavailable(why)
         if os.geteuid() == 0 and not live_run.obstacle():
-            return f"{live_run.plan()}\nIt takes up to {SECONDS} seconds; do not use the machine for anything else."
+            return f"{live_run.plan()}\nIt takes up to {BUDGET:.0f} seconds; do not use the machine for anything else."
         return (
             "The huge page pool stays as it is: its free pages are used, and transparent huge pages if they are on.\n"
-            f"It takes up to {SECONDS} seconds; do not use the machine for anything else."
+            f"It takes up to {BUDGET:.0f} seconds; do not use the machine for anything else."
         )
 
     def _live_work(self) -> Work[Measured]:
         out = yield from live_run.child(
-            [sys.executable, "-m", "hugelab", "measure", "--yes", "--json", "--budget", str(SECONDS)], "Measuring"
+            [sys.executable, "-m", "hugelab", "measure", "--yes", "--json", "--budget", str(BUDGET)], "Measuring"
         )
         return Measured.from_json(json.loads(out))
 
@@ -79,14 +72,14 @@ class MeasuredLab(Asking[Sheet], SheetLab):
         return "What is shown stays."
 
 
-def measured(machine: str = "", kind: str = "2M", geometry: str = "Zen 4") -> MeasuredLab:
+def measured(machine: str = "", pages: str = "2 MB (hugetlb)", geometry: str = "Zen 4") -> MeasuredLab:
     """Random loads and first touch with a kind of huge page, beside the walks that the model expects."""
     machines = tuple(recorded())
     return MeasuredLab(
         "Measured and expected",
         {
             "machine": Choice("recorded on", machines, machine or machines[0]),
-            "kind": Choice("huge pages", HUGE, kind),
+            "pages": Choice("huge pages", tuple(HUGE), pages),
             "geometry": Choice("model of", tuple(GEOMETRIES), geometry),
         },
     )

@@ -11,7 +11,11 @@ from .sheet import SheetLab
 
 
 def reach(
-    buffer: int = 10 * MIB, pattern: str = "random", geometry: str = "Skylake", host: str = "no virtual machine"
+    buffer: int = 10 * MIB,
+    pattern: str = "random",
+    pages: str = "2 MB",
+    geometry: str = "Skylake",
+    host: str = "no virtual machine",
 ) -> SheetLab:
     """A buffer of so many bytes, accessed in a pattern: which accesses walk, and what their walks read."""
     return SheetLab(
@@ -19,6 +23,7 @@ def reach(
         {
             "buffer": Slider("buffer", buffer, stops=tlb.buffers(), name=format_size),
             "pattern": Choice("pattern", tuple(PATTERNS), pattern),
+            "pages": Choice("huge pages", tuple(tlb.HUGE), pages),
             "geometry": Choice("processor", tuple(GEOMETRIES), geometry),
             "host": Choice("below it", tuple(HOSTS), host),
         },

@@ -9,18 +9,18 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..live.errors import LiveUnavailable
-from .result import Fracture, Measured, check
+from .result import BUDGET, Fracture, Measured, check
 
 if TYPE_CHECKING:
     from ..live.pool import Pool
     from .budget import Progress
 
-__all__ = ["Fracture", "Measured", "check", "fractured", "measure"]
+__all__ = ["BUDGET", "Fracture", "Measured", "check", "fractured", "measure"]
 
 
 def measure(
     sizes: tuple[int, ...] | None = None,
-    budget: float = 45.0,
+    budget: float = BUDGET,
     pool: Pool | None = None,
     why: str = "",
     progress: Progress | None = None,

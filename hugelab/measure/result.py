@@ -17,6 +17,7 @@ from .noise import Spread
 
 KINDS = ("4K", "THP", "2M", "1G")
 AGAIN = "4K again"  # the control: what the same kind of page measures beside itself
+BUDGET = 45.0  # seconds that a measurement may take
 FORMAT = 1
 T = TypeVar("T")
 

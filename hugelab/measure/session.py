@@ -16,12 +16,11 @@ from .counter import Counter, NoCounter
 from .faults import first_touch
 from .loads import random_loads
 from .machine import this_machine
-from .result import KINDS, Counters, Faults, Fracture, Load, Measured, Touch, check
+from .result import BUDGET, KINDS, Counters, Faults, Fracture, Load, Measured, Touch, check
 from .room import Room
 
 SIZES = (256 << 10, MIB, 4 * MIB, 10 * MIB, 32 * MIB, 128 * MIB, 512 * MIB, GIB)  # bytes
 TOUCHED = (10 * MIB, GIB)
-BUDGET = 45.0  # seconds
 PROBES = "fracture probes"
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from hugelab import labs
 from hugelab.draw import tlb
+from hugelab.draw.measured import measured
 from hugelab.labs import live_run
 from hugelab.labs.job import Progress, Work
 from hugelab.labs.panel import RUN_ME
@@ -193,7 +194,7 @@ def test_measuring_takes_two_clicks(possible: list[list[str]]) -> None:
     assert len(possible) == 1 and possible[0][1:4] == ["-m", "hugelab", "measure"]
     assert lab.here == Measured.from_json({**HERE.to_json(), "name": ""})
     assert lab.sheet.words.startswith("This machine") and "512 times fewer page faults" in says(lab)
-    lab.controls["kind"].value = "THP"
+    lab.controls["pages"].value = "transparent (THP)"
     assert lab.sheet.words.startswith("This machine")
     assert "This is <b>this machine</b>" in says(lab)
 
@@ -238,10 +239,28 @@ def test_a_result_without_huge_pages(possible: list[list[str]], monkeypatch: pyt
     bare = replace(HERE, loads=loads, fracture=(), notes=("the pools are left alone, as was asked",), name="")
     lab = built("measured")
     lab.here = bare
-    for kind in lab.controls["kind"].values():
-        lab.controls["kind"].value = kind
+    for pages in reversed(lab.controls["pages"].values()):  # the last one is another one than the first
+        lab.controls["pages"].value = pages
         check(lab)
         assert "nothing to compare" in lab.sheet.words
+
+
+@pytest.mark.parametrize(
+    ("fractured", "said"), [(True, "fractured here"), (False, "whole here"), (None, "was not probed")]
+)
+def test_fractured_whole_or_not_probed(fractured: bool | None, said: str) -> None:
+    """What the probe said, and nothing where there was none."""
+    probes = tuple(replace(probe, fractured=bool(fractured)) for probe in HERE.fracture)
+    found = replace(HERE, fracture=() if fractured is None else probes)
+    assert said in measured(found, "Here", "2 MB (hugetlb)", "Zen 4").words
+
+
+def test_one_gigabyte_pages_where_there_are_none() -> None:
+    """It is said, and the code that can be copied still runs."""
+    lab = labs.reach(pages="1 GB", geometry="Cortex-A72")
+    assert "no 1 GB pages" in lab.sheet.words and numbers(lab)["huge"] == "-"
+    exec(lab.sheet.python, {})
+    assert numbers(labs.reach(pages="1 GB", buffer=16 << 30))["huge"] == "0"
 
 
 @pytest.mark.parametrize(
