@@ -18,6 +18,7 @@ from .tlb import up
 
 PAGE = {"4K": SIZE_4K, "THP": SIZE_2M, "2M": SIZE_2M, "1G": SIZE_1G}  # kinds of measure, bytes of a page
 NAMES = {"4K": "4 KB", "THP": "THP", "2M": "2 MB", "1G": "1 GB"}
+MEASURE = 'import subprocess, sys\n\nsubprocess.run([sys.executable, "-m", "hugelab", "measure"])'
 HUGE = {"2 MB (hugetlb)": "2M", "transparent (THP)": "THP", "1 GB (hugetlb)": "1G"}
 
 
@@ -27,8 +28,10 @@ def measured(found: Measured, where: str, pages: str, geometry: str) -> Sheet:
     fractured = is_fractured(found, kind)
     host = _host_page(found, fractured)
     sizes = [load.size for load in found.loads if load.kind == "4K" and found.find_load(load.size, kind)]
-    if not sizes or PAGE[kind] not in cpu.sizes:
-        return _nothing(found, where, kind, geometry)
+    if PAGE[kind] not in cpu.sizes:
+        return nothing(where, kind, f"{cpu.title} has none", _touch(found))
+    if not sizes:
+        return nothing(where, kind, "; ".join(found.notes) or "they were not measured", _touch(found))
     rows: list[list[str]] = []
     predicted: dict[str, list[tuple[int, Cost]]] = {name: [] for name in ("4K", kind)}
     counted = found.counters.available
@@ -36,15 +39,9 @@ def measured(found: Measured, where: str, pages: str, geometry: str) -> Sheet:
         small, huge = (_load(found, size, name) for name in ("4K", kind))
         for name in predicted:
             predicted[name].append((size, cost(cpu, PAGE[name], size, CHASE, host)))
-        walks = " : ".join(f"{1000 * costs[-1][1].walks:.0f}" for costs in predicted.values())
-        row = [
-            format_size(size),
-            f"{small.ns.median:.2f} : {huge.ns.median:.2f}",
-            _spread(huge.gain),
-            huge.verdict,
-            walks,
-        ]
-        row += [" : ".join(map(_misses, (small, huge)))] * counted
+        row = [format_size(size), f"{small.ns.median:.2f}", f"{huge.ns.median:.2f}", _spread(huge.gain), huge.verdict]
+        row += [f"{1000 * costs[-1][1].walks:.0f}" for costs in predicted.values()]
+        row += [_misses(load) for load in (small, huge)] * counted
         rows.append(row)
     x = Axis("buffer", min(sizes), max(sizes), [(size, format_size(size)) for size in sizes], logarithmic=True)
     names = f"{NAMES[kind]} pages"
@@ -57,14 +54,8 @@ def measured(found: Measured, where: str, pages: str, geometry: str) -> Sheet:
         for style, (name, costs) in enumerate(predicted.items())
     ]
     walk = {name: costs[0][1].references for name, costs in predicted.items()}
-    header = [
-        "buffer",
-        f"ns, 4 KB : {names}",
-        "times faster",
-        "verdict",
-        "walks expected",
-        *["walks counted"] * counted,
-    ]
+    header = ["buffer", "ns, 4 KB", f"ns, {NAMES[kind]}", "times faster", "verdict"]
+    header += [f"{what}, {NAMES[name]}" for what in ("walks", "counted")[: 1 + counted] for name in ("4K", kind)]
     machine = f"{found.machine.cpu}, Linux {found.machine.kernel}"
     largest = _load(found, max(sizes), kind)
     return Sheet(
@@ -82,13 +73,13 @@ def measured(found: Measured, where: str, pages: str, geometry: str) -> Sheet:
         ],
         [
             (
-                f"Measured ({machine}), and walks of 1,000 loads expected. References of a walk: "
-                f"{walk['4K']} with 4 KB pages, {walk[kind]} with {names}.",
+                f"Measured: {machine}. Expected: walks of 1,000 loads on {cpu.title}; a walk reads {walk['4K']} "
+                f"entries with 4 KB pages, {walk[kind]} with {names}.",
                 Table(header, rows),
             ),
             ("First touch of every 4 KB", _touch(found)),
         ],
-        "from hugelab.measure import measure\n\nprint(measure().table())",
+        _python(found),
     )
 
 
@@ -122,6 +113,13 @@ def _spread(gain: Spread) -> str:
     return f"{gain.median:.2f} ({gain.low:.2f} to {gain.high:.2f})"
 
 
+def _python(found: Measured) -> str:
+    """What gives these numbers again: the record, or a measurement."""
+    if not found.name:
+        return MEASURE
+    return f"from hugelab.measure.recorded import recorded\n\nprint(recorded()[{found.name!r}].table())"
+
+
 def _misses(load: Load) -> str:
     """What the counter counted, of 1,000 loads."""
     return "?" if load.misses is None else f"{1000 * load.misses:.0f}"
@@ -146,15 +144,14 @@ def _touch(found: Measured) -> Table:
     return Table(("buffer", "faults", "ms", "times faster"), rows)
 
 
-def _nothing(found: Measured, where: str, kind: str, geometry: str) -> Sheet:
+def nothing(where: str, kind: str, why: str, touched: Table) -> Sheet:
     """There is no measurement of this kind of page, or no such page on this processor."""
-    why = "; ".join(found.notes) or f"{GEOMETRIES[geometry].title} has no such pages"
     empty = Axis("buffer", SIZE_4K, SIZE_1G, [], logarithmic=True)
     return Sheet(
         "measured",
         f"{where}: nothing to compare for {NAMES[kind]} pages: {why}.",
         [("gain", "times faster", "-"), ("small", "ns, 4 KB", "-"), ("huge", f"ns, {NAMES[kind]}", "-")],
         [chart(title, [], empty, Axis("", 0, 1, [])) for title in ("Measured", "Expected")],
-        [("First touch of every 4 KB", _touch(found))],
-        "from hugelab.measure import measure\n\nprint(measure().table())",
+        [("First touch of every 4 KB", touched)],
+        MEASURE,
     )

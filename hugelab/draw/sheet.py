@@ -30,6 +30,7 @@ class Sheet:
         return {
             "name": self.name,
             "words": self.words,
+            "lines": self._wrapped(),
             "numbers": [list(number) for number in self.numbers],
             "pictures": [[picture.title, picture.svg()] for picture in self.pictures],
             "tables": "".join(_html(caption, table) for caption, table in self.tables),

@@ -32,27 +32,29 @@ def entries(pages: int, geometry: str) -> Sheet:
     rows = needs(cpu, length)
     small, huge = (next(row for row in rows if row.size == size) for size in (SIZE_4K, SIZE_2M))
     words = (
-        f"{format_size(length)}: {count(huge.pages, 'page')} of 2 MB or {small.pages:,} of 4 KB, and as many TLB "
-        f"entries and page faults. {cpu.title} has room for {small.l1:,} + {small.l2:,} entries of 4 KB and "
-        f"{huge.l1:,} + {huge.l2:,} of 2 MB (first + second level)."
+        f"{format_size(length)}: {count(huge.pages, 'page')} of 2 MB or {small.pages:,} of 4 KB, each with a page "
+        f"fault at its first touch. That is {huge.entries[0]:,} or {small.entries[0]:,} TLB entries; {cpu.title} has "
+        f"{huge.room[0]:,} and {small.room[0]:,} in the first level, {huge.room[1]:,} and {small.room[1]:,} in the "
+        f"second."
     )
     table = _by_size(
         "pages of",
         [row.size for row in rows],
         {
-            "pages, entries, and faults at the first touch": [f"{row.pages:,}" for row in rows],
-            "room in L1": [f"{row.l1:,}" for row in rows],
-            "room in L2": [f"{row.l2:,}" for row in rows],
-            "they fit": [_fits(row) for row in rows],
+            "pages, and faults at the first touch": [f"{row.pages:,}" for row in rows],
+            "TLB entries": [f"{row.entries[0]:,}" for row in rows],
+            "room in L1": [f"{row.room[0]:,}" for row in rows],
+            "room in L2": [f"{row.room[1]:,}" for row in rows],
+            "they fit": [("no", "in L1", "in L2")[row.level] for row in rows],
             "references of a walk": [str(PAGING[cpu.paging].levels[row.size]) for row in rows],
-            "page-table entries, bytes": [format_size(row.tables) for row in rows],
+            "page-table entries": [format_size(row.tables) for row in rows],
         },
     )
     return Sheet(
         "entries",
         words,
-        [("small", "4 KB entries", f"{small.pages:,}"), ("huge", "2 MB entries", f"{huge.pages:,}")],
-        [bars("TLB entries, and page faults at the first touch", [_bar(row) for row in rows], max(small.pages, 4096))],
+        [("small", "4 KB entries", f"{small.entries[0]:,}"), ("huge", "2 MB entries", f"{huge.entries[0]:,}")],
+        [bars("TLB entries needed, and there", [_bar(row) for row in rows], max(small.pages, 4096))],
         [(f"{cpu.title}. Source: {cpu.source}. {' '.join(cpu.notes)}", table)],
         "from hugelab.tlb import GEOMETRIES\nfrom hugelab.tlb.reach import needs\n\n"
         f'needs(GEOMETRIES["{geometry}"], {length})',
@@ -60,13 +62,7 @@ def entries(pages: int, geometry: str) -> Sheet:
 
 
 def _bar(row: Need) -> Bar:
-    return Bar(f"{format_size(row.size)} pages", row.pages, (row.l1, row.l2))
-
-
-def _fits(row: Need) -> str:
-    if row.pages <= row.l1:
-        return "in L1"
-    return "in L2" if row.pages <= row.l2 else "no"
+    return Bar(f"{format_size(row.size)} pages", row.entries[0], row.room)
 
 
 # -- reach ---------------------------------------------------------------------------------------------------
@@ -93,10 +89,10 @@ def reach(buffer: int, pattern: str, pages: str, geometry: str, host: str) -> Sh
         "reach",
         words,
         [
-            ("small", "walks of 1,000, 4 KB", small[0]),
-            ("huge", pages, huge[0]),
-            ("small-reads", "references of them, 4 KB", small[1]),
-            ("huge-reads", pages, huge[1]),
+            ("small", "walks of 1,000 with 4 KB", small[0]),
+            ("huge", f"with {pages}", huge[0]),
+            ("small-reads", "what they read with 4 KB", small[1]),
+            ("huge-reads", f"with {pages}", huge[1]),
         ],
         [
             chart("Walks of 1,000 accesses", walks, x, up(walks), buffer),
@@ -183,12 +179,12 @@ def tlb_size(name: str, l1: int, l1_ways: str, l2: int, l2_ways: str) -> Sheet:
     )
     rows = [row for size, passes in found.items() for row in _counted(size, passes)]
     form = f"Simulated: first level {_form(cpu.l1[0])}, second level {_form(cpu.l2[0]) if cpu.l2 else 'none'}"
-    both = [(l1 + l2, "both levels")] if l2 else []
+    behind = [(l2, "second level")] if l2 else []  # what is in the first level is in the second, too
     return Sheet(
         "tlb-size",
         words,
         [("small", "walks, 4 KB", f"{small.walks:,}"), ("huge", "walks, 2 MB", f"{huge.walks:,}")],
-        [chart("Misses of 1,000 accesses, first pass", lines, x, up(lines), l1, both)],
+        [chart("Misses of 1,000 accesses, first pass", lines, x, up(lines), l1, behind)],
         [(form, Table(("data in", "pass", "pages of", "accesses", "L1 misses", "walks"), rows))],
         "from hugelab.tlb import simulate\nfrom hugelab.tlb.geometry import own\n"
         "from hugelab.tlb.programs import program\n\n"

@@ -38,9 +38,9 @@ def explore(
     return Lab(
         "Explore",
         {
-            "pages": Slider("pages", pages, stops=_stops(pages)),
-            "pool": Slider("pool", pool, stops=_stops(pool)),
-            "touched": Slider("touched", touched, stops=_stops(touched)),
+            "pages": Slider("pages", pages, stops=with_first(pages)),
+            "pool": Slider("pool", pool, stops=with_first(pool)),
+            "touched": Slider("touched", touched, stops=with_first(touched)),
             "kind": Choice("mapping", tuple(KINDS), kind),
             "end": Choice("the end", tuple(ENDS), end),
             "machine": Choice("machine", LARGE, machine),
@@ -51,8 +51,8 @@ def explore(
     )
 
 
-def _stops(value: int) -> list[int]:
-    """The slider's numbers, and the one that it starts with."""
+def with_first(value: int) -> list[int]:
+    """A slider's numbers, and the one that it starts with."""
     return sorted({*STOPS, value}) if 0 <= value <= STOPS[-1] else list(STOPS)
 
 

@@ -8,9 +8,10 @@ import sys
 from html import escape
 from typing import Any
 
-from ..draw.measured import HUGE
+from ..draw.measured import HUGE, nothing
 from ..draw.measured import measured as sheet_of
 from ..draw.sheet import Sheet
+from ..draw.tables import Table
 from ..live.errors import LiveUnavailable
 from ..measure import BUDGET, Measured
 from ..measure.recorded import recorded
@@ -20,6 +21,8 @@ from .asking import Asking
 from .controls import Choice, Control
 from .job import Work
 from .sheet import SheetLab
+
+HERE = "this machine"
 
 
 class MeasuredLab(Asking[Sheet], SheetLab):
@@ -34,17 +37,30 @@ class MeasuredLab(Asking[Sheet], SheetLab):
         super().__init__(title, controls, self._sheet)
 
     def _sheet(self, machine: str, pages: str, geometry: str) -> Sheet:
-        if self.here is not None:
-            return sheet_of(self.here, "This machine", pages, geometry)
-        return sheet_of(recorded()[machine], f"Recorded on {machine}", pages, geometry)
+        if machine != HERE:
+            return sheet_of(recorded()[machine], f"Recorded on {machine}", pages, geometry)
+        if self.here is None:
+            return nothing("This machine", HUGE[pages], "it has not been measured yet", Table(("buffer",), []))
+        return sheet_of(self.here, "This machine", pages, geometry)
 
     def _about(self) -> str:
-        if self.here is not None:
-            return "This is <b>this machine</b>, just measured."
-        begin = f"This was <b>recorded on {escape(self.values['machine'])}</b>."
+        machine = self.values["machine"]
+        if machine == HERE and self.here is not None:
+            return "This is <b>this machine</b>, measured here. Choose its processor under <i>model of</i>."
+        begin = f"This was <b>recorded on {escape(machine)}</b>. " if machine != HERE else ""
         if why := live_run.no_machine_code():
-            return f"{begin} This machine cannot be measured: {escape(why)}."
-        return f"{begin} The button measures this machine; it asks first."
+            return f"{begin}This machine cannot be measured: {escape(why)}."
+        return f"{begin}The button measures this machine; it asks first."
+
+    def _renew(self) -> None:
+        """Measuring takes long: a control that moves does not end it."""
+        if self._job is None or not self._job.running:
+            super()._renew()
+            return
+        for name, control in self.controls.items():
+            control.set_quietly(self.shown[name])
+        self.explorer.values = self.values
+        self._say("This machine is being measured: wait for it, or cancel it first.", "refused")
 
     # -- measuring -------------------------------------------------------------------------------
     def _plan_text(self) -> str:
@@ -65,8 +81,10 @@ class MeasuredLab(Asking[Sheet], SheetLab):
 
     def _take_live(self, result: Any) -> str:
         self.here = result
+        self.controls["machine"].set_quietly(HERE)
         self._keep(self._sheet(**self.values))
-        return "Measured here; the pool is as it was.<br>" + "<br>".join(map(escape, result.sentences()))
+        begin = "Measured here; the pool is as it was. Choose your processor under <i>model of</i>.<br>"
+        return begin + "<br>".join(map(escape, result.sentences()))
 
     def _stays(self) -> str:
         return "What is shown stays."
@@ -78,7 +96,7 @@ def measured(machine: str = "", pages: str = "2 MB (hugetlb)", geometry: str = "
     return MeasuredLab(
         "Measured and expected",
         {
-            "machine": Choice("recorded on", machines, machine or machines[0]),
+            "machine": Choice("machine", (*machines, HERE), machine or machines[0]),
             "pages": Choice("huge pages", tuple(HUGE), pages),
             "geometry": Choice("model of", tuple(GEOMETRIES), geometry),
         },

@@ -15,7 +15,8 @@ from ..live.errors import LiveUnavailable
 from ..live.guard import Signals
 from ..units import BASE_PAGE_SIZE, GIB, MIB, count, format_size
 from .code import loops
-from .result import AGAIN, KINDS
+from .noise import AGAIN
+from .result import KINDS
 
 PAGE = {"4K": BASE_PAGE_SIZE, AGAIN: BASE_PAGE_SIZE, "THP": 2 * MIB, "2M": 2 * MIB, "1G": GIB}  # bytes
 HUGETLB = {"2M": "MAP_HUGE_2MB", "1G": "MAP_HUGE_1GB"}

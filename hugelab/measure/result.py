@@ -1,6 +1,7 @@
 """What was measured, as values: to JSON and back. Needs no Linux.
 
-Sizes are bytes; a ``gain`` is the time with 4 KB pages over the time with this kind, more than 1 is faster.
+Sizes are bytes; a ``gain`` is the time with 4 KB pages over the time with this kind, more than 1 is faster. (For loads
+it is the faster one of two buffers of 4 KB pages; for the control itself, the first one.)
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from . import words
 from .noise import Spread
 
 KINDS = ("4K", "THP", "2M", "1G")
-AGAIN = "4K again"  # the control: what the same kind of page measures beside itself
 BUDGET = 45.0  # seconds that a measurement may take
 FORMAT = 1
 T = TypeVar("T")

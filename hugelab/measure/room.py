@@ -9,7 +9,7 @@ from ..units import MIB, count, format_size
 from .buffers import HUGETLB, PAGE, Buffer, pages
 from .loads import SPONGE
 from .machine import available_memory, thp_setting
-from .result import AGAIN
+from .noise import AGAIN
 
 SPARE = 0.8  # of the available memory: what all buffers together may take
 NEEDED = ("4K", AGAIN)

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from ..units import format_size
-from .noise import LEAST, Spread
+from .noise import AGAIN, LEAST, Spread
 
 if TYPE_CHECKING:
     from .result import Fracture, Load, Measured, Touch
 
-CONTROL = "4K again"
 PAGES = {"4K": "4 KB pages", "THP": "transparent huge pages", "2M": "2 MB pages of hugetlb", "1G": "1 GB pages"}
 BOTH = "2 MB pages (hugetlb or transparent)"
 ITEM = TypeVar("ITEM", "Touch", "Load")
@@ -49,7 +48,7 @@ def _load_table(measured: Measured) -> list[str]:
     for found in measured.loads:
         counted = "" if not misses else f"{'?' if found.misses is None else f'{found.misses:.3f}':>13}  "
         gain = "" if found.kind == "4K" else f"{found.gain.median:.2f} {_range(found.gain)}"
-        said = {"4K": "", CONTROL: "the noise"}.get(found.kind, found.verdict)
+        said = {"4K": "", AGAIN: "the noise"}.get(found.kind, found.verdict)
         start = f"{format_size(found.size):<15} {found.kind:<9} {found.ns.median:>9.2f}"
         lines.append(f"{start}  {counted}{gain:<26} {said}".rstrip())
     return lines
@@ -95,32 +94,37 @@ def _about_faults(measured: Measured) -> Iterator[str]:
 def _about_touch(measured: Measured) -> Iterator[str]:
     for size in dict.fromkeys(found.size for found in measured.touch):
         for same in _grouped([found for found in measured.touch if found.size == size and found.kind != "4K"]):
-            kinds, gain = _named([found.kind for found in same]), same[0].gain.median
+            kinds, gains = _named([found.kind for found in same]), [found.gain.median for found in same]
             what = f"First touch of {format_size(size)} is"
-            if gain >= 1:
-                yield f"{what} {gain:.1f} times faster with {kinds}."
+            if gains[0] >= 1:
+                yield f"{what} {_each(gains, 1)} times faster with {kinds}."
             else:
-                yield f"{what} {1 / gain:.1f} times slower with {kinds}."
+                yield f"{what} {_each([1 / gain for gain in gains], 1)} times slower with {kinds}."
 
 
 def _about_loads(measured: Measured) -> Iterator[str]:
     for size in dict.fromkeys(found.size for found in measured.loads):
-        control = measured.find_load(size, CONTROL)
+        control = measured.find_load(size, AGAIN)
         around = control.gain if control else Spread(1, 1, 1)
-        huge = [found for found in measured.loads if found.size == size and found.kind not in ("4K", CONTROL)]
+        huge = [found for found in measured.loads if found.size == size and found.kind not in ("4K", AGAIN)]
         if huge and all(found.verdict == "none" for found in huge):
             most = max(huge, key=lambda found: found.gain.median)
             yield f"Random loads in {format_size(size)}: {_none(most.gain, around)}."
             continue
         for same in _grouped(huge):
-            gain, said = same[0].gain, same[0].verdict
+            gains, said = [found.gain.median for found in same], same[0].verdict
             start = f"Random loads in {format_size(size)}, {_named([found.kind for found in same])}:"
             if said == "none":
-                yield f"{start} {_none(gain, around)}."
+                yield f"{start} {_none(same[0].gain, around)}."
             elif said == "gain":
-                yield f"{start} {gain.median:.2f} times faster; the noise is {_bounds(around)}."
+                yield f"{start} {_each(gains, 2)} times faster; the noise is {_bounds(around)}."
             else:
-                yield f"{start} {1 / gain.median:.2f} times slower; the noise is {_bounds(around)}."
+                yield f"{start} {_each([1 / gain for gain in gains], 2)} times slower; the noise is {_bounds(around)}."
+
+
+def _each(values: list[float], digits: int) -> str:
+    """The numbers, each once."""
+    return " and ".join(dict.fromkeys(f"{value:.{digits}f}" for value in values))
 
 
 def _none(gain: Spread, around: Spread) -> str:
@@ -130,8 +134,8 @@ def _none(gain: Spread, around: Spread) -> str:
     if gain.overlaps(around):
         return f"no gain; {gain.median:.2f} {_range(gain)} is not clear of the noise of {_bounds(around)}"
     return (
-        f"no gain to count on; {gain.median:.2f} {_range(gain)} is not clear of the {LEAST} that the place of the "
-        "pages in memory can make"
+        f"no gain to count on; {gain.median:.2f} {_range(gain)} is not clear of {LEAST}, and a smaller gain may come "
+        "from where the pages lie"
     )
 
 
@@ -140,10 +144,11 @@ def _bounds(spread: Spread) -> str:
 
 
 def _grouped(found: list[ITEM]) -> Iterator[list[ITEM]]:
-    """THP and hugetlb of 2 MB together where they do not differ: each group is one sentence."""
+    """THP and hugetlb of 2 MB together where both gain, or both lose: each group is one sentence."""
     both = [item for item in found if item.kind in ("THP", "2M")]
     verdicts = {getattr(item, "verdict", "") for item in both}
-    if len(both) == 2 and len(verdicts) == 1 and both[0].gain.overlaps(both[1].gain):
+    faster = {item.gain.median >= 1 for item in both}
+    if len(both) == 2 and len(verdicts) == len(faster) == 1 and verdicts != {"none"}:
         yield sorted(both, key=lambda item: item.gain.median)
         found = [item for item in found if item not in both]
     yield from ([item] for item in found)

@@ -45,7 +45,7 @@ NONE = Misses(0, 0, 0, 0)
 
 
 def sequential(geometry: Geometry, size: int, length: int, step: int = LINE) -> Closed:
-    """A buffer of ``length`` bytes in pages of ``size``, an access each ``step`` bytes, from begin to end.
+    """A buffer of ``length`` bytes in pages of ``size``, an access each ``step`` bytes, from start to end.
 
     Raises ValueError for no byte, or a page size that the geometry lacks.
     """
@@ -55,7 +55,7 @@ def sequential(geometry: Geometry, size: int, length: int, step: int = LINE) -> 
 
 
 def strided(geometry: Geometry, size: int, count: int, stride: int) -> Closed:
-    """``count`` accesses, ``stride`` bytes from one to the next, from the begin of a page on.
+    """``count`` accesses, ``stride`` bytes from one to the next, from the start of a page on.
 
     Raises ValueError where there is no closed form: a stride over a page that is not a multiple of it, or (with sizes
     of one's own) a first level that divides pages into sets unlike the second.

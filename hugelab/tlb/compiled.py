@@ -56,7 +56,7 @@ def misses(asked: Lookups, geometry: Geometry, passes: int) -> Iterator[tuple[li
 def _level(asked: Lookups, geometry: Geometry, level: int) -> tuple[Callable[..., int], tuple[Ints, ...]]:
     """What looks up in a level, and its state. ``where``: for each page size the shift from units to pieces, the first
     set, how many, and their ways."""
-    places = [geometry.places(size)[level] for size in asked.sizes]
+    places = [geometry.places(size)[level] for size in asked.seen]
     shifts = [(place.piece // unit).bit_length() - 1 for place, unit in zip(places, asked.units, strict=True)]
     where = np.array([(shift, place.base, place.sets, place.ways) for shift, place in zip(shifts, places, strict=True)])
     ways = np.array(geometry.ways(level + 1), dtype=np.int64)

@@ -14,6 +14,9 @@ from .walk import SIZE_1G, SIZE_2M, SIZE_4K
 
 SMALL, BOTH, ALL = (SIZE_4K,), (SIZE_4K, SIZE_2M), (SIZE_4K, SIZE_2M, SIZE_1G)
 
+AMD_2M = "How many entries of the second level 2 MB pages can use is not known; all of them is taken here."
+AMD_4K = "4 KB pages side by side may share an entry (Linux counts such events: amdzen3/memory.json); not modelled."
+
 IVY_BRIDGE = Geometry(
     "Ivy Bridge",
     "Intel Ivy Bridge (2012)",
@@ -63,7 +66,9 @@ ZEN_2 = Geometry(
     l2=(Array(2048, 16, BOTH, pieces=((SIZE_1G, SIZE_2M),)),),
     source="[CPUID] Ryzen 9 PRO 3900, EPYC 7742; 1 GB pages in the second level: WikiChip",
     notes=(
-        "The ways of the second level are not one number (it is skewed); 16 is taken here.",
+        "CPUID gives the second level other ways for each page size, so they are not one number; 16 is taken here.",
+        AMD_2M,
+        AMD_4K,
         "1 GB pages are in the second level as pieces of 2 MB.",
     ),
 )
@@ -73,7 +78,11 @@ ZEN_4 = Geometry(
     l1=(Array(72, 72, ALL),),
     l2=(Array(3072, 12, BOTH), Array(64, 64, (SIZE_1G,))),
     source="[CPUID] Ryzen 5 7600X, EPYC 9654",
-    notes=("The ways of the second level are not one number (it is skewed); 12 is taken here.",),
+    notes=(
+        "CPUID gives the second level other ways for each page size, so they are not one number; 12 is taken here.",
+        AMD_2M,
+        AMD_4K,
+    ),
 )
 CORTEX_A72 = Geometry(
     "Cortex-A72",
@@ -82,16 +91,22 @@ CORTEX_A72 = Geometry(
     l2=(Array(1024, 4, BOTH),),
     paging="arm64, 4 KB granule, 48 bits",
     source="Arm 100095 (Cortex-A72 TRM), 5.2.2 and 5.2.3",
-    notes=("The first level cuts 2 MB pages into pieces of 1 MB.", "1 GB pages are left out here."),
+    notes=(
+        "The first level cuts 2 MB pages into pieces of 1 MB: documented for Cortex-A57, taken for A72 here.",
+        "1 GB pages are left out here.",
+    ),
 )
 NEOVERSE_N1 = Geometry(
     "Neoverse N1",
-    "Arm Neoverse N1 (2019), the core of Cortex-A76",
+    "Arm Neoverse N1 (2019)",
     l1=(Array(48, 48, BOTH),),
     l2=(Array(1280, 5, BOTH),),
     paging="arm64, 4 KB granule, 48 bits",
     source="Arm 100798 (Cortex-A76 TRM), A5.2.2 and table A5-3; WikiChip: N1 is almost identical to it",
-    notes=("1 GB pages are left out here: the first level cuts them, into which pieces is not documented.",),
+    notes=(
+        "The numbers are those of Cortex-A76, to which it is almost identical (WikiChip).",
+        "1 GB pages are left out here: the first level cuts them, into which pieces is not documented.",
+    ),
 )
 
 GEOMETRIES = {

@@ -46,7 +46,7 @@ class _Level:
         self._few = max(ways, default=0) <= FEW
         made: Callable[[range], Any] = list if self._few else OrderedDict[int, None].fromkeys
         sets = [made(range(-number, 0)) for number in ways]
-        places = [geometry.places(size)[level] for size in asked.sizes]
+        places = [geometry.places(size)[level] for size in asked.seen]
         self._parts = [place.piece // unit for place, unit in zip(places, asked.units, strict=True)]
         self._own = [sets[p.base : p.base + p.sets] if p.ways else [made(range(0))] for p in places]
 

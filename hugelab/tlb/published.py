@@ -78,7 +78,7 @@ ADVICE_AGAINST = (
     Published(
         "MongoDB",
         "THP",
-        "switch off up to 7.0, on from 8.0, which has another allocator",
+        "up to 7.0 off: access is often not contiguous; from 8.0 on, with an upgraded TCMalloc",
         "",
         "mongodb.com/docs/manual, Disable THP; TCMalloc performance",
     ),

@@ -12,20 +12,19 @@ from .walk import SIZE_2M, SIZE_4K, references
 
 PTE = 8  # bytes of an entry of the page tables that a walk ends with (x86-64, PAE, arm64)
 
+CHASE = "a random cycle through a line in each 4 KB"  # what hugelab measure does
 PATTERNS: dict[str, Callable[[Geometry, int, int], Closed]] = {
     "random": lambda geometry, size, length: uniform(geometry, size, length, max(length // LINE, 1)),
     "in order, each line": sequential,
     "in order, a line in each 4 KB": lambda geometry, size, length: _each(geometry, size, length, SIZE_4K),
     "in order, a line in each 2 MB": lambda geometry, size, length: _each(geometry, size, length, SIZE_2M),
+    CHASE: lambda geometry, size, length: _chase(geometry, size, length),
 }
 HOSTS: dict[str, int | None] = {
     "no virtual machine": None,
     "host backs with 2 MB": SIZE_2M,
     "host backs with 4 KB: fractured": SIZE_4K,
 }
-
-CHASE = "a random cycle through a line in each 4 KB"  # what hugelab measure does
-PATTERNS[CHASE] = lambda geometry, size, length: _chase(geometry, size, length)
 
 
 def _each(geometry: Geometry, size: int, length: int, stride: int) -> Closed:
@@ -41,25 +40,33 @@ def _chase(geometry: Geometry, size: int, length: int) -> Closed:
 
 
 class Need(NamedTuple):
-    """What a buffer needs in pages of ``size`` bytes: so many pages, each with an entry and, at its first touch, a page
-    fault; the room of both levels for such entries; bytes of the page-table entries."""
+    """What a buffer needs in pages of ``size`` bytes: so many ``pages``, each with a page fault at its first touch;
+    ``entries`` of the first and of the second level, beside the ``room`` that these have (0: none); ``tables``, bytes
+    of the page-table entries; ``waste``, bytes of the last page that the buffer does not use."""
 
     size: int
     pages: int
-    l1: int
-    l2: int
+    entries: tuple[int, int]
+    room: tuple[int, int]
     tables: int
+    waste: int
+
+    @property
+    def level(self) -> int:
+        """1 or 2: the first level with room for all entries; 0: neither has it."""
+        return next((n for n in (1, 2) if self.entries[n - 1] <= self.room[n - 1]), 0)
 
 
 def needs(geometry: Geometry, length: int) -> list[Need]:
-    """For each page size of the geometry. ``length`` in bytes; the last page may be filled in part."""
+    """For each page size of the geometry. ``length`` in bytes. Raises ValueError for less than 1."""
+    if length < 1:
+        raise ValueError(f"a buffer has 1 byte or more, not {length}")
     found = []
     for size in geometry.sizes:
-        first, second = geometry.places(size)
-        pages = -(-length // size)
-        found.append(
-            Need(size, pages, first.entries * first.piece // size, second.entries * second.piece // size, pages * PTE)
-        )
+        places, pages = geometry.places(size), -(-length // size)
+        entries = tuple(-(-length // place.piece) for place in places)
+        room = tuple(place.entries for place in places)
+        found.append(Need(size, pages, entries, room, pages * PTE, pages * size - length))  # type: ignore[arg-type]
     return found
 
 

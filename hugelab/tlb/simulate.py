@@ -27,18 +27,19 @@ class Count(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Of one pass: a Count for each page size (bytes)."""
+    """Of one pass: a Count for each page size (bytes) of the program; ``host`` as in its Space."""
 
     of: dict[int, Count]
+    host: int | None = None
 
     @property
     def total(self) -> Count:
         """All sizes together."""
         return Count(*map(sum, zip(*self.of.values(), strict=True)))
 
-    def references(self, geometry: Geometry, host: int | None = None) -> int:
-        """Memory references of all walks; with ``host`` under nested paging (walk.references)."""
-        return sum(count.walks * references(geometry.paging, size, host) for size, count in self.of.items())
+    def references(self, geometry: Geometry) -> int:
+        """Memory references of all walks (walk.references)."""
+        return sum(count.walks * references(geometry.paging, size, self.host) for size, count in self.of.items())
 
 
 def simulate(
@@ -61,7 +62,8 @@ def simulate(
     found = []
     for first, second in misses:
         of = zip(asked.accesses, first, second, strict=True)
-        found.append(Counts({size: Count(*map(int, of_size)) for size, of_size in zip(asked.sizes, of, strict=True)}))
+        counted = {size: Count(*map(int, of_size)) for size, of_size in zip(asked.sizes, of, strict=True)}
+        found.append(Counts(counted, space.host))
     return found
 
 

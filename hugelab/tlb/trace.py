@@ -31,23 +31,26 @@ class Area(NamedTuple):
 
 
 class Space(NamedTuple):
-    """The areas of a process, lowest first, and the page size everywhere else. Made by ``areas``."""
+    """The areas of a process, lowest first, and the page size everywhere else. Made by ``areas``.
+
+    ``host``: in a virtual machine, the page size that the host backs all of it with. The TLB holds the smaller one.
+    """
 
     areas: tuple[Area, ...] = ()
     size: int = SIZE_4K
+    host: int | None = None
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """All page sizes in it, smallest first."""
         return tuple(sorted({self.size, *(area.size for area in self.areas)}))
 
-    def fractured(self, host: int) -> Space:
-        """As the TLB sees it when the host backs the guest with pages of ``host`` bytes: the smaller one counts."""
-        smaller = tuple(area._replace(size=min(area.size, host)) for area in self.areas)
-        return Space(smaller, min(self.size, host))
+    def seen(self, size: int) -> int:
+        """The size of the pages that the TLB sees of pages of a size."""
+        return size if self.host is None else min(size, self.host)
 
 
-def areas(*given: Area, size: int = SIZE_4K) -> Space:
+def areas(*given: Area, size: int = SIZE_4K, host: int | None = None) -> Space:
     """A Space. Raises ValueError for areas that overlap, or that do not begin and end with a page."""
     found = sorted(given)
     for area in found:
@@ -58,19 +61,20 @@ def areas(*given: Area, size: int = SIZE_4K) -> Space:
     for one, other in pairwise(found):
         if one.start + one.length > other.start:
             raise ValueError(f"{one} and {other} overlap")
-    return Space(tuple(found), size)
+    return Space(tuple(found), size, host)
 
 
 class Lookups(NamedTuple):
     """What a TLB is asked for, without the repeats.
 
     ``codes[i] % len(sizes)`` is the number of the page size, ``codes[i] // len(sizes)`` counts units of
-    ``units[number]`` bytes: the smallest piece that a level holds of it. ``accesses`` is how often each size was
-    accessed, repeats included.
+    ``units[number]`` bytes: the smallest piece that a level holds of it. ``seen`` are the sizes that the TLB sees,
+    ``accesses`` is how often each size was accessed, repeats included.
     """
 
     codes: Sequence[int]
     sizes: tuple[int, ...]
+    seen: tuple[int, ...]
     units: tuple[int, ...]
     accesses: tuple[int, ...]
 
@@ -83,15 +87,15 @@ def units(geometry: Geometry, sizes: Iterable[int]) -> tuple[int, ...]:
 def lookups(addresses: Sequence[int], space: Space, geometry: Geometry) -> Lookups:
     """Addresses as look-ups. Raises ValueError for a page size that the geometry lacks, or for no address."""
     check(addresses)
-    sizes = space.sizes
-    pieces = units(geometry, sizes)
+    sizes, seen = space.sizes, tuple(map(space.seen, space.sizes))
+    pieces = units(geometry, seen)
     last = -1
     if len(sizes) == 1:
         shift = pieces[0].bit_length() - 1
         fresh = [last := code for address in addresses if (code := address >> shift) != last]
-        return Lookups(fresh, sizes, pieces, (len(addresses),))
+        return Lookups(fresh, sizes, seen, pieces, (len(addresses),))
     codes, accesses = _mixed(addresses, space, pieces)
-    return Lookups([last := code for code in codes if code != last], sizes, pieces, accesses)
+    return Lookups([last := code for code in codes if code != last], sizes, seen, pieces, accesses)
 
 
 def _mixed(addresses: Sequence[int], space: Space, pieces: tuple[int, ...]) -> tuple[list[int], tuple[int, ...]]:
@@ -125,7 +129,7 @@ def check(addresses: Sequence[int]) -> None:
 
 # -- patterns ------------------------------------------------------------------------------------------
 def sequential(length: int, step: int = LINE, start: int = 0) -> range:
-    """One address each ``step`` bytes (a cache line), from the begin of a buffer to its end."""
+    """One address each ``step`` bytes (a cache line), from the start of a buffer to its end."""
     return range(start, start + length, step)
 
 

@@ -38,17 +38,17 @@ def lookups(
         raise
     if not len(at):
         trace.check(addresses)
-    sizes = space.sizes
-    pieces = trace.units(geometry, sizes)
+    sizes, seen = space.sizes, tuple(map(space.seen, space.sizes))
+    pieces = trace.units(geometry, seen)
     shifts = np.array([piece.bit_length() - 1 for piece in pieces], dtype=np.uint64)
     if len(sizes) == 1:
-        return Lookups(fresh(at, int(shifts[0])), sizes, pieces, (len(at),))  # type: ignore[arg-type]
+        return Lookups(fresh(at, int(shifts[0])), sizes, seen, pieces, (len(at),))  # type: ignore[arg-type]
     bounds, numbers = trace.edges(space)
     bounds = [bound for bound in bounds if bound < trace.TOP]  # no address is behind it
     here = np.array(numbers)[np.searchsorted(np.array(bounds, dtype=np.uint64), at, side="right")]
     codes = (at >> shifts[here]) * np.uint64(len(sizes)) + here.astype(np.uint64)
     accesses = tuple(np.bincount(here, minlength=len(sizes)).tolist())
-    return Lookups(fresh(codes, 0), sizes, pieces, accesses)  # type: ignore[arg-type]
+    return Lookups(fresh(codes, 0), sizes, seen, pieces, accesses)  # type: ignore[arg-type]
 
 
 def _array(addresses: Sequence[int]) -> Ints:
@@ -74,7 +74,7 @@ def misses(asked: Lookups, geometry: Geometry, passes: int) -> Iterator[tuple[li
 
 def _hits(codes: Ints, asked: Lookups, geometry: Geometry, level: int) -> Ints:
     """Which look-ups hit a level."""
-    places = [geometry.places(size)[level] for size in asked.sizes]
+    places = [geometry.places(size)[level] for size in asked.seen]
     parts = np.array([place.piece // unit for place, unit in zip(places, asked.units, strict=True)])
     base, sets, ways = (np.array([place[i] for place in places]) for i in (1, 2, 3))
     number = codes % len(places)

@@ -15,6 +15,7 @@ from hugelab.draw import tlb
 from hugelab.draw.measured import measured
 from hugelab.labs import live_run
 from hugelab.labs.job import Progress, Work
+from hugelab.labs.measured import HERE as THIS
 from hugelab.labs.panel import RUN_ME
 from hugelab.labs.sheet import SheetLab
 from hugelab.live.errors import LiveUnavailable
@@ -110,7 +111,8 @@ def test_entries_are_those_of_the_model(geometry: str) -> None:
     rows = lab.sheet.tables[0][1].rows
     found = needs(GEOMETRIES[geometry], 200 * MIB)
     assert rows[0][1:] == tuple(f"{need.pages:,}" for need in found)
-    assert rows[1][1:] == tuple(f"{need.l1:,}" for need in found)
+    assert rows[1][1:] == tuple(f"{need.entries[0]:,}" for need in found)
+    assert rows[2][1:] == tuple(f"{need.room[0]:,}" for need in found)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -199,6 +201,38 @@ def test_measuring_takes_two_clicks(possible: list[list[str]]) -> None:
     assert "This is <b>this machine</b>" in says(lab)
 
 
+def test_the_record_is_still_there_after_measuring(possible: list[list[str]]) -> None:
+    """The control says which of the two is shown, and the code that can be copied gives it."""
+    lab = built("measured")
+    (name, *_) = recorded()
+    lab._act("go")
+    lab._act("yes")
+    assert lab.values["machine"] == THIS and "hugelab" in lab.sheet.python and "recorded()" not in lab.sheet.python
+    lab.controls["machine"].value = name
+    assert f"Recorded on {name}" in lab.sheet.words and "recorded()" in lab.sheet.python
+    lab.controls["machine"].value = THIS
+    assert lab.sheet.words.startswith("This machine")
+
+
+def test_this_machine_before_it_is_measured() -> None:
+    """It says so."""
+    assert "not been measured yet" in labs.measured(machine=THIS).sheet.words
+
+
+def test_a_control_does_not_end_the_measuring() -> None:
+    """It takes long: the control goes back, and it is said why."""
+    lab = built("measured")
+
+    class Measuring:
+        running = True
+
+    lab._job = Measuring()  # type: ignore[assignment]
+    before = lab.values
+    lab.controls["pages"].value = "1 GB (hugetlb)"
+    assert lab.values == lab.explorer.values == before
+    assert lab.explorer.message["kind"] == "refused" and "being measured" in says(lab)
+
+
 def test_no_measures_nothing(possible: list[list[str]]) -> None:
     """Nothing ran."""
     lab = built("measured")
@@ -239,6 +273,7 @@ def test_a_result_without_huge_pages(possible: list[list[str]], monkeypatch: pyt
     bare = replace(HERE, loads=loads, fracture=(), notes=("the pools are left alone, as was asked",), name="")
     lab = built("measured")
     lab.here = bare
+    lab.controls["machine"].value = THIS
     for pages in reversed(lab.controls["pages"].values()):  # the last one is another one than the first
         lab.controls["pages"].value = pages
         check(lab)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hugelab.measure.noise import Spread, is_fractured, verdict
-from hugelab.measure.result import AGAIN, Counters, Faults, Fracture, Load, Machine, Measured, Touch
+from hugelab.measure.noise import AGAIN, Spread, is_fractured, verdict
+from hugelab.measure.result import Counters, Faults, Fracture, Load, Machine, Measured, Touch
 
 ONE = Spread(1.0, 1.0, 1.0)
 MB10, GB1 = 10 << 20, 1 << 30

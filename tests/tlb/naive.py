@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hugelab.tlb import Array, Count, Counts, Geometry, Space
 
-Entries = list[tuple[int, int]]  # of one set: (page size, number of the piece)
+Entries = list[tuple[int, int]]  # of one set: (page size of the program, number of the piece)
 
 
 def page_size(space: Space, address: int) -> int:
@@ -17,8 +17,9 @@ def page_size(space: Space, address: int) -> int:
     return space.size
 
 
-def look_up(arrays: Sequence[Array], level: list[list[Entries]], address: int, size: int) -> bool:
-    """Is the page there? It is now."""
+def look_up(arrays: Sequence[Array], level: list[list[Entries]], address: int, page: int, host: int | None) -> bool:
+    """Is the page there, or the smaller one of its host? It is now."""
+    size = page if host is None or page < host else host
     holds = [number for number, array in enumerate(arrays) if size in array.sizes or size in dict(array.pieces)]
     if not holds:
         return False
@@ -27,7 +28,7 @@ def look_up(arrays: Sequence[Array], level: list[list[Entries]], address: int, s
     # Arrays that share a size stand side by side: the number of the piece decides first which, then the set.
     among = piece % (len(holds) * array.sets)
     entries = level[holds[among // array.sets]][among % array.sets]
-    key = (size, piece)
+    key = (page, piece)
     hit = key in entries
     if hit:
         entries.remove(key)
@@ -46,8 +47,8 @@ def simulate(addresses: Sequence[int], space: Space, geometry: Geometry, passes:
         for address in map(int, addresses):
             size = page_size(space, address)
             of[size][0] += 1
-            if not look_up(geometry.l1, first, address, size):
+            if not look_up(geometry.l1, first, address, size, space.host):
                 of[size][1] += 1
-                of[size][2] += not look_up(geometry.l2, second, address, size)
-        found.append(Counts({size: Count(*counts) for size, counts in of.items()}))
+                of[size][2] += not look_up(geometry.l2, second, address, size, space.host)
+        found.append(Counts({size: Count(*counts) for size, counts in of.items()}, space.host))
     return found

@@ -157,11 +157,12 @@ def test_presets_with_mixed_sizes(engine: str, name: str, host: int) -> None:
     geometry = GEOMETRIES[name]
     addresses, space = mixed(geometry)
     if host:
-        space = space.fractured(host)
-        assert max(space.sizes) <= host
+        space = space._replace(host=host)
+        assert max(map(space.seen, space.sizes)) <= host
     found = simulate(addresses, space, geometry, 2, engine)
     assert found == naive.simulate(addresses, space, geometry, 2)
     assert all(counts.total.accesses == len(addresses) for counts in found)
+    assert all(set(counts.of) == set(geometry.sizes) for counts in found)
 
 
 TINY = Geometry("tiny", "a tiny TLB", (Array(2, 1, (4096, 2 * MIB)),), (Array(4, 2, (4096,)),))

@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hugelab.tlb import Area, Space, areas, read_trace
 from hugelab.tlb.trace import LINE, edges, sequential, strided, uniform
 from hugelab.units import GIB, MIB
-
-from . import naive
 
 PAGE = 4096
 
@@ -75,21 +71,19 @@ def test_edges() -> None:
     assert edges(areas(Area(0, GIB, GIB), size=2 * MIB)) == ([0, GIB], [0, 1, 0])
 
 
-@given(
-    st.lists(st.sampled_from([None, PAGE, 2 * MIB, GIB]), max_size=6),
-    st.sampled_from([PAGE, 2 * MIB, GIB]),
-    st.sampled_from([PAGE, 2 * MIB, GIB]),
+@pytest.mark.parametrize(
+    ("size", "host", "seen"),
+    [
+        (2 * MIB, None, 2 * MIB),
+        (2 * MIB, PAGE, PAGE),
+        (2 * MIB, GIB, 2 * MIB),
+        (PAGE, 2 * MIB, PAGE),
+        (GIB, PAGE, PAGE),
+    ],
 )
-def test_fractured(sizes: list[int | None], rest: int, host: int) -> None:
-    """Of guest and host the smaller page counts, everywhere; what is smaller already stays; twice is once."""
-    space = areas(*(Area(i * GIB, GIB, size) for i, size in enumerate(sizes) if size), size=rest)
-    found = space.fractured(host)
-    for i in range(len(sizes) + 1):
-        for address in (i * GIB, (i + 1) * GIB - 1):
-            assert naive.page_size(found, address) == min(naive.page_size(space, address), host)
-    assert found == found.fractured(host)
-    assert space.fractured(GIB) == space
-    assert areas(*found.areas, size=found.size) == found  # still whole pages that do not overlap
+def test_of_guest_and_host_the_smaller_page_counts(size: int, host: int | None, seen: int) -> None:
+    """What the TLB sees of a page."""
+    assert areas(Area(0, GIB, size), host=host).seen(size) == seen
 
 
 # -- files -----------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ function sheet(root, host) {
     name: (kind) => `hugelab-${head.name}.${kind}`,
     table: () => [`hugelab-${head.name}.csv`, head.csv],
     python: () => head.python,
-    words: () => [caption.textContent],
+    words: () => head.lines,
     styles: () => head.styles,
     columns: () => [[...pictures.children]],
   });
