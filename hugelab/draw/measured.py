@@ -69,7 +69,7 @@ def measured(found: Measured, where: str, pages: str, geometry: str) -> Sheet:
         ],
         [
             chart("Measured: nanoseconds of a random load", times, x, _doublings(times)),
-            chart(f"Expected: what the walks of 1,000 loads read, {cpu.title}", reads, x, up(reads)),
+            chart("Expected: what the walks of 1,000 loads read", reads, x, up(reads)),
         ],
         [
             (
