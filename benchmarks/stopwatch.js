@@ -117,17 +117,22 @@ window.stopwatch = (() => {
     };
   }
 
-  // From Run All until the first lab answers a move of its timeline.
+  // From Run All until the first lab answers: a move of its timeline, or of a control if it has none.
   async function runAll() {
     const { node } = notebook();
-    const timeline = () => explorer(node)?.querySelector(".hl-timeline:has(input[type=range])");
-    if (timeline()) throw new Error("a lab is alive before the notebook ran");
+    const input = () => explorer(node)?.querySelector("input[type=range]");
+    if (input()) throw new Error("a lab is alive before the notebook ran");
     const begin = performance.now();
     window.jupyterapp.commands.execute("notebook:run-all-cells");
-    await until(node, timeline);
-    const before = at(node);
-    timeline().querySelector(before > 0 ? "[data-do=back]" : "[data-do=step]").click();
-    await until(node, () => at(node) !== before);
+    await until(node, input);
+    const before = explorer(node).dataset.shown;
+    const timeline = explorer(node).querySelector(".hl-timeline");
+    if (timeline) timeline.querySelector(at(node) > 0 ? "[data-do=back]" : "[data-do=step]").click();
+    else {
+      input().stepUp();
+      input().dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    await until(node, () => explorer(node).dataset.shown !== before);
     return (await painted()) - begin;
   }
 

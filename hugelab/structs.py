@@ -263,7 +263,7 @@ class mm_struct(Record):
     alive: bool
     fds: dict[str, file]  # descriptor name -> open file; replaced, never changed in place
     tables: dict[int, RunMap]  # page size -> page table: address / size -> frame, tag (writable, anonymous)
-    pmds: frozenset[tuple[int, int]]  # (page size, number of the 512 pages): where page tables exist, empty or not
+    pmds: frozenset[tuple[int, int, int]]  # where page tables exist, empty or not: page size, first 512 pages, end
     uid: int
     rlimit_memlock: int | None  # bytes; None: no limit
     cgroup: str | None  # key of its hugetlb cgroup; None: the root

@@ -8,7 +8,7 @@ from ..structs import mm_struct, vm_area_struct
 from .core import Core
 from .files import fput
 from .hugetlbfs import iput
-from .vma import PTRS, areas, copy_vma, remove_vma, unmap_vmas
+from .vma import areas, copy_vma, page_tables, remove_vma, set_page_tables, unmap_vmas
 
 
 def sys_fork(k: Core, mm: mm_struct, op: Op) -> None:
@@ -49,13 +49,9 @@ def dup_vma(k: Core, vma: vm_area_struct, child: mm_struct) -> None:
                 run = run._replace(tag=(False, anonymous))
                 vma.table.put(run)
             copy.table.put(run)
-        reach = vma.h.size * PTRS
-        mine = {
-            (size, number)
-            for size, number in vma.mm.pmds
-            if size == vma.h.size and number * reach < vma.vm_end and (number + 1) * reach > vma.vm_start
-        }
-        child.pmds = child.pmds | mine
+        size = vma.h.size
+        theirs = page_tables(vma.mm, size, vma.vm_start, vma.vm_end)
+        set_page_tables(child, size, {*page_tables(child, size, 0, 1 << 64), *theirs})
         k.state.point("copy_hugetlb_page_range")
 
 

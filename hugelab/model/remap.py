@@ -28,6 +28,7 @@ from .vma import (
     huge_pte_alloc,
     overlapping,
     page_align,
+    page_tables,
     remove_vma,
     vma_modify_flags,
 )
@@ -212,9 +213,10 @@ def skips_unevenly(old: vm_area_struct, target: int) -> bool:
     Seen on 6.18. The model moves them as meant.
     """
     reach = old.h.size * PTRS
+    tables = set(page_tables(old.mm, old.h.size, old.vm_start, old.vm_end))
     missing = False
     for number in range(old.vm_start // reach, (old.vm_end - 1) // reach + 1):
-        if (old.h.size, number) not in old.mm.pmds:
+        if number not in tables:
             missing = True
         elif missing and old.table.held(max(number * PTRS, old.vm_start // old.h.size), (number + 1) * PTRS):
             return (target - old.vm_start) % reach != 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_WRITE
@@ -294,23 +295,45 @@ def private_vmas(vma: vm_area_struct) -> list[vm_area_struct]:
 PTRS = 512  # entries of one page table
 
 
+def page_tables(mm: mm_struct, size: int, start: int, end: int) -> Iterator[int]:
+    """The numbers of the page tables (of 512 pages) that exist and reach into the addresses from start to end."""
+    reach = size * PTRS
+    for one, first, last in mm.pmds:
+        if one == size:
+            yield from range(max(first, start // reach), min(last, -(-end // reach)))
+
+
+def set_page_tables(mm: mm_struct, size: int, numbers: Iterable[int]) -> None:
+    """The page tables of a size are these; side by side they are kept as one stretch."""
+    found: list[tuple[int, int, int]] = []
+    for number in sorted(numbers):
+        if found and found[-1][2] == number:
+            found[-1] = size, found[-1][1], number + 1
+        else:
+            found.append((size, number, number + 1))
+    mm.pmds = frozenset({*(stretch for stretch in mm.pmds if stretch[0] != size), *found})
+
+
 def huge_pte_alloc(vma: vm_area_struct, addr: int, n: int = 1) -> None:
     """The page tables for n pages from an address on exist from now on."""
-    reach = vma.h.size * PTRS
-    wanted = {(vma.h.size, number) for number in range(addr // reach, (addr + (n - 1) * vma.h.size) // reach + 1)}
-    if not wanted <= vma.mm.pmds:
-        vma.mm.pmds = vma.mm.pmds | wanted
+    mm, size = vma.mm, vma.h.size
+    first, end = addr // (size * PTRS), (addr + (n - 1) * size) // (size * PTRS) + 1
+    if not any(one == size and low <= first and end <= high for one, low, high in mm.pmds):
+        set_page_tables(mm, size, {*page_tables(mm, size, 0, 1 << 64), *range(first, end)})
 
 
 def free_pgtables(mm: mm_struct, gone: list[vm_area_struct]) -> None:
     """Page tables go with the last mapping that they could serve."""
-    left = set(mm.pmds)
-    for size, number in mm.pmds:
-        low, high = number * size * PTRS, (number + 1) * size * PTRS
-        if any(vma.vm_start < high and vma.vm_end > low for vma in gone) and not overlapping(mm, low, high):
-            left.discard((size, number))
-    if len(left) < len(mm.pmds):
-        mm.pmds = frozenset(left)
+    for size in {stretch[0] for stretch in mm.pmds}:
+        reach = size * PTRS
+        lost = {
+            number
+            for vma in gone
+            for number in page_tables(mm, size, vma.vm_start, vma.vm_end)
+            if not overlapping(mm, number * reach, (number + 1) * reach)
+        }
+        if lost:
+            set_page_tables(mm, size, set(page_tables(mm, size, 0, 1 << 64)) - lost)
 
 
 def remove_vma(k: Core, vma: vm_area_struct) -> inode:
