@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..live.errors import LiveUnavailable
-from ..measure import BUDGET, Measured, check, measure
+from ..measure import BUDGET, Measured, check, measure, sentences, table
 from ..units import parse_size
 from .common import DONE, AddCommand, complain
 
@@ -91,9 +91,9 @@ def _print(measured: Measured, as_json: bool) -> None:
     if as_json:
         print(json.dumps(measured.to_json()))
         return
-    print(measured.table())
+    print(table(measured))
     print()
-    print("\n".join(measured.sentences()))
+    print("\n".join(sentences(measured)))
 
 
 def _measure(args: argparse.Namespace) -> Measured:

@@ -117,7 +117,10 @@ def _python(found: Measured) -> str:
     """What gives these numbers again: the record, or a measurement."""
     if not found.name:
         return MEASURE
-    return f"from hugelab.measure.recorded import recorded\n\nprint(recorded()[{found.name!r}].table())"
+    return (
+        "from hugelab.measure import table\nfrom hugelab.measure.recorded import recorded\n\n"
+        f"print(table(recorded()[{found.name!r}]))"
+    )
 
 
 def _misses(load: Load) -> str:

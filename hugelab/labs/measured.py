@@ -13,7 +13,7 @@ from ..draw.measured import measured as sheet_of
 from ..draw.sheet import Sheet
 from ..draw.tables import Table
 from ..live.errors import LiveUnavailable
-from ..measure import BUDGET, Measured
+from ..measure import BUDGET, Measured, sentences
 from ..measure.recorded import recorded
 from ..tlb.machines import GEOMETRIES
 from . import live_run
@@ -84,7 +84,7 @@ class MeasuredLab(Asking[Sheet], SheetLab):
         self.controls["machine"].set_quietly(HERE)
         self._keep(self._sheet(**self.values))
         begin = "Measured here; the pool is as it was. Choose your processor under <i>model of</i>.<br>"
-        return begin + "<br>".join(map(escape, result.sentences()))
+        return begin + "<br>".join(map(escape, sentences(result)))
 
     def _stays(self) -> str:
         return "What is shown stays."

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from ..live.errors import LiveUnavailable
 from .result import BUDGET, Fracture, Measured, check
+from .words import sentences, table
 
 if TYPE_CHECKING:
     from ..live.pool import Pool
     from .budget import Progress
 
-__all__ = ["BUDGET", "Fracture", "Measured", "check", "fractured", "measure"]
+__all__ = ["BUDGET", "Fracture", "Measured", "check", "fractured", "measure", "sentences", "table"]
 
 
 def measure(

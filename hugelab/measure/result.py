@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..units import BASE_PAGE_SIZE, format_size
-from . import words
 from .noise import Spread
 
 KINDS = ("4K", "THP", "2M", "1G")
@@ -126,14 +125,6 @@ class Measured:
     def find_load(self, size: int, kind: str) -> Load | None:
         """The loads of one size and kind."""
         return next((load for load in self.loads if (load.size, load.kind) == (size, kind)), None)
-
-    def table(self) -> str:
-        """All numbers as text."""
-        return words.table(self)
-
-    def sentences(self) -> list[str]:
-        """One sentence for each result."""
-        return words.sentences(self)
 
 
 def check(sizes: tuple[int, ...]) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from ..units import format_size
 from .noise import AGAIN, LEAST, Spread
-
-if TYPE_CHECKING:
-    from .result import Fracture, Load, Measured, Touch
+from .result import Fracture, Load, Measured, Touch
 
 PAGES = {"4K": "4 KB pages", "THP": "transparent huge pages", "2M": "2 MB pages of hugetlb", "1G": "1 GB pages"}
 BOTH = "2 MB pages (hugetlb or transparent)"
-ITEM = TypeVar("ITEM", "Touch", "Load")
+ITEM = TypeVar("ITEM", Touch, Load)
 
 
 # -- the table ---------------------------------------------------------------------------------------

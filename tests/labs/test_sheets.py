@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hugelab import labs
+from hugelab.__main__ import _parser
 from hugelab.draw import tlb
 from hugelab.draw.measured import measured
 from hugelab.labs import live_run
@@ -194,6 +195,7 @@ def test_measuring_takes_two_clicks(possible: list[list[str]]) -> None:
     assert possible == []
     lab._act("yes")
     assert len(possible) == 1 and possible[0][1:4] == ["-m", "hugelab", "measure"]
+    assert _parser().parse_args(possible[0][3:]).json, "the command line takes these arguments"
     assert lab.here == Measured.from_json({**HERE.to_json(), "name": ""})
     assert lab.sheet.words.startswith("This machine") and "512 times fewer page faults" in says(lab)
     lab.controls["pages"].value = "transparent (THP)"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hugelab.__main__ import main
-from hugelab.measure import measure
+from hugelab.measure import measure, sentences, table
 from tests.measure.made import measured
 
 
@@ -72,7 +72,7 @@ def test_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = measured()
     (tmp_path / "x").write_text(json.dumps(result.to_json()))
     assert call("--show", str(tmp_path / "x")) == 0
-    assert capsys.readouterr().out == "\n".join([result.table(), "", *result.sentences(), ""])
+    assert capsys.readouterr().out == "\n".join([table(result), "", *sentences(result), ""])
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ from hugelab.live import access, host, journal
 from hugelab.live.errors import LiveUnavailable
 from hugelab.live.journal import PoolBefore
 from hugelab.live.pool import BorrowedPool, Pool, PoolError, borrow
-from hugelab.measure import Measured, fractured, measure, session
+from hugelab.measure import Measured, fractured, measure, sentences, session, table
 from hugelab.measure.faults import first_touch
 from hugelab.measure.machine import available_memory, thp_setting
 from tests.live.alone import pool_alone
@@ -191,7 +191,7 @@ def test_the_command(as_found: None, tmp_path: Path) -> None:
     assert result.name == "a machine"
     (tmp_path / "here.json").write_text(done.stdout)
     shown = command("--show", str(tmp_path / "here.json"))
-    assert shown.stdout.splitlines() == [*result.table().splitlines(), "", *result.sentences()]
+    assert shown.stdout.splitlines() == [*table(result).splitlines(), "", *sentences(result)]
     assert command("--show", str(tmp_path / "here.json"), "--json").stdout == done.stdout
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hugelab.measure import Measured
+from hugelab.measure import Measured, sentences, table
 from hugelab.measure.noise import LEAST, Spread, is_fractured, verdict
 from tests.measure.made import measured, near
 
@@ -86,7 +86,7 @@ def test_what_is_no_result_is_said_in_one_line(data: object, why: str) -> None:
 # -- words -------------------------------------------------------------------------------------------
 def test_a_sentence_for_each_result() -> None:
     """Hugetlb and THP together where they agree, alone where they do not."""
-    said = measured(notes=("something was left out",)).sentences()
+    said = sentences(measured(notes=("something was left out",)))
     both = "2 MB pages (hugetlb or transparent)"
     assert said == [
         f"512 times fewer page faults in 10 MB: 2,560 with 4 KB pages, 5 with {both}.",
@@ -111,18 +111,18 @@ def test_whole_pages_and_counted_misses() -> None:
     made = measured(1.0, counted=True)
     counted = tuple(dataclasses.replace(load, misses=0.5) for load in made.loads)
     made = dataclasses.replace(made, loads=counted, cut=True)
-    said = made.sentences()
+    said = sentences(made)
     assert "Huge pages are whole here: one TLB entry covers 2 MB." in said
     assert "It means." in said
     assert any(line.startswith("TLB misses a load in 1 GB: 0.500 with 4 KB pages, ") for line in said)
     assert said[-1] == "The time was short: some parts had fewer rounds."
-    assert "misses a load" in made.table()
+    assert "misses a load" in table(made)
 
 
 def test_the_table_has_every_number() -> None:
     """A line for each measurement, no line too wide for a terminal."""
     made = dataclasses.replace(measured(), name="a name")
-    lines = made.table().splitlines()
+    lines = table(made).splitlines()
     assert lines[0] == "a name: A Processor, Linux 6.18.44, in a virtual machine; 24.0 GB of memory; THP: madvise"
     assert sum(line.startswith(("10 MB", "1 GB")) for line in lines) == len(made.touch) + len(made.loads)
     assert any("4K again" in line and line.endswith("the noise") for line in lines)
