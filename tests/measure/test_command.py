@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from hugelab.__main__ import main
-from hugelab.measure import measure, sentences, table
+from hugelab.live.errors import LiveUnavailable
+from hugelab.measure import fractured, measure, sentences, table
 from tests.measure.made import measured
 
 
@@ -81,8 +82,11 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert "examples:\n  hugelab measure " in capsys.readouterr().out
 
 
-@pytest.mark.skipif(sys.platform == "linux", reason="this is Linux")
-def test_measuring_needs_linux() -> None:
-    """One line elsewhere."""
-    with pytest.raises(Exception, match="measuring needs Linux"):
-        measure()
+def test_measuring_needs_linux(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line elsewhere, in Python and on the command line."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    for function in (measure, lambda: fractured("THP")):
+        with pytest.raises(LiveUnavailable, match=r"^measuring needs Linux on x86-64, this is darwin$"):
+            function()
+    assert call("--yes") == 2
+    assert capsys.readouterr().err == "hugelab: measuring needs Linux on x86-64, this is darwin\n"
