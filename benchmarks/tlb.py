@@ -14,11 +14,11 @@ from itertools import product
 from statistics import median
 from typing import TypeVar
 
-import cachesim
 import numpy as np
 
 from hugelab.tlb import GEOMETRIES, Geometry, Space, curve, sequential, simulate, strided, uniform, vector
 from hugelab.units import GIB, MIB
+from tests.tlb.oracle import misses, theirs
 
 from .kernel import seconds
 from .result import Result
@@ -113,19 +113,13 @@ def engine(name: str, geometry: Geometry, trace: list[int] | vector.Ints) -> Fou
 
 def pycachesim(geometry: Geometry, trace: list[int], one_by_one: bool = True) -> Found:
     """pycachesim, whose lines are the pages."""
-    first, second = geometry.places(PAGE)
-    l2 = cachesim.Cache("L2", second.sets, second.ways, PAGE, "LRU")
-    l1 = cachesim.Cache("L1", first.sets, first.ways, PAGE, "LRU", load_from=l2, store_to=l2)
-    memory = cachesim.MainMemory()
-    memory.load_to(l2)
-    memory.store_from(l2)
-    simulator = cachesim.CacheSimulator(l1, memory)
+    simulator, l1, l2 = theirs(geometry, PAGE)
     if one_by_one:
         for address in trace:
             simulator.load(address)
     else:
         simulator.load(trace)
-    return l1.stats()["MISS_count"], l2.stats()["MISS_count"]
+    return misses(l1), misses(l2)
 
 
 def all_sizes(trace: list[int]) -> list[int]:

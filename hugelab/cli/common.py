@@ -80,15 +80,19 @@ def whole_number(least: int) -> Callable[[str], int]:
     return parse
 
 
-def seconds(text: str) -> float:
-    """An argument that is a time after boot."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
-    if not 0 <= value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} s is not a time after boot")
-    return value
+def seconds(below: float, what: str) -> Callable[[str], float]:
+    """An argument that is a number of seconds, 0 or more and less than ``below``; ``what`` says what it is."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+        if not 0 <= value < below:
+            raise argparse.ArgumentTypeError(f"{text} s is not {what}")
+        return value
+
+    return parse
 
 
 def complain(error: object) -> int:

@@ -38,11 +38,12 @@ def pool(yes: bool) -> Iterator[Pool]:
         return
     if not yes and not sys.stdin.isatty():
         raise LiveUnavailable("--on live changes the machine's huge page pool; nobody is there to be asked: add --yes")
-    with borrow(yes, _ask) as borrowed:
+    with borrow(yes, ask) as borrowed:
         yield borrowed
 
 
-def _ask(text: str) -> bool:
+def ask(text: str) -> bool:
+    """Print what will change, and ask whether to go on."""
     print(text, file=sys.stderr)
     print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

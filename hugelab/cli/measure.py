@@ -13,7 +13,8 @@ from pathlib import Path
 from ..live.errors import LiveUnavailable
 from ..measure import BUDGET, Measured, check, measure, sentences, table
 from ..units import parse_size
-from .common import DONE, AddCommand, complain
+from .common import DONE, AddCommand, complain, seconds
+from .live import ask
 
 
 def add(command: AddCommand) -> None:
@@ -39,7 +40,7 @@ def add(command: AddCommand) -> None:
     sub.add_argument(
         "--budget",
         metavar="SECONDS",
-        type=_budget,
+        type=seconds(math.inf, "a time to measure in"),
         default=BUDGET,
         help="how long it may take (default %(default)g): fewer rounds when that is short, but 5 at least",
     )
@@ -57,16 +58,6 @@ def _size(text: str) -> int:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return size
-
-
-def _budget(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} s is not a time to measure in")
-    return value
 
 
 def run(args: argparse.Namespace) -> int:
@@ -109,19 +100,18 @@ def _measure(args: argparse.Namespace) -> Measured:
             "measuring changes the machine's huge page pool; nobody is there to be asked: add --yes or --without-pool"
         )
 
-    def ask(text: str) -> bool:
-        print(text, file=sys.stderr)
-        print("  measuring takes pages from them, as many as the largest buffer needs", file=sys.stderr)
+    def agreed(text: str) -> bool:
+        text += "\n  measuring takes pages from them, as many as the largest buffer needs"
         if args.yes:
+            print(text, file=sys.stderr)
             return True
-        print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        if ask(text):
             return True
         raise LiveUnavailable("not agreed: nothing was changed; --without-pool measures without the pool")
 
     shown = _Shown()
     try:
-        with pages(ask, args.without_pool) as (pool, why):
+        with pages(agreed, args.without_pool) as (pool, why):
             return measure(tuple(args.size) if args.size else None, args.budget, pool, why, shown.say)
     finally:
         shown.end()

@@ -50,7 +50,13 @@ def add(command: AddCommand) -> None:
     sub.add_argument("--machine", choices=sorted(MACHINES), help="lesson: lesson; a file: x86-64")
     sub.add_argument("--pid", type=whole_number(1), metavar="N", help="process number in the log (default 2385)")
     sub.add_argument("--ino", type=whole_number(1), metavar="N", help="first inode number in the log (default 16079)")
-    sub.add_argument("--time", type=seconds, metavar="S", default=384.353754, help="time of the first log line")
+    sub.add_argument(
+        "--time",
+        type=seconds(1e9, "a time after boot"),
+        metavar="S",
+        default=384.353754,
+        help="time of the first log line",
+    )
     sub.add_argument("--json", action="store_true", help="one JSON object a case")
     sub.add_argument(
         "--html", metavar="FILE", type=Path, help="write one page with timeline and pictures, for a browser"

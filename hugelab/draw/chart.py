@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
-from math import log2
+from math import ceil, floor, log2
 from typing import NamedTuple
 
 from .svg import Picture, line, text
@@ -36,6 +36,34 @@ class Axis(NamedTuple):
         if self.logarithmic:
             low, high, value = log2(low), log2(high), log2(max(value, low))
         return min(max((value - low) / (high - low), 0.0), 1.0)
+
+
+def round_step(most: float, least: int = 0) -> float:
+    """A step of 1, 2 or 5 times a power of ten (10**``least`` or more) that goes into ``most`` five times at most."""
+    return next(s * 10.0**e for e in range(least, 19) for s in (1, 2, 5) if most / (s * 10.0**e) <= 5)
+
+
+def upwards(lines: Sequence[Line]) -> Axis:
+    """From 0 to a round number that none of the lines goes beyond."""
+    most = max(max(y for _, y in one.points) for one in lines) or 1
+    step = round_step(most, -3)
+    ticks = [(i * step, f"{i * step:,g}") for i in range(ceil(most / step - 1e-9) + 1)]
+    return Axis("", 0, ticks[-1][0], ticks)
+
+
+def doublings(name: str, lines: Sequence[Line]) -> Axis:
+    """From a power of two below all points of the lines to one above."""
+    values = [y for one in lines for _, y in one.points]
+    low = floor(log2(min(values)))
+    high = max(ceil(log2(max(values))), low + 1)
+    ticks = [(2.0**i, f"{2.0**i:g}") for i in range(low, high + 1)]
+    return Axis(name, ticks[0][0], ticks[-1][0], ticks, logarithmic=True)
+
+
+def corners(values: Sequence[object]) -> list[int]:
+    """Where a line through these values has to have a point: of equal ones the first and the last."""
+    last = len(values) - 1
+    return [i for i in range(len(values)) if i in (0, last) or not values[i - 1] == values[i] == values[i + 1]]
 
 
 def chart(

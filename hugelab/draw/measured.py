@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from math import ceil, floor, log2
-
 from ..measure import Measured
 from ..measure.noise import Spread
-from ..measure.result import Load
+from ..measure.result import PAGE, Load
 from ..tlb.machines import GEOMETRIES
 from ..tlb.reach import CHASE, Cost, cost
 from ..tlb.walk import SIZE_1G, SIZE_2M, SIZE_4K
 from ..units import format_size
-from .chart import Axis, Line, chart
+from .chart import Axis, Line, chart, doublings, upwards
 from .sheet import Sheet
 from .tables import Table
-from .tlb import up
 
-PAGE = {"4K": SIZE_4K, "THP": SIZE_2M, "2M": SIZE_2M, "1G": SIZE_1G}  # kinds of measure, bytes of a page
 NAMES = {"4K": "4 KB", "THP": "THP", "2M": "2 MB", "1G": "1 GB"}
 MEASURE = 'import subprocess, sys\n\nsubprocess.run([sys.executable, "-m", "hugelab", "measure"])'
 HUGE = {"2 MB (hugetlb)": "2M", "transparent (THP)": "THP", "1 GB (hugetlb)": "1G"}
@@ -68,8 +64,8 @@ def measured(found: Measured, where: str, pages: str, geometry: str) -> Sheet:
             ("huge", f"ns, {NAMES[kind]}", f"{largest.ns.median:.1f}"),
         ],
         [
-            chart("Measured: nanoseconds of a random load", times, x, _doublings(times)),
-            chart("Expected: what the walks of 1,000 loads read", reads, x, up(reads)),
+            chart("Measured: nanoseconds of a random load", times, x, doublings("ns", times)),
+            chart("Expected: what the walks of 1,000 loads read", reads, x, upwards(reads)),
         ],
         [
             (
@@ -126,15 +122,6 @@ def _python(found: Measured) -> str:
 def _misses(load: Load) -> str:
     """What the counter counted, of 1,000 loads."""
     return "?" if load.misses is None else f"{1000 * load.misses:.0f}"
-
-
-def _doublings(lines: list[Line]) -> Axis:
-    """From a power of two below all of them to one above."""
-    values = [y for one in lines for _, y in one.points]
-    low, high = floor(log2(min(values))), ceil(log2(max(values)))
-    high = max(high, low + 1)
-    ticks = [(2.0**i, f"{2.0**i:g}") for i in range(low, high + 1)]
-    return Axis("ns", ticks[0][0], ticks[-1][0], ticks, logarithmic=True)
 
 
 def _touch(found: Measured) -> Table:

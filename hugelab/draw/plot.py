@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..recording import Recording
 from ..state import Counters
 from ..units import format_size
+from .chart import corners, round_step
 from .svg import Picture, box, line, text
 from .timeline import Timeline
 
@@ -62,8 +63,7 @@ def series(timeline: Timeline, side: int = 0, size: int | None = None) -> Series
     else:
         marks = list(range(len(events)))
     counters = [recording.counters(events[mark], size) for mark in marks]
-    last = len(marks) - 1
-    keep = [i for i in range(len(marks)) if i in (0, last) or not counters[i - 1] == counters[i] == counters[i + 1]]
+    keep = corners(counters)
     return Series([marks[i] for i in keep], [counters[i] for i in keep], frozenset(ramps))
 
 
@@ -119,7 +119,7 @@ def plot(timeline: Timeline, side: int = 0, size: int | None = None, at: int = 0
 
 def _axis(top: int, y: Callable[[float], float]) -> list[str]:
     """Three or four round numbers of pages."""
-    step = next(s * 10**e for e in range(19) for s in (1, 2, 5) if top / (s * 10**e) <= 5)
+    step = int(round_step(top))
     parts = []
     for pages in range(0, top + 1, step):
         parts.append(f'<text x="{LEFT - 4}" y="{y(pages) + 4:g}" class="hl-s hl-end">{_short(pages)}</text>')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil
 
 from ..tlb.distances import curve
 from ..tlb.geometry import FULL, Array, Geometry, own
@@ -15,7 +14,7 @@ from ..tlb.trace import lookups
 from ..tlb.walk import PAGING, SIZE_2M, SIZE_4K
 from ..units import GIB, MIB, count, format_size
 from .bars import Bar, bars
-from .chart import Axis, Line, chart
+from .chart import Axis, Line, chart, corners, upwards
 from .sheet import Sheet
 from .tables import Table
 
@@ -95,8 +94,8 @@ def reach(buffer: int, pattern: str, pages: str, geometry: str, host: str) -> Sh
             ("huge-reads", f"with {pages}", huge[1]),
         ],
         [
-            chart("Walks of 1,000 accesses", walks, x, up(walks), buffer),
-            chart("Memory references of these walks", reads, x, up(reads), buffer),
+            chart("Walks of 1,000 accesses", walks, x, upwards(walks), buffer),
+            chart("Memory references of these walks", reads, x, upwards(reads), buffer),
         ],
         [(f"{cpu.title}. {' '.join(cpu.notes)}", _costs(cpu, here, HOSTS[host]))],
         "from hugelab.tlb import GEOMETRIES\nfrom hugelab.tlb.reach import cost\n\n"
@@ -115,14 +114,6 @@ def _curves(geometry: str, pattern: str, host: str) -> tuple[list[Line], list[Li
         walks.append(Line(f"{format_size(size)}", STYLES[size], [(b, 1000 * one.walks) for b, one in found]))
         reads.append(Line(f"{format_size(size)}", STYLES[size], [(b, 1000 * one.reads) for b, one in found]))
     return walks, reads
-
-
-def up(lines: list[Line]) -> Axis:
-    """From 0 to a round number above all of them."""
-    most = max(max(y for _, y in one.points) for one in lines) or 1
-    step = next(s * 10.0**e for e in range(-3, 9) for s in (1, 2, 5) if most / (s * 10.0**e) <= 5)
-    ticks = [(i * step, f"{i * step:,g}") for i in range(ceil(most / step - 1e-9) + 1)]
-    return Axis("", 0, ticks[-1][0], ticks)
 
 
 def _costs(cpu: Geometry, here: list[Cost], host: int | None) -> Table:
@@ -184,7 +175,7 @@ def tlb_size(name: str, l1: int, l1_ways: str, l2: int, l2_ways: str) -> Sheet:
         "tlb-size",
         words,
         [("small", "walks, 4 KB", f"{small.walks:,}"), ("huge", "walks, 2 MB", f"{huge.walks:,}")],
-        [chart("Misses of 1,000 accesses, first pass", lines, x, up(lines), l1, behind)],
+        [chart("Misses of 1,000 accesses, first pass", lines, x, upwards(lines), l1, behind)],
         [(form, Table(("data in", "pass", "pages of", "accesses", "L1 misses", "walks"), rows))],
         "from hugelab.tlb import simulate\nfrom hugelab.tlb.geometry import own\n"
         "from hugelab.tlb.programs import program\n\n"
@@ -204,13 +195,7 @@ def _misses(name: str, size: int) -> list[tuple[float, float]]:
     """Misses of 1,000 accesses with 1 to TLB_MOST entries; of equal ones the first and the last."""
     one = program(name)
     found = curve(lookups(one.addresses, one.space(size), own(64, FULL, 0, FULL)).codes, TLB_MOST, engine="plain")
-    points = [(n, 1000 * found[n] / len(one.addresses)) for n in range(1, TLB_MOST + 1)]
-    keep = [
-        i
-        for i in range(len(points))
-        if i in (0, len(points) - 1) or not points[i - 1][1] == points[i][1] == points[i + 1][1]
-    ]
-    return [points[i] for i in keep]
+    return [(i + 1, 1000 * found[i + 1] / len(one.addresses)) for i in corners(found[1:])]
 
 
 def _counted(size: int, passes: list[Counts]) -> list[tuple[str, ...]]:

@@ -1,7 +1,7 @@
-"""One program on the kernel of this machine, for a lab: what would change, the run, and every refusal as one line.
+"""The kernel of this machine, for a lab: what would change, the run, and every refusal as one line.
 
-The program runs in a process of its own (``hugelab run --on live``), so that the notebook stays alive, can show what is
-going on, and can stop it: that process puts the huge page pool back on every way out.
+A program runs in a process of its own (``hugelab run --on live``), and so does a measurement, so that the notebook
+stays alive, can show what is going on, and can stop it: that process puts the huge page pool back on every way out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,17 @@ from .job import Progress, Work
 LOOK = 0.05  # seconds between two looks at the process
 PATIENCE = 60.0  # seconds for a process that was told to stop
 
-__all__ = ["PATIENCE", "command", "obstacle", "other_version", "plan", "run_here", "version"]
+__all__ = [
+    "PATIENCE",
+    "child",
+    "command",
+    "no_machine_code",
+    "obstacle",
+    "other_version",
+    "plan",
+    "run_here",
+    "version",
+]
 
 
 def obstacle() -> str:

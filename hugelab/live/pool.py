@@ -11,6 +11,7 @@ import os
 import shlex
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,7 @@ class DoesNotFit(PoolError):
     """The pools, as they were found, do not fit one scenario; another one may run."""
 
 
-class Pool:
+class Pool(ABC):
     """The pools of this machine, as a live kernel uses them.
 
     ``sizes`` are the page sizes, the default one first; ``nodes`` the number of memory nodes; ``folder`` the private
@@ -56,37 +57,41 @@ class Pool:
         """The pools now, in the order of ``sizes``."""
         return tuple(Counters(*(int(os.pread(file, 32, 0)) for file in files)) for files in self._files)
 
+    @abstractmethod
     def set_nr(self, size: int, n: int) -> None:
         """Configure ``n`` pages; the kernel may give fewer. Raises OSError on refusal."""
-        raise NotImplementedError
 
+    @abstractmethod
     def set_overcommit(self, size: int, n: int) -> None:
         """Allow ``n`` surplus pages. Raises OSError on refusal."""
-        raise NotImplementedError
 
+    @abstractmethod
     def mount(self, path: Path, kind: str, source: str, options: str) -> None:
         """Make the folder ``path`` and mount a file system of this kind there. Raises OSError on refusal."""
-        raise NotImplementedError
 
+    @abstractmethod
     def umount(self, path: Path, lazy: bool = False) -> None:
         """Unmount ``path``. Raises OSError on refusal."""
-        raise NotImplementedError
 
+    @abstractmethod
     def started(self, pid: int) -> None:
         """A scenario's process now runs: it must not outlive the pool."""
 
+    @abstractmethod
     def made(self, folder: Path) -> None:
         """A folder outside ``self.folder`` (a control group) is about to be made: it must not outlive the pool."""
 
+    @abstractmethod
     def switched(self, file: Path) -> None:
         """A cgroup's children are about to get the hugetlb controller: it must be taken from them again."""
 
+    @abstractmethod
     def check_room(self, size: int, n: int) -> None:
         """Raises DoesNotFit when a pool of ``n`` pages would leave the machine too little memory."""
 
+    @abstractmethod
     def reset(self) -> None:
         """Everything is ready for the next scenario. Raises PoolError that says what is in the way."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -380,6 +385,18 @@ class FoundPool(Pool):
 
     def umount(self, path: Path, lazy: bool = False) -> None:
         """What was mounted before stays."""
+
+    def started(self, pid: int) -> None:
+        """Nothing would outlive a pool that nobody gives back."""
+
+    def made(self, folder: Path) -> None:
+        """As ``started``."""
+
+    def switched(self, file: Path) -> None:
+        """As ``started``."""
+
+    def check_room(self, size: int, n: int) -> None:
+        """The pool stays as large as it is."""
 
     def reset(self) -> None:
         """Raises PoolError unless the pools are as they were found."""

@@ -13,12 +13,13 @@ from pathlib import Path
 from ..live import syscalls
 from ..live.errors import LiveUnavailable
 from ..live.guard import Signals
-from ..units import BASE_PAGE_SIZE, GIB, MIB, count, format_size
+from ..units import BASE_PAGE_SIZE, MIB, count, format_size
 from .code import loops
 from .noise import AGAIN
 from .result import KINDS
+from .result import PAGE as KIND_PAGE
 
-PAGE = {"4K": BASE_PAGE_SIZE, AGAIN: BASE_PAGE_SIZE, "THP": 2 * MIB, "2M": 2 * MIB, "1G": GIB}  # bytes
+PAGE = {**KIND_PAGE, AGAIN: BASE_PAGE_SIZE}  # bytes
 HUGETLB = {"2M": "MAP_HUGE_2MB", "1G": "MAP_HUGE_1GB"}
 PROTECTION = syscalls.PROT["PROT_READ"] | syscalls.PROT["PROT_WRITE"]
 # MAP_PRIVATE: to a shared mapping, which is what Python's mmap makes, MADV_HUGEPAGE does nothing.

@@ -12,10 +12,12 @@ import typing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..units import BASE_PAGE_SIZE, format_size
+from ..units import BASE_PAGE_SIZE, GIB, MIB, format_size
 from .noise import Spread
 
-KINDS = ("4K", "THP", "2M", "1G")
+PAGE = {"4K": BASE_PAGE_SIZE, "THP": 2 * MIB, "2M": 2 * MIB, "1G": GIB}  # bytes
+KINDS = tuple(PAGE)
+NAMES = {"4K": "4 KB pages", "THP": "transparent huge pages", "2M": "2 MB pages of hugetlb", "1G": "1 GB pages"}
 BUDGET = 45.0  # seconds that a measurement may take
 FORMAT = 1
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from .buffers import HUGETLB, PAGE, Buffer, pages
 from .loads import SPONGE
 from .machine import available_memory, thp_setting
 from .noise import AGAIN
+from .result import NAMES
 
 SPARE = 0.8  # of the available memory: what all buffers together may take
 NEEDED = ("4K", AGAIN)
-NAMES = {"THP": "transparent huge pages", "2M": "2 MB pages of hugetlb", "1G": "1 GB pages"}
 NO_MEMORY = "not enough memory is available"
 SWITCH_ON = "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled"
 

@@ -7,9 +7,8 @@ from typing import TypeVar
 
 from ..units import format_size
 from .noise import AGAIN, LEAST, Spread
-from .result import Fracture, Load, Measured, Touch
+from .result import NAMES, Fracture, Load, Measured, Touch
 
-PAGES = {"4K": "4 KB pages", "THP": "transparent huge pages", "2M": "2 MB pages of hugetlb", "1G": "1 GB pages"}
 BOTH = "2 MB pages (hugetlb or transparent)"
 ITEM = TypeVar("ITEM", Touch, Load)
 
@@ -155,7 +154,7 @@ def _grouped(found: list[ITEM]) -> Iterator[list[ITEM]]:
 def _named(kinds: list[str]) -> str:
     if set(kinds) == {"THP", "2M"}:
         return BOTH
-    return " and ".join(PAGES[kind] for kind in kinds)
+    return " and ".join(NAMES[kind] for kind in kinds)
 
 
 def _about_fracture(found: tuple[Fracture, ...]) -> Iterator[str]:
@@ -181,6 +180,6 @@ def _about_counters(measured: Measured) -> Iterator[str]:
     yield f"{counters.meaning}."
     largest = max((found.size for found in measured.loads), default=0)
     counted = [found for found in measured.loads if found.size == largest and found.misses is not None]
-    parts = [f"{found.misses:.3f} with {PAGES[found.kind]}" for found in counted if found.kind in PAGES]
+    parts = [f"{found.misses:.3f} with {NAMES[found.kind]}" for found in counted if found.kind in NAMES]
     if parts:
         yield f"TLB misses a load in {format_size(largest)}: {', '.join(parts)}."

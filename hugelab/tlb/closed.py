@@ -41,9 +41,6 @@ class Closed(NamedTuple):
     walks: tuple[Misses, Misses]
 
 
-NONE = Misses(0, 0, 0, 0)
-
-
 def sequential(geometry: Geometry, size: int, length: int, step: int = LINE) -> Closed:
     """A buffer of ``length`` bytes in pages of ``size``, an access each ``step`` bytes, from start to end.
 

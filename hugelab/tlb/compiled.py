@@ -47,7 +47,7 @@ def misses(asked: Lookups, geometry: Geometry, passes: int) -> Iterator[tuple[li
     for _ in range(passes):
         codes, found = np.asarray(asked.codes), []
         for look_up, state in levels:  # what misses the first level asks the second; nothing goes back
-            missing = np.empty_like(codes)
+            missing = codes if found else np.empty_like(codes)  # the first level's own are written over
             codes = missing[: look_up(codes, missing, *state)]
             found.append(np.bincount(codes % count, minlength=count).tolist())
         yield found[0], found[1]
@@ -59,7 +59,7 @@ def _level(asked: Lookups, geometry: Geometry, level: int) -> tuple[Callable[...
     places = [geometry.places(size)[level] for size in asked.seen]
     shifts = [(place.piece // unit).bit_length() - 1 for place, unit in zip(places, asked.units, strict=True)]
     where = np.array([(shift, place.base, place.sets, place.ways) for shift, place in zip(shifts, places, strict=True)])
-    ways = np.array(geometry.ways(level + 1), dtype=np.int64)
+    ways = np.array(geometry.ways(level), dtype=np.int64)
     if not len(ways) or ways.max() <= FEW:
         keys = np.full((max(len(ways), 1), FEW), -1)
         return _few, (where, keys, np.zeros_like(keys))
@@ -80,6 +80,8 @@ def _few(codes: Ints, missing: Ints, where: Ints, keys: Ints, times: Ints) -> in
     Every way is looked at, also behind the one that is found: nobody can foretell which it is, and a wrong guess of
     the processor takes longer.
     """
+    # Where a look-up goes is worked out here and in _many again, not in a function: with one page size, the row of
+    # ``where`` is then read once, not each time.
     count, found, number = len(where), 0, 0
     shift, base, sets, ways = where[0]
     now = times.max()

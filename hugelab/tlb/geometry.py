@@ -103,8 +103,9 @@ class Geometry:
         return {size: (self._place(self.l1, size), self._place(self.l2, size)) for size in self.sizes}
 
     def ways(self, level: int) -> list[int]:
-        """The ways of each set of a level (1 or 2), all arrays one behind the other, as Place.base counts them."""
-        return [array.ways for array in (self.l1, self.l2)[level - 1] for _ in range(array.sets)]
+        """The ways of each set of a level (0 or 1, as in ``places``), its arrays one behind the other, as Place.base
+        counts them."""
+        return [array.ways for array in (self.l1, self.l2)[level] for _ in range(array.sets)]
 
     def _place(self, arrays: tuple[Array, ...], size: int) -> Place:
         at = [number for number, array in enumerate(arrays) if array.piece(size)]

@@ -42,7 +42,7 @@ class _Level:
 
     def __init__(self, asked: Lookups, geometry: Geometry, level: int):
         # An empty way holds an entry that nobody asks for, so that whatever comes in drives one out.
-        ways = geometry.ways(level + 1)
+        ways = geometry.ways(level)
         self._few = max(ways, default=0) <= FEW
         made: Callable[[range], Any] = list if self._few else OrderedDict[int, None].fromkeys
         sets = [made(range(-number, 0)) for number in ways]

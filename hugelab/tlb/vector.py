@@ -76,10 +76,10 @@ def _hits(codes: Ints, asked: Lookups, geometry: Geometry, level: int) -> Ints:
     """Which look-ups hit a level."""
     places = [geometry.places(size)[level] for size in asked.seen]
     parts = np.array([place.piece // unit for place, unit in zip(places, asked.units, strict=True)])
-    base, sets, ways = (np.array([place[i] for place in places]) for i in (1, 2, 3))
+    base, sets, ways = (np.array(numbers) for numbers in zip(*(place[1:] for place in places), strict=True))
     number = codes % len(places)
     piece = codes // len(places) // parts[number]
-    nowhere = len(geometry.ways(level + 1))  # a set that the level does not have: for sizes that it does not hold
+    nowhere = len(geometry.ways(level))  # a set that the level does not have: for sizes that it does not hold
     home = np.where(ways > 0, base, nowhere)[number] + piece % sets[number]
     order = np.argsort(home, kind="stable")
     most = max(int(ways.max()), 1)

@@ -21,7 +21,7 @@ if sys.platform != "linux":
 from hugelab.live import access, host, journal
 from hugelab.live.errors import LiveUnavailable
 from hugelab.live.journal import PoolBefore
-from hugelab.live.pool import BorrowedPool, Pool, PoolError, borrow
+from hugelab.live.pool import BorrowedPool, FoundPool, PoolError, borrow
 from hugelab.measure import Measured, fractured, measure, sentences, session, table
 from hugelab.measure.faults import first_touch
 from hugelab.measure.machine import available_memory, thp_setting
@@ -208,7 +208,7 @@ def test_nobody_is_there_to_be_asked() -> None:
 def test_an_unprivileged_user(pool: BorrowedPool) -> None:
     """Free pages of the pool are used; what is missing has its command. Simulated: the pool is not to be changed."""
     pool.set_nr(2 * MB, 6)
-    with closing(Pool(pool.folder)) as found:
+    with closing(FoundPool(pool.folder)) as found:
         result = measure((MB, 16 * MB), 0, found)
     assert {load.size for load in result.loads if load.kind == "2M"} == {MB}
     assert "8 pages of 2 MB wanted, 6 free in the pool: sudo sysctl -w vm.nr_hugepages=8" in result.notes

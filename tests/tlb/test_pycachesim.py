@@ -12,7 +12,9 @@ from hugelab.units import MIB
 
 from .common import every_engine
 
-cachesim = pytest.importorskip("cachesim", reason="pycachesim is not installed: pip install pycachesim")
+pytest.importorskip("cachesim", reason="pycachesim is not installed: pip install pycachesim")
+
+from .oracle import misses, theirs
 
 OWN = Geometry("own", "8 sets of 3, then 32 of 5", (Array(24, 3, (4096,)),), (Array(160, 5, (4096,)),))
 MACHINES = [(OWN, 4096)]
@@ -100,22 +102,6 @@ TRACES: dict[str, Callable[[int], list[int]]] = {
     "tree": tree,
     "moving working set": phases,
 }
-
-
-def theirs(geometry: Geometry, size: int) -> tuple[object, object, object]:
-    """pycachesim's two levels, and the simulator of both."""
-    first, second = geometry.places(size)
-    l2 = cachesim.Cache("L2", second.sets, second.ways, size, "LRU")
-    l1 = cachesim.Cache("L1", first.sets, first.ways, size, "LRU", load_from=l2, store_to=l2)
-    memory = cachesim.MainMemory()
-    memory.load_to(l2)
-    memory.store_from(l2)
-    return cachesim.CacheSimulator(l1, memory), l1, l2
-
-
-def misses(cache: object) -> int:
-    """What a level of pycachesim has counted."""
-    return int(cache.stats()["MISS_count"])  # type: ignore[attr-defined]
 
 
 @every_engine
