@@ -66,7 +66,7 @@ _syscall = _call("syscall", _long, _size, _size, _size, _size, _size, _size)
 MS_REMOUNT = 32
 IPC_RMID, IPC_PRIVATE = 0, 0
 PR_SET_CHILD_SUBREAPER = 36
-SYS_MBIND, SYS_SET_MEMPOLICY = 237, 238  # x86-64; libc has no function for them
+SYS_MBIND, SYS_SET_MEMPOLICY, SYS_PERF_EVENT_OPEN = 237, 238, 298  # x86-64; libc has no function for them
 MAXNODE = 65  # bits of a node mask of one word, plus one: the kernel takes one off
 
 
@@ -109,6 +109,12 @@ def set_mempolicy(policy: int, nodes: int) -> None:
     """set_mempolicy(2) of the calling thread."""
     mask = ctypes.c_ulong(nodes)
     _syscall(SYS_SET_MEMPOLICY, policy, ctypes.addressof(mask), MAXNODE, 0, 0, 0)
+
+
+def perf_event_open(attr: bytes, flags: int) -> int:
+    """perf_event_open(2) for the calling thread on any CPU, in no group: a descriptor."""
+    here = ctypes.create_string_buffer(attr, len(attr))
+    return _syscall(SYS_PERF_EVENT_OPEN, ctypes.addressof(here), 0, -1, -1, flags, 0)
 
 
 # -- the names ---------------------------------------------------------------------------------------

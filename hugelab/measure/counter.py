@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import struct
+
+from ..live import syscalls
 
 PERF_TYPE_SOFTWARE, PERF_TYPE_HW_CACHE = 1, 3
 PERF_COUNT_SW_PAGE_FAULTS = 2
@@ -16,7 +17,6 @@ MEANING = (
     "and refills of the first-level TLB, which need no walk, on Arm"
 )
 
-SYS_PERF_EVENT_OPEN = 298  # x86-64
 PERF_FORMAT_TIMES = 1 | 2  # TOTAL_TIME_ENABLED, TOTAL_TIME_RUNNING
 EXCLUDE_KERNEL, EXCLUDE_HV = 1 << 5, 1 << 6
 PERF_FLAG_FD_CLOEXEC = 8
@@ -24,9 +24,6 @@ PERF_FLAG_FD_CLOEXEC = 8
 # wakeup_events, bp_type, config1
 ATTR = struct.Struct("IIQQQQQIIQ")
 READING = struct.Struct("QQQ")  # value, time enabled, time running
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
 
 
 class NoCounter(Exception):
@@ -39,13 +36,10 @@ class Counter:
     def __init__(self, kind: int = PERF_TYPE_HW_CACHE, config: int = DTLB_LOAD_MISSES):
         flags = EXCLUDE_KERNEL | EXCLUDE_HV  # allowed without root up to perf_event_paranoid = 2
         attr = ATTR.pack(kind, ATTR.size, config, 0, 0, PERF_FORMAT_TIMES, flags, 0, 0, 0)
-        long = ctypes.c_long
-        this_thread, any_cpu, no_group = long(0), long(-1), long(-1)
-        self._file = _libc.syscall(
-            long(SYS_PERF_EVENT_OPEN), attr, this_thread, any_cpu, no_group, long(PERF_FLAG_FD_CLOEXEC)
-        )
-        if self._file < 0:
-            raise NoCounter(why_not(ctypes.get_errno()))
+        try:
+            self._file = syscalls.perf_event_open(attr, PERF_FLAG_FD_CLOEXEC)
+        except OSError as error:
+            raise NoCounter(why_not(error.errno or 0)) from None
 
     def read(self) -> tuple[int, int, int]:
         """Events so far; nanoseconds that it was wanted, and that it really counted."""

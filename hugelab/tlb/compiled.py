@@ -45,7 +45,8 @@ def misses(asked: Lookups, geometry: Geometry, passes: int) -> Iterator[tuple[li
     levels = [_level(asked, geometry, level) for level in (0, 1)]
     count = len(asked.sizes)
     for _ in range(passes):
-        codes, found = np.asarray(asked.codes), []
+        codes = np.asarray(asked.codes)
+        found: list[list[int]] = []
         for look_up, state in levels:  # what misses the first level asks the second; nothing goes back
             missing = codes if found else np.empty_like(codes)  # the first level's own are written over
             codes = missing[: look_up(codes, missing, *state)]
