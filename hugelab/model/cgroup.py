@@ -41,16 +41,41 @@ def hugetlb_cgroup_charge_cgroup(k: Core, mm: mm_struct | None, h: hstate, n: in
     return True
 
 
+def over_limit(rsvd: bool) -> tuple[str, str]:
+    """The function that refuses when a limit is reached, and why."""
+    which = "rsvd limit (promises)" if rsvd else "limit (pages in use)"
+    return "hugetlb_cgroup_charge_cgroup", f"the cgroup's {which} is reached"
+
+
 def hugetlb_cgroup_uncharge(k: Core, key: str | None, h: hstate, n: int, rsvd: bool) -> None:
     """Take n pages off a group and its ancestors."""
     for group in lineage(k, key) if k.rules.cgroup_rsvd or not rsvd else []:
         group.counters[h.size, rsvd].usage -= n
 
 
-def hugetlb_cgroup_commit_charge(h: hstate, frame: int, usage: str | None, rsvd: str | None) -> None:
-    """A page remembers which groups were charged for it and (only without a promise) for its reservation."""
+def chargeable(k: Core, mm: mm_struct, h: hstate, also_rsvd: bool) -> int:
+    """How many pages can be charged to the group of a process and its ancestors in the same way, one after another.
+
+    Up to the nearest limit, and no further than to the highest usage so far, which moves along from there on.
+    """
+    kinds = (False, True) if also_rsvd and k.rules.cgroup_rsvd else (False,)
+    most = h.nr_huge_pages
+    for counter in (group.counters[h.size, rsvd] for group in lineage(k, mm.cgroup) for rsvd in kinds):
+        if counter.max is not None:
+            most = min(most, counter.max - counter.usage)
+        if counter.watermark > counter.usage:
+            most = min(most, counter.watermark - counter.usage)
+    return most
+
+
+def hugetlb_cgroup_commit_charge(h: hstate, frames: Run, usage: str | None, rsvd: str | None) -> None:
+    """Pages remember which groups were charged for them and (only without a promise) for their reservation.
+
+    ``frames`` are side by side, upwards or downwards, as a free list gives them.
+    """
     if usage or rsvd:
-        h.cgroup.put(Run(frame, 1, tag=(usage, rsvd)))
+        first = min(frames.value, frames.at(frames.end - 1))
+        h.cgroup.put(Run(first, frames.count, tag=(usage, rsvd)), backwards=frames.step < 0)
 
 
 def hugetlb_cgroup_uncharge_folio(k: Core, h: hstate, frame: int) -> None:

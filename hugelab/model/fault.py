@@ -15,6 +15,7 @@ from .core import Core
 from .folio import alloc_huge_page, plan, row_frames
 from .hugetlbfs import hugetlb_add_to_page_cache
 from .memory import copy_huge_page
+from .pool import refusal
 from .vma import by_sharing, huge_pte_alloc, private_vmas
 
 WRITABLE = True
@@ -81,7 +82,7 @@ def hugetlb_no_page(k: Core, vma: vm_area_struct, index: int, n: int, write: boo
     _begin(k, vma, index, p.n, write)
     frames = alloc_huge_page(k, vma, index, p)
     if not frames.count:
-        k.state.point("hugetlb_no_page", "sigbus", result="SIGBUS", why="no free page that nobody was promised")
+        k.state.point("hugetlb_no_page", "sigbus", result="SIGBUS", why="alloc_huge_page got no page")
         return Stretch(0, "SIGBUS")
     k.state.point("clear_huge_page")
     if shared:
@@ -96,7 +97,7 @@ def hugetlb_no_page(k: Core, vma: vm_area_struct, index: int, n: int, write: boo
 
 def _sigbus(k: Core, vma: vm_area_struct, index: int, write: bool, why: str) -> Stretch:
     _begin(k, vma, index, 1, write)
-    k.state.point("hugetlb_no_page", "sigbus", result="SIGBUS", why=why)
+    k.state.point("hugetlb_no_page", "sigbus", **refusal("hugetlb_no_page", why, "SIGBUS"))
     return Stretch(0, "SIGBUS")
 
 

@@ -11,10 +11,12 @@ from typing import NamedTuple
 from ..runs import Run
 from ..structs import hstate, hstate_node, hugepage_subpool, inode, vm_area_struct
 from .cgroup import (
+    chargeable,
     hugetlb_cgroup_charge_cgroup,
     hugetlb_cgroup_commit_charge,
     hugetlb_cgroup_uncharge,
     hugetlb_cgroup_uncharge_folio,
+    over_limit,
 )
 from .core import Core
 from .memory import clear
@@ -25,11 +27,13 @@ from .pool import (
     enqueue_huge_page,
     hugetlb_acct_memory,
     node_of,
+    refusal,
+    shortage,
     surplus_room,
     update_and_free_page,
 )
 from .reserve import needs_reservation, region_add, vma_resv_map
-from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages
+from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages, over_size
 
 NOTHING = Run(0, 0)
 
@@ -60,11 +64,12 @@ def plan(k: Core, vma: vm_area_struct, index: int, n: int, cow_from_owner: bool 
     map_chg, end = (True, index + n) if cow_from_owner else needs_reservation(vma_resv_map(vma), index, index + n)
     n = end - index
     policy = policy_of(vma)
-    if (map_chg and subpool_inode(vma.inode)) or vma.mm.cgroup or (policy and policy.mode == "MPOL_INTERLEAVE"):
+    if (map_chg and subpool_inode(vma.inode)) or (policy and policy.mode == "MPOL_INTERLEAVE"):
         return Plan(1, map_chg, cow_from_owner)  # each page may find something changed
+    n = min(n, chargeable(k, vma.mm, h, map_chg))
     node = _node(vma, index)
     most = n if not map_chg else min(n, h.free_huge_pages - h.resv_huge_pages)
-    if node is None or most < 1:
+    if node is None or min(n, most) < 1:
         return Plan(1, map_chg, cow_from_owner)
     return Plan(node.freelist.stretch_down(most), map_chg, cow_from_owner)
 
@@ -84,20 +89,20 @@ def alloc_huge_page(k: Core, vma: vm_area_struct, index: int, p: Plan) -> Run:
     k.state.point("alloc_huge_page", "start", avoid_reserve=int(p.cow_from_owner))
     gbl_chg = hugepage_subpool_get_pages(spool, n) if p.map_chg else 0
     if gbl_chg is None:
-        return _refused(k, "the mount's size= is used up")
-    why = None
+        return _refused(k, *over_size(spool, n))
+    refused = None
     if p.map_chg and not hugetlb_cgroup_charge_cgroup(k, vma.mm, h, n, rsvd=True):
-        why = "the cgroup's rsvd limit is reached"
+        refused = over_limit(rsvd=True)
     elif not hugetlb_cgroup_charge_cgroup(k, vma.mm, h, n, rsvd=False):
-        why = "the cgroup's limit is reached"
+        refused = over_limit(rsvd=False)
         if p.map_chg:
             hugetlb_cgroup_uncharge(k, vma.mm.cgroup, h, n, rsvd=True)
-    if why is None:
+    if refused is None:
         k.state.point("alloc_huge_page", "hstate")
         frames = _take(k, vma, index, n, promised=not gbl_chg)
         if frames:
             return _taken(k, vma, index, p, frames)
-        why = "the pool is empty, and no surplus page is allowed"
+        refused = "dequeue_huge_page_vma", _none(k, vma, index, promised=not gbl_chg)
         hugetlb_cgroup_uncharge(k, vma.mm.cgroup, h, n, rsvd=False)
         if p.map_chg:
             hugetlb_cgroup_uncharge(k, vma.mm.cgroup, h, n, rsvd=True)
@@ -107,12 +112,21 @@ def alloc_huge_page(k: Core, vma: vm_area_struct, index: int, p: Plan) -> Run:
         hugepage_subpool_forget(spool, n)
     elif p.map_chg and spool and spool.max_hpages != -1 and spool.min_hpages > 0:
         k.danger("quota of a mount with size= and min_size= is lost: what it keeps reserved is never given back")
-    return _refused(k, why)
+    return _refused(k, *refused)
 
 
-def _refused(k: Core, why: str) -> Run:
-    k.state.point("alloc_huge_page", "failed", result="ENOSPC", why=why)
+def _refused(k: Core, rule: str, why: str) -> Run:
+    k.state.point("alloc_huge_page", "failed", **refusal(rule, why, "ENOSPC"))
     return NOTHING
+
+
+def _none(k: Core, vma: vm_area_struct, index: int, promised: bool) -> str:
+    """Why there is no page for an index: none that nobody was promised, or none on the nodes that may give it."""
+    h, nodes = vma.h, huge_node(vma, index)
+    free = sum(node.free_huge_pages for node in nodes)
+    if len(nodes) < len(h.nodes) and (promised or h.free_huge_pages > h.resv_huge_pages) and not free:
+        return f"no page is free on node {', '.join(str(node.nid) for node in nodes)}, where the policy wants it"
+    return shortage(k, h, 1)
 
 
 def _take(k: Core, vma: vm_area_struct, index: int, n: int, promised: bool) -> Run | None:
@@ -145,7 +159,7 @@ def _taken(k: Core, vma: vm_area_struct, index: int, p: Plan, frames: Run) -> Ru
     """The books are closed: cgroup, reservation map, contents."""
     group = vma.mm.cgroup
     if group:
-        hugetlb_cgroup_commit_charge(vma.h, frames.value, group, group if p.map_chg else None)
+        hugetlb_cgroup_commit_charge(vma.h, frames, group, group if p.map_chg else None)
     k.state.point("alloc_huge_page", "success")
     resv = vma_resv_map(vma)
     if resv is not None and not p.cow_from_owner:

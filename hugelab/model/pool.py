@@ -93,16 +93,27 @@ def hugetlb_acct_memory(k: Core, h: hstate, delta: int, mm: mm_struct | None = N
     All or nothing: what the free pages do not cover must come as surplus pages. A process ``mm`` that is bound to
     nodes cannot be promised more than is free there.
     """
-    promised = True
-    if delta > 0:
-        promised = gather_surplus_pages(k, h, delta, mm)
-        if promised and delta > allowed_mems_nr(h, mm):
-            return_unused_surplus_pages(h, delta)
-            promised = False
-    else:
+    refused: dict[str, str] = {}
+    if delta <= 0:
         return_unused_surplus_pages(h, -delta)
-    k.state.point("hugetlb_acct_memory", delta=delta)
-    return promised
+    elif not gather_surplus_pages(k, h, delta, mm):
+        refused = refusal("gather_surplus_pages", shortage(k, h, delta))
+    elif delta > (there := allowed_mems_nr(h, mm)):
+        return_unused_surplus_pages(h, delta)
+        refused = refusal("allowed_mems_nr", f"{delta:,} wanted, {there:,} free on the nodes that the task is bound to")
+    k.state.point("hugetlb_acct_memory", delta=delta, **refused)
+    return not refused
+
+
+def refusal(rule: str, why: str, result: str = "ENOMEM") -> dict[str, str]:
+    """What an event says that is the end of a request: the function that decides, and why."""
+    return {"result": result, "rule": rule, "why": why}
+
+
+def shortage(k: Core, h: hstate, wanted: int) -> str:
+    """The pool as a refusal tells it."""
+    available = max(h.free_huge_pages - h.resv_huge_pages, 0)
+    return f"{wanted:,} wanted, {available:,} available, {surplus_room(k, h):,} more allowed as surplus"
 
 
 def gather_surplus_pages(k: Core, h: hstate, delta: int, mm: mm_struct | None) -> bool:

@@ -34,6 +34,13 @@ def hugepage_subpool_get_pages(spool: hugepage_subpool | None, delta: int) -> in
     return delta
 
 
+def over_size(spool: hugepage_subpool | None, delta: int) -> tuple[str, str]:
+    """The function that refuses when the budget is used up, and why."""
+    assert spool is not None
+    left = spool.max_hpages - spool.used_hpages
+    return "hugepage_subpool_get_pages", f"{delta:,} wanted, {left:,} left of the mount's size= of {spool.max_hpages:,}"
+
+
 def hugepage_subpool_forget(spool: hugepage_subpool | None, delta: int) -> None:
     """Pages that the mount granted and the pool then refused were never used (out_put_pages)."""
     if spool is not None and spool.max_hpages != -1:

@@ -9,13 +9,13 @@ from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_WR
 from ..runs import Run, RunMap
 from ..structs import hstate, hugepage_subpool, inode, mm_struct, resv_map, vm_area_struct
 from ..units import BASE_PAGE_SIZE
-from .cgroup import hugetlb_cgroup_charge_cgroup, hugetlb_cgroup_uncharge
+from .cgroup import hugetlb_cgroup_charge_cgroup, hugetlb_cgroup_uncharge, over_limit
 from .core import Core
 from .errors import SystemCallError
 from .folio import free_huge_page, hstate_inode, subpool_inode
-from .pool import hugetlb_acct_memory
+from .pool import hugetlb_acct_memory, refusal
 from .reserve import region_add, region_chg, region_count, region_del
-from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages
+from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages, over_size
 
 MMAP_MIN_ADDR = 0x10000
 
@@ -81,11 +81,14 @@ def hugetlb_reserve_pages(k: Core, mm: mm_struct, node: inode, f: int, t: int, v
     chg = region_chg(node.resv_map, f, t) if shared else t - f
     k.state.point("region_chg", chg=chg)
     if not hugetlb_cgroup_charge_cgroup(k, mm, h, chg, rsvd=True):
+        k.state.point("hugetlb_reserve_pages", "refused", **refusal(*over_limit(rsvd=True)))
         return False
     promise = hugepage_subpool_get_pages(spool, chg)
     if promise is None or not hugetlb_acct_memory(k, h, promise, mm):
         if promise is not None:
             _put_pages_back(k, spool, chg, promise)
+        else:
+            k.state.point("hugetlb_reserve_pages", "refused", **refusal(*over_size(spool, chg)))
         hugetlb_cgroup_uncharge(k, mm.cgroup, h, chg, rsvd=True)
         return False
     if vma is None or shared:

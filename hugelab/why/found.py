@@ -1,0 +1,108 @@
+"""What is known of a machine: the counters of one pool, of a mount and of a cgroup. Pages; sizes in bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+from ..scenario import ScenarioError
+from ..units import MIB, format_size
+
+UNSIGNED = 1 << 63  # a counter above it is one below zero, shown without its sign
+MOST = 1 << 40  # pages: more than any machine has; keeps a mistyped number from costing minutes
+
+
+class Node(NamedTuple):
+    """The pages of one memory node, in the order of its files."""
+
+    total: int
+    free: int
+    surp: int = 0
+
+
+@dataclass(frozen=True)
+class Mount:
+    """The budget of a hugetlbfs mount: ``size`` (None: no size=), of which ``used``; ``held``: what its min_size= still
+    keeps promised for its own files."""
+
+    size: int | None = None
+    used: int = 0
+    held: int = 0
+
+    def __post_init__(self) -> None:
+        _check("mount", self)
+        if self.size is not None and self.used > self.size:
+            raise ScenarioError(f"mount: {self.used:,} pages used of a size of {self.size:,} cannot be")
+
+    @property
+    def left(self) -> int | None:
+        """Pages that may still be promised or taken from this mount; None: any number."""
+        return None if self.size is None else self.size - self.used
+
+
+@dataclass(frozen=True)
+class Cgroup:
+    """How many pages a process of the group may still be charged for: in use, and promised; None: no limit."""
+
+    left: int | None = None
+    rsvd_left: int | None = None
+
+    def __post_init__(self) -> None:
+        _check("cgroup", self)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One pool as it was found, and what else limits a request.
+
+    Raises ScenarioError, in one line, for numbers that no pool can have.
+    """
+
+    total: int
+    free: int
+    rsvd: int = 0
+    surp: int = 0
+    overcommit: int = 0
+    size: int = 2 * MIB
+    nodes: tuple[Node, ...] = ()  # () for a machine of one node
+    mount: Mount | None = None
+    cgroup: Cgroup | None = None
+    default: bool = True  # its size is the default one, which sysctl and /proc/meminfo are about
+
+    def __post_init__(self) -> None:
+        if self.rsvd >= UNSIGNED:
+            raise ScenarioError(
+                f"{(1 << 64) - self.rsvd:,} pages below zero are promised: a known slip of the kernel left the counter"
+                " wrong, and until the next boot nothing sure can be said"
+            )
+        _check("pool", self)
+        for name in ("free", "surp"):
+            if getattr(self, name) > self.total:
+                raise ScenarioError(
+                    f"{getattr(self, name):,} pages {'free' if name == 'free' else 'surplus'} of {self.total:,} in all"
+                    " cannot be: are the numbers of one moment and one page size?"
+                )
+        if self.size < 4096 or self.size & (self.size - 1):
+            raise ScenarioError(f"{format_size(self.size)} is no page size: a power of two, such as 2M")
+        for name in ("total", "free", "surp") if self.nodes else ():
+            of_nodes = sum(getattr(node, name) for node in self.nodes)
+            if of_nodes != getattr(self, name):
+                raise ScenarioError(f"the nodes have {of_nodes:,} pages {name}, the pool {getattr(self, name):,}")
+
+    @property
+    def available(self) -> int:
+        """Pages that nobody holds and nobody was promised."""
+        return self.free - self.rsvd
+
+    @property
+    def persistent(self) -> int:
+        """The configured pages: what /proc/sys/vm/nr_hugepages reads."""
+        return self.total - self.surp
+
+
+def _check(what: str, found: Any) -> None:
+    """Every number is one of pages. Raises ScenarioError."""
+    for field in fields(found):
+        value = getattr(found, field.name)
+        if isinstance(value, int) and not 0 <= value <= MOST:
+            raise ScenarioError(f"{what}: {field.name} is 0 to {MOST:,}, not {value:,}")

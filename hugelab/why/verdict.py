@@ -1,0 +1,208 @@
+"""The model, put into the state that was found, answers a request; then once more against the worst of neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..model import pool
+from ..model.kernel import Kernel
+from ..model.machines import SIZE_2M, X86_64
+from ..recording import Recording
+from ..scenario import ANONYMOUS, Op, Scenario, ScenarioError
+from ..source import record
+from ..structs import hstate, hugepage_subpool, hugetlb_cgroup, super_block
+from ..units import count, format_size, size_name
+from .found import MOST, Cgroup, Found, Mount
+
+KINDS = ("shared", "private", "anonymous", "shm")
+GROUP = "cgroup2/found"
+AT_MOST = 1 << 22  # pages of a request: at more the answer would take long
+
+
+@dataclass(frozen=True)
+class Request:
+    """``pages`` to be mapped and each touched: of a new hugetlbfs file shared or private, anonymous, or System V.
+
+    ``node``: the task is bound to it (numactl --membind); with ``mbind`` the mapping is, after mmap. Raises
+    ScenarioError for what cannot be asked.
+    """
+
+    pages: int
+    kind: str = "shared"
+    noreserve: bool = False
+    node: int | None = None
+    mbind: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ScenarioError(f"{self.kind!r} is no kind of mapping: {', '.join(KINDS)}")
+        if not 1 <= self.pages <= AT_MOST:
+            raise ScenarioError(f"a request is of 1 to {AT_MOST:,} pages, not {self.pages:,}")
+        if self.mbind and self.node is None:
+            raise ScenarioError("mbind needs a node")
+
+    def steps(self, size: int, default: int) -> tuple[Op, ...]:
+        """The program: up to the mapping, and the touch."""
+        more: dict[str, Any] = {} if size == default else {"hsize": size_name(size)}
+        large = [] if size == default else [f"HUGE_{format_size(size).replace(' ', '')}"]
+        mask = None if self.node is None else 1 << self.node
+        steps = []
+        if mask is not None and not self.mbind:
+            steps.append(Op("set_mempolicy", {"policy": "MPOL_BIND", "nodemask": mask}))
+        if self.kind == "shm":
+            flags = ["SHM_HUGETLB", "IPC_CREAT", *(["SHM_NORESERVE"] * self.noreserve), *(f"SHM_{n}" for n in large)]
+            steps.append(Op("shmget", {"shm": "s", "pages": self.pages, "flags": flags, **more}))
+            steps.append(Op("shmat", {"shm": "s", "map": "A"}))
+        else:
+            flags = ["MAP_SHARED" if self.kind == "shared" else "MAP_PRIVATE", *(["MAP_NORESERVE"] * self.noreserve)]
+            where: dict[str, Any] = {"fd": "f"}
+            if self.kind == "anonymous":
+                flags, where = [*flags, *ANONYMOUS, *(f"MAP_{name}" for name in large)], {}
+            else:
+                steps.append(Op("open", {"fd": "f", "path": "m/new_file"}))
+            steps.append(Op("mmap", {"map": "A", "pages": self.pages, "flags": flags, **where, **more}))
+        if mask is not None and self.mbind:
+            steps.append(Op("mbind", {"map": "A", "policy": "MPOL_BIND", "nodemask": mask}))
+        return (*steps, Op("touch", {"map": "A", "page": 0, "count": self.pages, **more}))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the model answers.
+
+    ``mapped``: the outcome of the call that promises (mmap or shmget), "ok" or an errno. ``touched``: of the pages,
+    how many a touch gets now, before ``signal`` ("" if it gets all). ``risk``: the rule that could still refuse a touch
+    if others take what they may; "" if none can. ``rule`` is the kernel function that decides, ``because`` its numbers.
+    """
+
+    mapped: str
+    touched: int
+    signal: str
+    rule: str
+    because: str
+    risk: str
+
+    @property
+    def fine(self) -> bool:
+        """It works now, and nobody else can change that."""
+        return self.mapped == "ok" and not self.signal and not self.risk
+
+
+def why(found: Found, request: Request) -> Verdict:
+    """Would mmap pass, could a touch fail, and which rule decides? Raises ScenarioError for a node it does not have."""
+    nodes = max(len(found.nodes), 1)
+    if request.node is not None and not 0 <= request.node < nodes:
+        raise ScenarioError(f"there is no node {request.node}: the machine has {count(nodes, 'node')}, from 0")
+    recording = _ask(found, request, rivals=False)
+    mapping, touch = recording.steps[-2 - request.mbind], recording.steps[-1]
+    if request.kind == "shm" and recording.steps[-3 - request.mbind].outcome != "ok":
+        mapping = recording.steps[-3 - request.mbind]
+    if mapping.outcome != "ok":
+        rule, because = _refusal(recording)
+        return Verdict(mapping.outcome, 0, "", rule, because, "")
+    done: int = touch.value["done"]
+    if touch.outcome != "ok":
+        rule, because = _refusal(recording)
+        return Verdict("ok", done, touch.outcome, rule, because, rule)
+    contested = _ask(found, request, rivals=True)
+    if contested.steps[-1].outcome != "ok":
+        rule, because = _refusal(contested)
+        return Verdict("ok", done, "", rule, because, rule)
+    return Verdict("ok", done, "", "hugetlb_reserve_pages", "", "")
+
+
+def _refusal(recording: Recording) -> tuple[str, str]:
+    """The last rule that refused anything, and its numbers."""
+    for row in reversed(recording.rows):
+        for point in reversed(row.points):
+            if "rule" in point.detail:
+                return str(point.detail["rule"]), str(point.detail["why"])
+    raise AssertionError("the model refuses, and no event says why")
+
+
+def _ask(found: Found, request: Request, rivals: bool) -> Recording:
+    """The request on a machine in the state that was found; with rivals, others take what they may before the touch."""
+    kernel, default = as_found(found)
+    if found.cgroup is not None:
+        kernel.mm("P").cgroup = GROUP
+    *first, last = request.steps(found.size, default)
+    scenario = Scenario("why", mounts={}, steps=tuple(first))
+    mapped = record(kernel, scenario)
+    if rivals:
+        others_take_all(kernel, found, request)
+    touched = record(kernel, replace(scenario, steps=(last,)))
+    return replace(touched, steps=[*mapped.steps, *touched.steps])
+
+
+# -- the state that was found ------------------------------------------------------------------------
+def as_found(found: Found) -> tuple[Kernel, int]:
+    """The model with that pool, mount ``m`` and cgroup, and its default page size. What is in use is held by nobody
+    here."""
+    sizes = (found.size,) if found.size < X86_64.sizes[1] else (SIZE_2M, found.size)
+    nodes = found.nodes or ((found.total, found.free, found.surp),)
+    room = (MOST + found.overcommit + AT_MOST) * found.size * len(nodes)
+    kernel = Kernel(replace(X86_64, sizes=sizes, nodes=len(nodes), memory=room), nr=0)
+    h = kernel.size_to_hstate(found.size)
+    kernel.state.row("")
+    for node, (total, free, surp) in zip(h.nodes, nodes, strict=True):
+        pool.set_max_huge_pages(kernel, h, total, node.nid)
+        while node.free_huge_pages > free:
+            pool.dequeue_huge_page_node(h, node, node.free_huge_pages - free)
+        h.count(node, surplus=surp)
+    h.resv_huge_pages, h.nr_overcommit_huge_pages = found.rsvd, found.overcommit
+    _mount(kernel, h, found.mount or Mount(), found.mount is not None)
+    if found.cgroup is not None:
+        _group(kernel, h, found.cgroup)
+    kernel.state.point("found")
+    return kernel, sizes[0]
+
+
+def _mount(kernel: Kernel, h: hstate, mount: Mount, limited: bool) -> None:
+    spool = None
+    if limited and (mount.size is not None or mount.held):
+        size, least = (-1 if mount.size is None else mount.size), mount.held + mount.used if mount.held else -1
+        spool = kernel.state.enter(hugepage_subpool(kernel.state, kernel.number("subpool"), h, size, least))
+        spool.used_hpages, spool.rsv_hpages = mount.used, mount.held
+    kernel.state.enter(super_block(kernel.state, "m", h, subpool=spool))
+
+
+def _group(kernel: Kernel, h: hstate, limits: Cgroup) -> None:
+    group = kernel.state.enter(hugetlb_cgroup(kernel.state, GROUP, 2, "found", None, kernel.machine.sizes))
+    for counter in group.counters.values():
+        kernel.state.enter(counter)
+    group.counters[h.size, False].max = limits.left
+    group.counters[h.size, True].max = limits.rsvd_left
+
+
+# -- the worst of neighbours -------------------------------------------------------------------------
+def others_take_all(kernel: Kernel, found: Found, request: Request) -> None:
+    """Others use all that they may: what they were promised (a promise is of no node), and all that nobody was.
+
+    They use the request's mount and cgroup first, and the node that it is bound to.
+    """
+    h = kernel.size_to_hstate(found.size)
+    kernel.state.row("")
+    obtainable = max(h.free_huge_pages - h.resv_huge_pages, 0) + pool.surplus_room(kernel, h)
+    for spool in kernel.state.of(hugepage_subpool):
+        obtainable += spool.rsv_hpages
+        if spool.max_hpages != -1:
+            spool.used_hpages += min(spool.max_hpages - spool.used_hpages, obtainable)
+        spool.rsv_hpages = 0
+    for group in kernel.state.of(hugetlb_cgroup):
+        for counter in (group.counters[h.size, rsvd] for rsvd in (False, True)):
+            if counter.max is not None:
+                counter.usage += min(counter.max - counter.usage, obtainable)
+    ours = 0 if request.noreserve else request.pages
+    promised = h.resv_huge_pages - min(ours, h.resv_huge_pages)
+    _take(h, promised + max(h.free_huge_pages - h.resv_huge_pages, 0), request.node)
+    h.resv_huge_pages -= promised
+    h.nr_overcommit_huge_pages = min(h.nr_overcommit_huge_pages, h.surplus_huge_pages)
+    kernel.state.point("others")
+
+
+def _take(h: hstate, pages: int, first: int | None) -> None:
+    """Free pages go, those of one node first."""
+    for node in sorted(h.nodes, key=lambda node: node.nid != first):
+        while pages and node.free_huge_pages:
+            pages -= pool.dequeue_huge_page_node(h, node, min(pages, node.free_huge_pages)).count
