@@ -268,10 +268,12 @@ class mm_struct(Record):
     rlimit_memlock: int | None  # bytes; None: no limit
     cgroup: str | None  # key of its hugetlb cgroup; None: the root
     policy: Policy | None  # where its pages come from (set_mempolicy)
+    parent: str | None  # key of the process that forked it
 
     def __init__(self, state: State, proc: str, pid: int, sizes: tuple[int, ...], **fields: Any):
         tables = {size: state.runs() for size in sizes}
-        more = {"pmds": frozenset(), "uid": 0, "rlimit_memlock": None, "cgroup": None, "policy": None} | fields
+        more = {"pmds": frozenset(), "uid": 0, "rlimit_memlock": None, "cgroup": None, "policy": None}
+        more |= {"parent": None} | fields
         super().__init__(state, f"mm/{proc}", proc=proc, pid=pid, alive=True, fds={}, tables=tables, **more)
 
 

@@ -13,6 +13,7 @@ right after the boot and what its log says of them. With ``-`` for SCENARIOS.jso
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import json
 import os
@@ -42,15 +43,12 @@ LAB = "/lab"  # in the guest: this script's project
 CASES = f"{LAB}/cases.json"
 ANSWERS = "/dev/ttyS1"  # the guest's second serial line is a file of ours
 LEFT_OUT = {"test", "tests", "idlelib", "tkinter", "lib2to3", "ensurepip", "site-packages", "turtledemo", "pydoc_data"}
-ENDINGS = {".py", ".pyc", ".so"}
 OPTIONAL = re.compile(r"_tkinter|_sqlite3|_test|_ssl|_curses|readline|_codecs_|xx")  # modules that nothing here imports
-RESTART = 0x01234567  # LINUX_REBOOT_CMD_RESTART
-READ_ALL = 3  # SYSLOG_ACTION_
+RESTART, READ_ALL = 0x01234567, 3  # LINUX_REBOOT_CMD_, SYSLOG_ACTION_
 INIT = f"""#!{{python}} -I
 import sys
 sys.path[:0] = ["{LAB}", "{LAB}/tools"]
-import record_nodes
-record_nodes.guest()
+import record_nodes; record_nodes.guest()
 """
 
 
@@ -59,11 +57,11 @@ def archive(files: dict[str, Path | bytes]) -> Iterator[bytes]:
     """A cpio archive (newc) of regular files, by their paths in the guest, and the folders they need."""
     folders = {str(parent) for name in files for parent in Path(name).parents} - {"/"}
     for number, name in enumerate([*sorted(folders), *sorted(files)]):
-        source = files.get(name)
-        data = b"" if source is None else source if isinstance(source, bytes) else source.read_bytes()
+        source = files.get(name, b"")
+        data = source if isinstance(source, bytes) else source.read_bytes()
         # Compiled Python names the second its source was changed: it must be the same in the guest.
         changed = int(source.stat().st_mtime) if isinstance(source, Path) else 0
-        yield _entry(number + 1, name.lstrip("/"), 0o40755 if source is None else 0o100755, changed, data)
+        yield _entry(number + 1, name.lstrip("/"), 0o100755 if name in files else 0o40755, changed, data)
     yield _entry(0, "TRAILER!!!", 0, 0, b"")
 
 
@@ -79,25 +77,18 @@ def _padded(data: bytes) -> bytes:
 
 def guest_files(cases: list[Any]) -> dict[str, Path | bytes]:
     """Everything the guest has: path -> file of this machine, or contents."""
-    python = Path(sys.executable).resolve()
-    library = Path(sysconfig.get_path("stdlib"))
-    project = Path(__file__).resolve().parents[1]
-    files: dict[str, Path | bytes] = {str(python): python}
-    files |= {str(path): path for path in _modules(library)}
-    files |= {f"{LAB}/{path.relative_to(project)}": path for path in _modules(project / "hugelab")}
-    for path in _shared_objects([python, *(path for path in files.values() if isinstance(path, Path))]):
-        files[str(path)] = path.resolve()
-    files[f"{LAB}/tools/record_nodes.py"] = Path(__file__).resolve()
+    me, python = Path(__file__).resolve(), Path(sys.executable).resolve()
+    project, needed = me.parents[1], [python, *_modules(Path(sysconfig.get_path("stdlib")))]
+    files: dict[str, Path | bytes] = {str(path): path for path in (*needed, *_shared_objects(needed))}
+    files |= {f"{LAB}/{path.relative_to(project)}": path for path in (me, *_modules(project / "hugelab"))}
     files[CASES] = json.dumps({"scenarios": cases}).encode() if cases else b""
-    files["/init"] = INIT.format(python=python).encode()
-    return files
+    return files | {"/init": INIT.format(python=python).encode()}
 
 
 def _modules(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        inside = path.relative_to(folder)
-        wanted = path.suffix in ENDINGS and ".opt-" not in path.name and not OPTIONAL.match(path.name)
-        if wanted and not LEFT_OUT & set(inside.parts) and path.is_file():
+    for path in folder.rglob("*.*"):
+        wanted = path.suffix in {".py", ".pyc", ".so"} and ".opt-" not in path.name and not OPTIONAL.match(path.name)
+        if wanted and not LEFT_OUT & set(path.relative_to(folder).parts):
             yield path
 
 
@@ -126,19 +117,14 @@ def boot(asked: argparse.Namespace, cases: list[Scenario]) -> list[dict[str, Any
         initrd, answers = Path(folder) / "initrd", Path(folder) / "answers"
         with initrd.open("wb") as file:
             file.writelines(archive(guest_files([case.to_json() for case in cases])))
-        try:
+        with open(Path(folder) / "console", "w+b") as console, contextlib.suppress(subprocess.TimeoutExpired):
             command = qemu(asked, initrd, answers)
-            quiet = subprocess.DEVNULL
-            ended = subprocess.run(command, stdin=quiet, capture_output=True, timeout=asked.patience, check=False)
-            said = (ended.stdout + ended.stderr).decode(errors="replace")
-        except FileNotFoundError:
-            raise SystemExit("there is no qemu-system-x86_64") from None
-        except subprocess.TimeoutExpired as late:
-            said = (late.stdout or b"").decode(errors="replace")
-        found = [json.loads(line) for line in answers.read_text().splitlines()] if answers.exists() else []
-    if len(found) <= len(cases):
+            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console, timeout=asked.patience)
+        said = (Path(folder) / "console").read_text(errors="replace")
+        lines = answers.read_text().splitlines(keepends=True) if answers.exists() else []
+    if len(lines) <= len(cases):
         print(f"{said[-4000:]}\nthe guest did not finish", file=sys.stderr)
-    return found
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 # -- in the guest ------------------------------------------------------------------------------------------
@@ -213,7 +199,7 @@ def _twice(scenario: Scenario, pool: Pool) -> dict[str, Any]:
     """The case with its answers, or with the ``error`` that kept it from being recorded."""
     try:
         first, second = _run(scenario, pool), _run(scenario, pool)
-    except (ScenarioError, LiveUnavailable) as error:
+    except (ScenarioError, Unsupported, LiveUnavailable) as error:
         return {**scenario.to_json(), "error": str(error)}
     return first if first == second else {**first, "error": f"the second time: {json.dumps(second)}"}
 
@@ -222,44 +208,36 @@ def _run(scenario: Scenario, pool: Pool) -> dict[str, Any]:
     with boot_live(scenario, pool) as kernel:
         found, steps = {"initial": counters(pool)}, []
         for op in scenario.steps:
-            try:
-                outcome, value = kernel.run(op)
-            except Unsupported as error:
-                raise ScenarioError(f"{op}: {error}") from None
+            outcome, value = kernel.run(op)
             answer = {"outcome": outcome} | ({} if value is None else {"value": value})
             steps.append({**op.to_json(), "expect": answer | counters(pool)})
         kernel.kill_all()
         found["after_kill_all_processes"] = counters(pool)
         kernel.umount_all()
         found["after_unlink_and_umount"] = counters(pool)
-    return {**scenario.to_json(), **found, "steps": steps}
+    return scenario.to_json() | found | {"steps": steps}
 
 
 def counters(pool: Pool) -> dict[str, Any]:
     """The default pool now, and its part on each node."""
-    return {**pool.counters()[0]._asdict(), "nodes": node_counters(pool.sizes[0])}
+    return pool.counters()[0]._asdict() | {"nodes": node_counters(pool.sizes[0])}
 
 
 # -- the command -------------------------------------------------------------------------------------------
 def main() -> int:
     """Record, write, say how long it took."""
-    about, _, more = (__doc__ or "").partition("\n")
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=about, epilog=more, formatter_class=form)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kernel", type=Path, required=True, help="the image, such as vmlinuz-6.1.0-56-amd64")
     parser.add_argument("--memory", type=int, default=2048, help="of the guest, in MiB (default 2048)")
     parser.add_argument("--append", default="", help="more for the kernel's command line")
     parser.add_argument("--patience", type=float, default=1800, help="seconds until it is given up (default 1800)")
     parser.add_argument("scenarios", help="a file in the format of scenarios.json, - for none")
     parser.add_argument("answers", type=Path, help="the file to write")
-    asked = parser.parse_args()
+    asked, start = parser.parse_args(), time.monotonic()
     cases = [] if asked.scenarios == "-" else load(asked.scenarios)
-    start = time.monotonic()
     found = boot(asked, cases)
     good = [case for case in found[1:] if "error" not in case]
-    for case in found[1:]:
-        if "error" in case:
-            print(f"{case['name']}: {case['error']}", file=sys.stderr)
+    sys.stderr.writelines(f"{case['name']}: {case['error']}\n" for case in found[1:] if "error" in case)
     if found:
         head = json.dumps({**found[0], "scenarios": 0}, indent=1).removesuffix("0\n}")
         lines = ",\n".join(json.dumps(case) for case in good)

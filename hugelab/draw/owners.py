@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
+from ..decode import VM_WRITE
 from ..recording import Recording
 from ..runs import Run, RunMap
 from ..state import State
 from ..structs import hstate, inode, mm_struct, vm_area_struct
 from ..units import address, count, format_size, size_name
 from .pages import Names
-from .svg import Picture, box, item, text
+from .svg import Picture, box, item, line, text
 
 CELL, ROW, TITLE, INDENT, BAR, UNDER = 24, 26, 17, 12, 15, 6  # pixels
+BRANCH = 14  # pixels: how far a child stands to the right of its parent
 WIDTH = 500
 MOST_CELLS = 20  # more places than this in a lane are drawn as runs
 MOST_BARS = 60  # more runs than this in a lane are drawn as one, with their number
@@ -32,7 +34,8 @@ class Lane:
     key: str  # equal in every picture of the recording
     title: str
     more: str
-    indent: int = 0
+    indent: int = 0  # pixels
+    depth: int = 0  # of its process in the tree of processes
     first: int = 0
     end: int = 0
     runs: list[Run] = field(default_factory=list)
@@ -40,6 +43,13 @@ class Lane:
     place: str = ""  # what a place is called: "file test_file, index"
     none: str = ""  # what is said of an empty place
     promised: int = 0  # a free list: that many of its pages
+    read_only: list[Run] = field(default_factory=list)  # of a writable private mapping: a write copies these
+    lost: bool = False  # every touch is SIGBUS
+
+    @property
+    def left(self) -> int:
+        """Where its places begin, in pixels."""
+        return INDENT + BRANCH * self.depth
 
     @property
     def height(self) -> float:
@@ -52,12 +62,13 @@ class Lane:
 def lanes(recording: Recording, state: State) -> list[Lane]:
     """What is there, from the processes down to the pools."""
     found: list[Lane] = []
-    for mm in state.of(mm_struct):
+    for mm, depth in family(state):
         names = f"descriptors {', '.join(mm.fds)}" if mm.fds else "no descriptors"
-        found.append(Lane(mm.key, f"process {mm.proc}", f"PID {mm.pid}, {names if mm.alive else 'ended'}"))
+        more = f"PID {mm.pid}, {names if mm.alive else 'ended'}"
+        found.append(Lane(mm.key, f"process {mm.proc}", more, BRANCH * depth, depth))
         for vma in state.of(vm_area_struct):
             if vma.mm is mm:
-                found += _vma(vma)
+                found += _vma(vma, depth)
     for node in state.of(inode):
         if node.h is not None:
             found += _inode(node, node.h)
@@ -67,22 +78,52 @@ def lanes(recording: Recording, state: State) -> list[Lane]:
     return found
 
 
-def _vma(vma: vm_area_struct) -> Iterable[Lane]:
+def family(state: State) -> list[tuple[mm_struct, int]]:
+    """The processes as a tree: each child follows its parent, with how deep it stands below the first."""
+    processes = state.of(mm_struct)
+    children: dict[str | None, list[mm_struct]] = {}
+    for mm in processes:
+        children.setdefault(mm.parent, []).append(mm)
+
+    def below(parent: str | None, depth: int) -> list[tuple[mm_struct, int]]:
+        found = []
+        for mm in children.get(parent, []):
+            found += [(mm, depth), *below(mm.key, depth + 1)]
+        return found
+
+    return below(None, 0)
+
+
+def _vma(vma: vm_area_struct, depth: int) -> Iterable[Lane]:
     kind = "shared" if vma.shared else "private"
     mapped = vma.mapped()
     first, end = vma.vm_pgoff, vma.vm_pgoff + vma.pages
     shift = vma.vm_start // vma.h.size - first
+    runs = [run._replace(start=run.start - shift) for run in mapped]
+    cow = [run for run in runs if not vma.shared and vma.vm_flags & VM_WRITE and not run.tag[0]]
+    more = f"{sum(run.count for run in mapped)} of {vma.pages} mapped"
+    if cow:
+        more += f", {sum(run.count for run in cow)} read-only"
+    if vma.unmapped:
+        more += "; the owner took a page: SIGBUS"
+    elif depth and not vma.shared and vma.resv_map is None:
+        more += "; forked, nothing is promised to it"
+    elif not cow:
+        more = f"{address(vma.vm_start)}-{address(vma.vm_end)}, {more}"
     yield Lane(
         vma.key,
         f"VMA {vma.name}, {kind}",
-        f"{address(vma.vm_start)}-{address(vma.vm_end)}, {sum(run.count for run in mapped)} of {vma.pages} mapped",
-        INDENT,
+        more,
+        INDENT + BRANCH * depth,
+        depth,
         first,
         end,
-        [run._replace(start=run.start - shift) for run in mapped],
+        runs,
         vma.h,
         f"VMA {vma.name}, page",
         "not mapped",
+        read_only=cow,
+        lost=vma.unmapped,
     )
     if vma.resv_map is not None:
         regions = vma.resv_map.regions
@@ -91,7 +132,8 @@ def _vma(vma: vm_area_struct) -> Iterable[Lane]:
             f"{vma.resv_map.key}/{vma.key}",
             "its reservation map",
             f"bar = reservation used; {left} still promised",
-            INDENT,
+            INDENT + BRANCH * depth,
+            depth,
             first,
             end,
             regions.within(first, end),
@@ -104,12 +146,12 @@ def _inode(node: inode, h: hstate) -> Iterable[Lane]:
     end = max(node.i_pages.end, node.resv_map.regions.end, node.i_size // h.size)
     more = f"inode {node.i_ino}: {holders}, page cache {len(node.i_pages)}"
     name = f"file {node.name}"
-    yield Lane(node.key, name, more, 0, 0, end, list(node.i_pages), h, f"{name}, index", "no page")
+    yield Lane(node.key, name, more, 0, 0, 0, end, list(node.i_pages), h, f"{name}, index", "no page")
     if node.resv_map.regions:
         more = f"bar = promised or there; {node.promised} promised without a page"
         place = f"{name}, promised or there: index"
         regions = list(node.resv_map.regions)
-        yield Lane(node.resv_map.key, "its reservation map", more, INDENT, 0, end, regions, place=place)
+        yield Lane(node.resv_map.key, "its reservation map", more, INDENT, 0, 0, end, regions, place=place)
 
 
 def _pool(h: hstate) -> Iterable[Lane]:
@@ -119,14 +161,18 @@ def _pool(h: hstate) -> Iterable[Lane]:
     more = f"{now.free} free - {now.rsvd} promised = {now.available} available"
     if now.surp:
         more += f"; {now.surp} surplus"
+    several = len(h.nodes) > 1
+    if several:
+        yield Lane(h.key, title, more)
     for node in h.nodes:
         places = max(node.nr_huge_pages, node.freelist.end)
-        runs = [Run(places - run.end, run.count, run.at(run.end - 1), -run.step) for run in node.freelist][::-1]
-        name = f"free list of {size_name(h.size)} pages" + (f", node {node.nid}" if len(h.nodes) > 1 else "")
-        where = f"node {node.nid}: {node.free_huge_pages} of {node.nr_huge_pages} free" if node.nid else more
-        lane = Lane(node.key, f"node {node.nid}" if node.nid else title, where, 0, 0, places, runs, h, f"{name}, place")
-        lane.none = "taken"
-        lane.promised = now.rsvd if len(h.nodes) == 1 and 0 < now.rsvd <= now.free else 0
+        name = f"free list of {size_name(h.size)} pages" + (f", node {node.nid}" if several else "")
+        lane = Lane(node.key, title, more, end=places, h=h, place=f"{name}, place", none="taken")
+        if several:
+            lane.title, lane.indent = f"node {node.nid}", INDENT
+            lane.more = f"{node.free_huge_pages} of {count(node.nr_huge_pages, 'page')} free"
+        lane.runs = [Run(places - run.end, run.count, run.at(run.end - 1), -run.step) for run in node.freelist][::-1]
+        lane.promised = now.rsvd if not several and 0 < now.rsvd <= now.free else 0
         yield lane
 
 
@@ -170,11 +216,13 @@ class Drawing:
         self.parts: list[str] = []
         self.said: list[str] = []
         self.touched: list[str] = []
+        self.trunks: list[float] = []  # of each depth: where the lines to the children of its last process begin
         self.y = 0.0
 
     def draw(self, lanes: Iterable[Lane]) -> None:
         top = self.y
         for lane in lanes:
+            self._branch(lane)
             self._title(lane)
             self.y = top + TITLE
             if lane.h is None and lane.end > lane.first:
@@ -182,6 +230,15 @@ class Drawing:
             elif lane.end > lane.first:
                 self._pages(lane)
             self.y = top = top + lane.height
+
+    def _branch(self, lane: Lane) -> None:
+        """The line from a process to the child that it forked."""
+        if lane.key.startswith("mm/"):
+            if lane.depth:
+                x, y = BRANCH * lane.depth - 7, self.y + 9
+                top = self.trunks[lane.depth - 1]
+                self.parts += [line(x, top, x, y), line(x, y, x + 5, y)]
+            self.trunks[lane.depth :] = [self.y + TITLE]
 
     def _title(self, lane: Lane) -> None:
         """The name in bold, what is known of it behind; what is new is underlined."""
@@ -202,7 +259,7 @@ class Drawing:
     def _scale(self, lane: Lane) -> float:
         """Pixels a place."""
         places = lane.end - lane.first
-        return CELL - 1 if places <= MOST_CELLS else (WIDTH - INDENT - 4) / places
+        return CELL - 1 if places <= MOST_CELLS else (WIDTH - lane.left - 4) / places
 
     def _pages(self, lane: Lane) -> None:
         new = self._new(lane)
@@ -213,7 +270,7 @@ class Drawing:
         if lane.promised:
             width = lane.promised * self._scale(lane) - 3
             words = f"{count(lane.promised, 'page')} of the free list promised: whichever come next"
-            at = INDENT + (lane.end - sum(run.count for run in lane.runs)) * self._scale(lane)
+            at = lane.left + (lane.end - sum(run.count for run in lane.runs)) * self._scale(lane)
             self.parts.append(
                 item(f"{lane.key}/rsvd", "", words, box(at, self.y + ROW - 3, max(width, 1.5), 5, "hl-resv"))
             )
@@ -222,18 +279,28 @@ class Drawing:
         assert lane.h is not None
         held = {key: run for run in lane.runs for key in range(run.start, run.end)}
         fresh = {key for start, end in new for key in range(start, end)}
+        copied = {key for run in lane.read_only for key in range(run.start, run.end)}
         for i, key in enumerate(range(lane.first, lane.end)):
-            x = INDENT + i * (CELL - 1)
+            x = lane.left + i * (CELL - 1)
             mark = " hl-new" if key in fresh else ""
             token = f"{lane.key}:{key}"
             if (run := held.get(key)) is None:
                 shape, page, words = box(x, self.y, CELL - 4, CELL - 4, f"hl-empty{mark}"), "", lane.none
+                if lane.lost:
+                    shape += f'<path d="M{x + 5:g} {self.y + 5:g}L{x + 15:g} {self.y + 15:g}" class="hl-lost"/>'
+                    shape += f'<path d="M{x + 15:g} {self.y + 5:g}L{x + 5:g} {self.y + 15:g}" class="hl-lost"/>'
+                    words = "lost: a touch is SIGBUS"
             else:
                 frame = run.at(key)
                 letter, page = self.names.letter(lane.h, frame), self.names.token(lane.h, frame)
                 shape = box(x, self.y, CELL - 4, CELL - 4, f"{self.names.colour(lane.h, frame)}{mark}")
                 shape += text(x + CELL / 2 - 2, self.y + 14, letter, "hl-c")
                 words = f"page {letter}, frame {frame}"
+                if key in copied:
+                    shape += box(x + 2.5, self.y + 2.5, CELL - 9, CELL - 9, "hl-cow")
+                    words += ", read-only: a write copies it, or, if nobody else maps it, makes it writable"
+                if lane.lost:
+                    words += ", still mapped"
             if mark:
                 self.touched += [token, page] if page else [token]
             self.parts.append(item(token, page, f"{lane.place} {key}: {words}", shape))
@@ -242,11 +309,11 @@ class Drawing:
         """Too many for cells: a bar for each run, as long as its share; the bar says from which page to which."""
         assert lane.h is not None
         scale, h = self._scale(lane), lane.h
-        empty = box(INDENT, self.y, (lane.end - lane.first) * scale, CELL - 4, "hl-empty")
+        empty = box(lane.left, self.y, (lane.end - lane.first) * scale, CELL - 4, "hl-empty")
         self.parts.append(item(lane.key, "", f"{lane.place} {lane.first} to {lane.end - 1}: {lane.none}", empty))
         many = len(lane.runs) > MOST_BARS
         for run in [_hull(lane.runs)] if many else lane.runs:
-            x, width = INDENT + (run.start - lane.first) * scale, max(run.count * scale, 1.5)
+            x, width = lane.left + (run.start - lane.first) * scale, max(run.count * scale, 1.5)
             where = str(run.start) if run.count == 1 else f"{run.start} to {run.end - 1}"
             if many:
                 pages, said = sum(run.count for run in lane.runs), f"{len(lane.runs):,} separate runs"
@@ -259,7 +326,7 @@ class Drawing:
             token = self.names.token(h, run.value) if run.count == 1 else ""
             self.parts.append(item(f"{lane.key}:{run.start}", token, f"{lane.place} {where}: {label}", shape))
         for start, end in new[:MOST_BARS]:
-            x, width = INDENT + (start - lane.first) * scale, max((end - start) * scale, 2)
+            x, width = lane.left + (start - lane.first) * scale, max((end - start) * scale, 2)
             self.parts.append(box(x, self.y - 1, width, CELL - 2, "hl-frame"))
             self.touched.append(lane.key)
 
@@ -273,7 +340,7 @@ class Drawing:
         scale = self._scale(lane)
         fresh = self._new(lane)
         for run in lane.runs:
-            x, width = INDENT + (run.start - lane.first) * scale, max(run.count * scale - 3, 1.5)
+            x, width = lane.left + (run.start - lane.first) * scale, max(run.count * scale - 3, 1.5)
             mark = any(start < run.end and end > run.start for start, end in fresh)
             shape = box(x, self.y, width, 9, f"hl-resv{' hl-new' if mark else ''}")
             where = f"{run.start}" if run.count == 1 else f"{run.start} to {run.end - 1}"

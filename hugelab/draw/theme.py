@@ -91,6 +91,8 @@ def rules(colours: dict[str, str]) -> dict[str, str]:
         ".hl-l-2": f"stroke:{c['free']};stroke-width:2;stroke-dasharray:2 2;fill:none",
         ".hl-l-3": f"stroke:{c['surp']};stroke-width:2;stroke-dasharray:9 3 2 3;fill:none",
         **{f".hl-p{i}": f"fill:{colour};stroke:{c['text']};stroke-width:1" for i, colour in enumerate(PAGE_COLOURS)},
+        ".hl-cow": "fill:none;stroke:#000;stroke-width:1;stroke-dasharray:2 2",
+        ".hl-lost": f"stroke:{c['text']};stroke-width:2;fill:none",
         ".hl-new": f"stroke:{c['text']};stroke-width:3;stroke-dasharray:none",
     }
 

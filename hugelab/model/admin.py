@@ -64,7 +64,7 @@ def nr_hugepages_store_node(k: Core, mm: mm_struct | None, op: Op) -> None:
 def nr_overcommit_hugepages_store(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Write ``n`` to nr_overcommit_hugepages: no page moves. Raises SystemCallError EINVAL for a gigantic size."""
     h, n = _pool(k, op), _count(op)
-    if h.size > k.machine.sizes[0]:
+    if k.machine.gigantic(h.size):
         raise SystemCallError("EINVAL")
     h.nr_overcommit_huge_pages = n
 

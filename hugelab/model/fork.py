@@ -18,6 +18,7 @@ def sys_fork(k: Core, mm: mm_struct, op: Op) -> None:
         raise ScenarioError(f"there is a process {name} already")
     pid = k.machine.pid + len(k.state.of(mm_struct))
     more = {"uid": mm.uid, "rlimit_memlock": mm.rlimit_memlock, "cgroup": mm.cgroup, "policy": mm.policy}
+    more["parent"] = mm.key
     child = k.state.enter(mm_struct(k.state, name, pid, k.machine.sizes, **more))
     for opened in mm.fds.values():
         opened.count += 1

@@ -35,11 +35,16 @@ class Machine:
     first_ino: int = 16079
     frames: tuple[Run, ...] = ()  # of the default size, in the order the buddy allocator gives them; () = from 4 GiB up
     nodes: int = 1  # memory nodes; each has the same part of the memory
+    buddy_most: int = 4 * MIB  # bytes of the largest block that the buddy allocator gives (MAX_PAGE_ORDER)
 
     @property
     def version(self) -> str:
         """The kernel version, as in ``"3.10"``."""
         return self.rules.version
+
+    def gigantic(self, size: int) -> bool:
+        """Is a page of this size more than the buddy allocator can give? (hstate_is_gigantic)"""
+        return size > self.buddy_most
 
     def capacity(self, size: int) -> int:
         """How many pages of a size the pool can get at most."""

@@ -145,7 +145,7 @@ def gather_surplus_pages(k: Core, h: hstate, delta: int, mm: mm_struct | None) -
 
 def surplus_room(k: Core, h: hstate) -> int:
     """How many surplus pages may still be allocated (hstate_is_gigantic: none)."""
-    if h.size > k.machine.sizes[0]:
+    if k.machine.gigantic(h.size):
         return 0
     return max(h.nr_overcommit_huge_pages - h.surplus_huge_pages, 0)
 

@@ -137,12 +137,16 @@ def _ask(found: Found, request: Request, rivals: bool) -> Recording:
 
 # -- the state that was found ------------------------------------------------------------------------
 def as_found(found: Found) -> tuple[Kernel, int]:
-    """The model with that pool, mount ``m`` and cgroup, and its default page size. What is in use is held by nobody
-    here."""
-    sizes = (found.size,) if found.size < X86_64.sizes[1] else (SIZE_2M, found.size)
+    """The model with that pool, mount ``m`` and cgroup, and its default page size.
+
+    What is in use is held by nobody here. Pages of 1 GB and more are taken to be gigantic: no surplus of them.
+    """
+    gigantic = found.size >= X86_64.sizes[1]
+    sizes = (SIZE_2M, found.size) if gigantic and not found.default else (found.size,)
     nodes = found.nodes or ((found.total, found.free, found.surp),)
+    buddy = X86_64.buddy_most if gigantic else found.size
     room = (MOST + found.overcommit + AT_MOST) * found.size * len(nodes)
-    kernel = Kernel(replace(X86_64, sizes=sizes, nodes=len(nodes), memory=room), nr=0)
+    kernel = Kernel(replace(X86_64, sizes=sizes, nodes=len(nodes), memory=room, buddy_most=buddy), nr=0)
     h = kernel.size_to_hstate(found.size)
     kernel.state.row("")
     for node, (total, free, surp) in zip(h.nodes, nodes, strict=True):

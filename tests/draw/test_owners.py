@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hugelab import LESSON, X86_64, Recording, Scenario, lesson, run
+from hugelab.decode import VM_MAYSHARE, VM_SHARED, VM_WRITE
 from hugelab.draw import owners
 from hugelab.draw.owners import BAR, CELL, MOST_BARS, MOST_CELLS, ROW, TITLE, UNDER, WIDTH, Lane, changed
 from hugelab.draw.pages import Names
@@ -69,6 +70,17 @@ def expected(state: State) -> tuple[Cells, set[str]]:
     return full, empty
 
 
+def private_view(state: State, key: str) -> tuple[bool, bool]:
+    """Of a cell: a write must copy its page (or make it writable); and its mapping was robbed by the owner."""
+    name, _, place = key.rpartition(":")
+    vma = state.records.get(name)
+    if not isinstance(vma, vm_area_struct):
+        return False, False
+    entry = vma.table.find(vma.vm_start // vma.h.size + int(place) - vma.vm_pgoff)
+    private = not vma.vm_flags & (VM_SHARED | VM_MAYSHARE) and bool(vma.vm_flags & VM_WRITE)
+    return private and entry is not None and not entry.tag[0], vma.unmapped
+
+
 def cells(picture: Picture) -> dict[str, Item]:
     """The items that stand for one place."""
     return {item.key: item for item in items(picture) if ":" in item.key and not item.key.startswith("resv_map")}
@@ -86,10 +98,15 @@ def check(names: Names, recording: Recording, index: int, before: Picture) -> Pi
         letter = names.letter(h, frame)
         assert (item.page, item.text) == (names.token(h, frame), letter)
         assert names.colour(h, frame) in item.styles
-        assert item.words.endswith(f" {key.rpartition(':')[2]}: page {letter}, frame {frame}")
+        copied, lost = private_view(recording.seek(index), key)
+        assert f" {key.rpartition(':')[2]}: page {letter}, frame {frame}" in item.words
+        assert ("hl-cow" in item.styles) == copied == (", read-only: a write copies it" in item.words)
+        assert lost == item.words.endswith(", still mapped")
     for key in empty:
+        _, lost = private_view(recording.seek(index), key)
         assert shown[key].page == "" and shown[key].text == "" and "hl-empty" in shown[key].styles
-        assert re.search(rf" {key.rpartition(':')[2]}: (not mapped|no page|taken)$", shown[key].words)
+        none = "lost: a touch is SIGBUS" if lost else "(not mapped|no page|taken)"
+        assert re.search(rf" {key.rpartition(':')[2]}: {none}$", shown[key].words)
     # what is marked
     nothing = Item("", "", "", frozenset(), "")
     other = {key for key, item in shown.items() if item.page != old.get(key, nothing).page}
