@@ -7,15 +7,22 @@ from .compare import RULES, compare
 from .doctor import doctor
 from .entries import entries
 from .explore import explore
+from .family import family
 from .fault import fault
 from .holders import ENDS, holders
 from .lab import Lab
 from .layout import layout
 from .measured import measured
+from .nodes import nodes
 from .open_file import open_file
+from .page_cost import page_cost
+from .pools import pools
 from .predict import Prediction, predict
 from .promise import KINDS, promise
 from .reach import reach
+from .refusal import refusal
+from .resize import resize
+from .shortage import shortage
 from .side_by_side import agreement, side_by_side
 from .start import start
 from .tlb_size import tlb_size
@@ -31,9 +38,21 @@ ALL = {
     "explore": explore,
     "compare": compare,
     "side_by_side": side_by_side,
+    "refusal": refusal,
+    "resize": resize,
+    "family": family,
+    "nodes": nodes,
 }
 
 # Every lab without one.
-SHEETS = {"entries": entries, "reach": reach, "tlb_size": tlb_size, "measured": measured}
+SHEETS = {
+    "entries": entries,
+    "reach": reach,
+    "tlb_size": tlb_size,
+    "measured": measured,
+    "shortage": shortage,
+    "pools": pools,
+    "page_cost": page_cost,
+}
 
 __all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "predict", *ALL, *SHEETS]

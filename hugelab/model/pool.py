@@ -174,7 +174,9 @@ def set_max_huge_pages(k: Core, h: hstate, count: int, nid: int | None = None) -
     promised: what cannot go now becomes surplus and goes when it is freed.
     """
     nodes = list(h.nodes) if nid is None else [h.nodes[nid]]
-    if nid is not None:
+    if nid is not None and k.rules.node_file_counts_surplus:
+        count += h.nr_huge_pages - nodes[0].nr_huge_pages
+    elif nid is not None:
         count += h.persistent_huge_pages - (nodes[0].nr_huge_pages - nodes[0].surplus_huge_pages)
     adjust_pool_surplus(h, -max(count - h.persistent_huge_pages, 0), nodes)
     grow(k, h, max(count - h.persistent_huge_pages, 0), nodes)

@@ -252,10 +252,10 @@ def policy(k: Core, op: Op) -> Policy | None:
     if mode in ("MPOL_DEFAULT", "MPOL_LOCAL"):
         if mask:
             raise SystemCallError("EINVAL")
-        return None
+        return None if mode == "MPOL_DEFAULT" else Policy(mode, ())
     if not nodes and (mask or mode != "MPOL_PREFERRED"):
         raise SystemCallError("EINVAL")
-    return Policy(mode, nodes) if nodes else None
+    return Policy(mode, nodes) if nodes else Policy("MPOL_LOCAL", ())
 
 
 def sys_mbind(k: Core, mm: mm_struct, op: Op) -> None:
@@ -264,6 +264,8 @@ def sys_mbind(k: Core, mm: mm_struct, op: Op) -> None:
         raise SystemCallError("EPERM")
     start, end = page_range(k, mm, op)
     chosen = policy(k, op)
+    if moving := [flag for flag in names_of(op, "flags", []) if k.machine.nodes > 1 and flag.startswith("MPOL_MF_")]:
+        raise Unsupported(f"{', '.join(moving)}: moving pages from node to node is not in the model")
     if start == end:
         return
     found, hole = pieces(mm, start, end)

@@ -32,6 +32,10 @@ class Rules:
     shrink_spares_surplus: bool
     """Shrinking counts only persistent free pages as free (set_max_huge_pages, 6.17)."""
 
+    node_file_counts_surplus: bool
+    """Writing nr_hugepages of one node adds all pages of the other nodes to the number, surplus ones too, and so makes
+    more than was asked for (set_max_huge_pages; seen on 6.1, not on 6.12)."""
+
     min_size: bool
     """hugetlbfs knows the mount option min_size= (4.1)."""
 
@@ -101,6 +105,7 @@ V3_10 = Rules(
     unmap_clears_mayshare=True,
     pool_in_order=False,
     shrink_spares_surplus=False,
+    node_file_counts_surplus=True,
     min_size=False,
     map_fixed_evicts_last=False,
     shared_validate=False,
@@ -134,14 +139,14 @@ V6_1 = replace(
     demote=True,
     memlock=8 << 20,
 )
-V6_18 = replace(
+V6_12 = replace(
     V6_1,
-    version="6.18",
+    version="6.12",
     zap_restores_reserve=True,
     pool_in_order=True,
-    shrink_spares_surplus=True,
+    node_file_counts_surplus=False,
     map_fixed_evicts_last=True,
     madv_remove_wants_maywrite=True,
-    mremap_moves_many=True,
     surplus_obeys_mempolicy=True,
 )
+V6_18 = replace(V6_12, version="6.18", shrink_spares_surplus=True, mremap_moves_many=True)

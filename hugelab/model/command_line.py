@@ -1,0 +1,124 @@
+"""The huge page parameters of the kernel's command line, read in their order (mm/hugetlb.c: hugepages_setup,
+hugepagesz_setup, default_hugepagesz_setup, hugetlb_init)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from .kernel import Kernel
+from .machines import X86_64, Machine
+from .mount import memparse
+from .pool import set_max_huge_pages
+
+Pages = int | dict[int, int]  # pages, or pages of each node
+
+
+@dataclass
+class Parsed:
+    """What the command line comes to: the default size in bytes, the pages of each size, and what the kernel warns of.
+
+    ``first`` are pages named before any size: they are of the default one, whichever that will be.
+    """
+
+    default: int
+    pages: dict[int, Pages] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    first: Pages | None = None
+    known: list[int] = field(default_factory=list)  # sizes named so far, the last one is what hugepages= is about
+    valid: bool = True  # the size named last
+    chosen: bool = False  # default_hugepagesz= was there
+    counted: int | None = None  # the size that the last hugepages= was about; 0: of the default one
+
+    def hugepages(self, value: str, machine: Machine) -> None:
+        """hugepages_setup()."""
+        if not self.valid:
+            self.warnings.append(f"HugeTLB: hugepages={value} does not follow a valid hugepagesz, ignoring")
+            self.valid = True
+            return
+        size = self.known[-1] if self.known else 0
+        if size == self.counted:
+            self.warnings.append(
+                f"HugeTLB: hugepages= specified twice without interleaving hugepagesz=, ignoring hugepages={value}"
+            )
+            return
+        number = _number(value)
+        if number is None or (isinstance(number, dict) and max(number) >= machine.nodes):
+            self.warnings.append(f"HugeTLB: Invalid hugepages parameter {value}")
+            return
+        self.counted = size
+        if size:
+            self.pages[size] = number
+        else:
+            self.first = number
+
+    def size(self, name: str, value: str, machine: Machine) -> None:
+        """hugepagesz_setup() and default_hugepagesz_setup()."""
+        size, self.valid = _size(value), False
+        again = size in self.known and not (self.chosen and size == self.default and size not in self.pages)
+        if name == "default_hugepagesz" and self.chosen:
+            self.warnings.append(f"HugeTLB: default_hugepagesz previously specified, ignoring {value}")
+        elif size not in machine.sizes:
+            self.warnings.append(f"HugeTLB: unsupported {name}={value}")
+        elif name == "hugepagesz" and again:
+            self.warnings.append(f"HugeTLB: hugepagesz={value} specified twice, ignoring")
+        else:
+            self.valid = True
+            self.known = [*(one for one in self.known if one != size), size]
+            if name == "default_hugepagesz":
+                self.default, self.chosen = size, True
+                if self.first is not None:
+                    self.pages[size], self.first = self.first, None
+
+
+def parse(line: str, machine: Machine = X86_64) -> Parsed:
+    """Read the huge page parameters of a command line, in their order; others are passed over."""
+    parsed = Parsed(machine.sizes[0])
+    for name, value in (word.partition("=")[::2] for word in line.split()):
+        if name == "hugepages":
+            parsed.hugepages(value, machine)
+        elif name in ("hugepagesz", "default_hugepagesz"):
+            parsed.size(name, value, machine)
+    if parsed.first is not None:
+        if parsed.default in parsed.pages:
+            parsed.warnings.append(f"HugeTLB: Ignoring hugepages={_total(parsed.pages[parsed.default])} of that size")
+        parsed.pages[parsed.default] = parsed.first
+    return parsed
+
+
+def _number(value: str) -> Pages | None:
+    """``8``, or pages by node, ``0:3,1:5``; None for neither."""
+    if value.isascii() and value.isdigit():
+        return int(value)
+    if not re.fullmatch(r"\d+:\d+(,\d+:\d+)*", value, re.ASCII):
+        return None
+    return {int(node): int(pages) for node, pages in (part.split(":") for part in value.split(","))}
+
+
+def _size(value: str) -> int:
+    """Bytes; 0 for what is no size."""
+    try:
+        return memparse(value)[0]
+    except ValueError:
+        return 0
+
+
+def _total(pages: Pages) -> int:
+    return sum(pages.values()) if isinstance(pages, dict) else pages
+
+
+def boot_with(line: str, machine: Machine = X86_64) -> Kernel:
+    """A machine that has booted with this command line. A pool that memory cannot hold is smaller, and no error."""
+    parsed = parse(line, machine)
+    sizes = tuple(sorted(machine.sizes, key=lambda size: (size != parsed.default, size)))
+    kernel = Kernel(replace(machine, sizes=sizes), nr=0)
+    kernel.state.row("")
+    for size, pages in parsed.pages.items():
+        h = kernel.size_to_hstate(size)
+        if isinstance(pages, int):
+            set_max_huge_pages(kernel, h, pages)
+        else:
+            for nid, number in pages.items():
+                set_max_huge_pages(kernel, h, number, nid)
+    kernel.state.point("boot")
+    return kernel
