@@ -5,7 +5,7 @@ log line is a view of a Recording.
 """
 
 from .model.kernel import run
-from .model.machines import LESSON, MACHINES, X86_64
+from .model.machines import LESSON, MACHINES, NUMA, X86_64
 from .recording import Counters, Recording, compare
 from .scenario import Op, Scenario, ScenarioError, lesson, load
 
@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 __all__ = [
     "LESSON",
     "MACHINES",
+    "NUMA",
     "X86_64",
     "Counters",
     "Op",

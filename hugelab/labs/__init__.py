@@ -14,6 +14,7 @@ from .lab import Lab
 from .layout import layout
 from .measured import measured
 from .nodes import nodes
+from .on_kernel import kernels, on_kernel
 from .open_file import open_file
 from .page_cost import page_cost
 from .pools import pools
@@ -42,6 +43,7 @@ ALL = {
     "resize": resize,
     "family": family,
     "nodes": nodes,
+    "on_kernel": on_kernel,
 }
 
 # Every lab without one.
@@ -55,4 +57,5 @@ SHEETS = {
     "page_cost": page_cost,
 }
 
-__all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "predict", *ALL, *SHEETS]
+__all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "kernels", "predict"]
+__all__ += [*ALL, *SHEETS]

@@ -11,6 +11,7 @@ from .lab import Lab
 ACTS: dict[str, tuple[str, str, dict[str, object]]] = {
     "nothing": ("", "", {}),
     "child reads all": ("touch", "C", {"map": "A", "page": 0, "mode": "r"}),
+    "child reads page 0": ("touch", "C", {"map": "A", "page": 0, "count": 1, "mode": "r"}),
     "child writes page 0": ("touch", "C", {"map": "A", "page": 0, "count": 1}),
     "child writes all": ("touch", "C", {"map": "A", "page": 0}),
     "child MADV_DONTNEED": ("madvise", "C", {"map": "A", "advice": "MADV_DONTNEED"}),
@@ -41,7 +42,7 @@ def family(
     pool: int = 6,
     pages: int = 4,
     touched: int = 3,
-    first: str = "child reads all",
+    first: str = "child reads page 0",
     second: str = "child writes page 0",
     third: str = "parent writes all",
 ) -> Lab:

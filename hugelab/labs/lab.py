@@ -175,12 +175,13 @@ class Lab(Panel[tuple[Recording, ...]]):
 
 
 def run_slowly(scenario: Scenario, machine: Machine) -> Work[Recording]:
-    """A sound recording of the model, with progress a step. A case of the kernel's slips breaks rules, and may."""
+    """A sound recording of the model, with progress a step. The kernel's slips break rules, and may."""
     steps = len(scenario.steps)
     work = record_slowly(boot(scenario, machine), scenario)
     while True:
         try:
             done = next(work)
         except StopIteration as end:
-            return end.value if scenario.kernel_quirk else sound(end.value)
+            slips = scenario.kernel_quirk or machine.rules.slips
+            return end.value if slips else sound(end.value)
         yield Progress(f"step {done + 1} of {steps}", done / max(steps, 1))

@@ -61,12 +61,13 @@ def answer(pages: int, pool: int, touched: int, kind: str, end: str) -> Recordin
         return None
     scenario = program(pages, pool, touched, kind, end)
     texts = _file()["answers"][number]
-    steps = [_step(index, op, text) for index, (op, text) in enumerate(zip(scenario.steps, texts, strict=True))]
+    steps = [read_step(index, op, text) for index, (op, text) in enumerate(zip(scenario.steps, texts, strict=True))]
     machine = replace(X86_64, name="recorded", title=f"Linux {kernel()}, recorded")
     return Recording(scenario, machine, State(), "recorded", steps)
 
 
-def _step(index: int, op: Op, text: str) -> Step:
+def read_step(index: int, op: Op, text: str) -> Step:
+    """A step in the words of the file."""
     outcome, counters, *value = text.split(" ", 2)
     now = Counters(*map(int, counters.split("/")))
     return Step(index, op, outcome, json.loads(value[0]) if value else None, {"2M": now}, 0, -1)
@@ -78,7 +79,7 @@ def pack(version: str, recordings: Iterable[Recording]) -> dict[str, Any]:
     numbers: dict[tuple[str, ...], int] = {}
     cases: dict[str, Any] = {}
     for choice, recording in zip(choices(), recordings, strict=True):
-        found = tuple(_text(step) for step in recording.steps)
+        found = tuple(write_step(step) for step in recording.steps)
         pools = cases.setdefault(choice["kind"], {}).setdefault(choice["end"], {})
         table = pools.setdefault(str(choice["pool"]), [])
         if choice["touched"] == 0:
@@ -94,7 +95,8 @@ def pack(version: str, recordings: Iterable[Recording]) -> dict[str, Any]:
     }
 
 
-def _text(step: Step) -> str:
+def write_step(step: Step) -> str:
+    """The words of the file for a step: outcome, total/free/rsvd/surp of the first pool, the value as JSON."""
     now = next(iter(step.counters.values()))
     value = "" if step.value is None else f" {json.dumps(step.value)}"
     return f"{step.outcome} {now}{value}"

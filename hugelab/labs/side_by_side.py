@@ -12,8 +12,9 @@ from typing import Any
 from ..draw.beside import Beside
 from ..draw.tables import Table
 from ..draw.theme import LIGHT
+from ..live.errors import LiveUnavailable
 from ..model.kernel import run
-from ..model.machines import X86_64
+from ..model.machines import X86_64, Machine
 from ..recording import Difference, Recording
 from ..scenario import ScenarioError
 from . import live_run, recorded
@@ -40,12 +41,25 @@ class SideBySide(Asking[tuple[Recording, ...]], Lab):
     )
     kernel: Recording
 
+    @property
+    def model(self) -> Machine:
+        """The machine that the model is."""
+        return MODEL
+
+    def recorded_on(self) -> str:
+        """The version of the kernel that was recorded."""
+        return recorded.kernel()
+
+    def obstacle(self) -> str:
+        """Why the program cannot run on the kernel of this machine; "" when nothing is known to be in the way."""
+        return live_run.obstacle()
+
     # -- model and kernel ------------------------------------------------------------------------
     def _work(self, values: dict[str, Any]) -> Work[tuple[Recording, ...]]:
         kernel = recorded.answer(**values)
         if kernel is None:
             raise ScenarioError(f"there is no recorded run of {values}")
-        model = yield from run_slowly(self._program(**values), MODEL)
+        model = yield from run_slowly(self._program(**values), self.model)
         return model, kernel
 
     def _take(self, recordings: tuple[Recording, ...]) -> None:
@@ -55,8 +69,8 @@ class SideBySide(Asking[tuple[Recording, ...]], Lab):
     @property
     def table(self) -> Beside:
         """The two recordings beside each other."""
-        kernel = f"Linux {live_run.version()}, this kernel" if self.live else f"recorded on Linux {recorded.kernel()}"
-        return Beside(self.recording, self.kernel, (f"the model of Linux {MODEL.version}", kernel))
+        kernel = f"Linux {live_run.version()}, this kernel" if self.live else f"recorded on Linux {self.recorded_on()}"
+        return Beside(self.recording, self.kernel, (f"the model of Linux {self.model.version}", kernel))
 
     @property
     def difference(self) -> Difference | None:
@@ -83,13 +97,15 @@ class SideBySide(Asking[tuple[Recording, ...]], Lab):
         return head
 
     def _about(self) -> str:
-        begin = f"The kernel's column was <b>recorded on Linux {escape(recorded.kernel())}</b>."
-        if why := live_run.obstacle():
+        begin = f"The kernel's column was <b>recorded on Linux {escape(self.recorded_on())}</b>."
+        if why := self.obstacle():
             return f"{begin} It cannot run here: {escape(why)}."
         return f"{begin} The button has the program run on the kernel of this machine; it asks first."
 
     # -- the live run ----------------------------------------------------------------------------
     def _plan_text(self) -> str:
+        if why := self.obstacle():
+            raise LiveUnavailable(why)
         return live_run.plan()
 
     def _live_work(self) -> Work[Recording]:
@@ -107,7 +123,7 @@ class SideBySide(Asking[tuple[Recording, ...]], Lab):
     def _stays(self) -> str:
         if self.live:
             return "The kernel's column stays that of the last run here."
-        return f"The kernel's column stays as recorded on Linux {escape(recorded.kernel())}."
+        return f"The kernel's column stays as recorded on Linux {escape(self.recorded_on())}."
 
 
 def side_by_side(

@@ -85,6 +85,13 @@ def write(path: Path, value: int) -> None:
         os.close(descriptor)
 
 
+def keep_surplus(size: int) -> None:
+    """Surplus pages become configured ones, so that they can be given up: on several nodes free ones can stay."""
+    now = read_counters(size)
+    if now.surp:
+        write(folder_of(size) / "nr_hugepages", now.total)
+
+
 def write_by_node(size: int, counts: list[int]) -> None:
     """Set the configured pages of each node (``persistent_by_node``)."""
     folders = [folder_of(size, node / "hugepages") for node in node_folders()]

@@ -227,6 +227,7 @@ def _put_pool_back(pool: PoolBefore) -> list[str]:
             host.write(folder / "nr_overcommit_hugepages", pool.overcommit)
             said.append(f"surplus pages of {size}: {overcommit:,} allowed, back to {pool.overcommit:,}")
         if (nr := host.persistent_by_node(pool.size)) != pool.nr:
+            host.keep_surplus(pool.size)
             host.write_by_node(pool.size, pool.nr)
             said.append(f"pool of {size}: {count(sum(nr), 'page')}, back to {sum(pool.nr):,}")
     return said

@@ -159,6 +159,7 @@ class BorrowedPool(Pool):
         for size in self.sizes:
             if host.read_overcommit(size):  # pages of 1 GB have no surplus: writing even 0 is EINVAL
                 self.set_overcommit(size, 0)
+            host.keep_surplus(size)
             self.set_nr(size, 0)
         if not host.wait_until(self._is_empty, SETTLE):
             both = zip(self.sizes, self.counters(), strict=True)

@@ -44,6 +44,11 @@ def pools() -> dict[int, dict[str, int]]:
     return found
 
 
+def nodes() -> int:
+    """How many memory nodes this machine has; 1 where nothing says so."""
+    return len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))) or 1
+
+
 def mounts() -> list[str]:
     """Where hugetlbfs is mounted."""
     try:

@@ -21,7 +21,7 @@ CASES = [(version, case) for version in MACHINES for case in load(DATA / f"nodes
 
 @pytest.mark.parametrize(("version", "case"), CASES, ids=[f"{version}-{case.name}" for version, case in CASES])
 def test_answers_of_two_nodes(version: str, case: Scenario) -> None:
-    """Outcome, value, the pool and each node after every step; a case ends where the model says that it does not know."""
+    """Outcome, value, the pool and each node after every step; it ends where the model says that it does not know."""
     kernel = boot(case, MACHINES[version])
     h = kernel.state.pools[0]
     known = 0
@@ -31,7 +31,7 @@ def test_answers_of_two_nodes(version: str, case: Scenario) -> None:
         except Unsupported as error:
             assert "moving pages" in str(error)
             break
-        now: dict[str, Any] = {"outcome": outcome, **dict(zip(("total", "free", "rsvd", "surp"), h.counters.shown))}
+        now: dict[str, Any] = {"outcome": outcome, **h.counters.shown._asdict()}
         now["nodes"] = [[n.nr_huge_pages, n.free_huge_pages, n.surplus_huge_pages] for n in h.nodes]
         expect = dict(op.expect or {})
         if "value" in expect:

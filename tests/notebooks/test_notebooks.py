@@ -34,8 +34,8 @@ def nbval(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_course_so_far() -> None:
-    """Notebooks 00 to 06 are there."""
-    assert [name[:2] for name in NAMES] == ["00", "01", "02", "03", "04", "05", "06"]
+    """Notebooks 00 to 09 are there."""
+    assert [name[:2] for name in NAMES] == [f"{number:02}" for number in range(10)]
 
 
 def test_form(path: Path) -> None:
@@ -49,6 +49,24 @@ def test_form(path: Path) -> None:
     assert [heading for heading in re.findall(r"^## (.+)$", whole, re.M) if heading in HEADINGS] == HEADINGS
     following = NAMES[(NAMES.index(path.name) + 1) % len(NAMES)]
     assert f"({following})" in texts[-1]
+
+
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.name >= "07"], ids=lambda path: path.name)
+def test_time_by_section_and_three_questions(path: Path) -> None:
+    """The minutes of the sections are those of the whole; a box with what to type; three questions at the end."""
+    cells = read(path).cells
+    first = cells[0].source
+    minutes = re.search(r"Time: (\d+) minutes: (.+)\.", first)
+    assert minutes and sum(map(int, re.findall(r"\d+", minutes[2]))) == int(minutes[1])
+    headings = re.findall(r"^## (.+)$", "\n".join(c.source for c in cells if c.cell_type == "markdown"), re.M)
+    assert headings[-2:] == ["What to do about it", "Three questions"]
+    for heading in headings:
+        assert heading.split()[-1] in minutes[2] or heading.split()[0] in minutes[2], heading
+    begin = max(i for i, cell in enumerate(cells) if "## Three questions" in cell.source)
+    questions = [cell.source for cell in cells[begin:] if cell.cell_type == "code"]
+    assert len(questions) == 3 and all("labs.predict(" in question for question in questions)
+    for question in questions:
+        assert not re.search(r'answer=("[^"]*"|\d+),$', question, re.M), "an answer that nobody computed"
 
 
 def test_links_lead_somewhere(path: Path) -> None:
@@ -82,7 +100,7 @@ def test_saved_outputs_hold_nothing_of_this_machine(path: Path) -> None:
 def test_every_lab_has_a_still_picture(path: Path) -> None:
     """A PNG with words in place of each lab, then the sentence that says how to bring it alive."""
     for cell in read(path).cells:
-        if cell.cell_type == "code" and re.search(r"^labs\.(?!predict|doctor|agreement)\w+\(.*\)$", cell.source, re.M):
+        if cell.cell_type == "code" and re.search(r"^labs\.(?!predict|doctor|agreement|kernels)\w+\(.*\)$", cell.source, re.M):
             if ".recording" in cell.source:
                 continue
             picture, sentence = cell.outputs

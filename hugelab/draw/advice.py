@@ -1,0 +1,44 @@
+"""What to do about it: a program that gets less than it wants, and the same program after what would help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..model.kernel import BY_ADMINISTRATOR, run
+from ..model.machines import X86_64, Machine
+from ..recording import Recording
+from ..scenario import Op, Scenario
+from ..shell import command
+from .tables import Table
+
+Help = Op | Sequence[Op] | Scenario  # what an administrator does first, or another program
+
+
+def helped(program: Scenario, help: Help) -> Scenario:
+    """The program after what helps: operations go before the first step of a program, a program replaces it."""
+    if isinstance(help, Scenario):
+        return help
+    ops = (help,) if isinstance(help, Op) else tuple(help)
+    own = [number for number, op in enumerate(program.steps) if op.op not in {*BY_ADMINISTRATOR, "cg_attach"}]
+    first = own[0] if own else len(program.steps)
+    steps = (*program.steps[:first], *ops, *program.steps[first:])
+    return Scenario(program.name, program.nr, program.overcommit, program.mounts, steps, program.extra)
+
+
+def advice(program: Scenario, helps: Mapping[str, Help], machine: Machine = X86_64) -> Table:
+    """A row for the program as it is, and one for each help: what to type, and what becomes of the program then."""
+    rows = [("nothing", "", told(run(program, machine)))]
+    for name, help in helps.items():
+        if isinstance(help, Scenario):
+            typed = "in the program"
+        else:
+            typed = "; ".join(command(op) for op in ([help] if isinstance(help, Op) else help))
+        rows.append((name, typed, told(run(helped(program, help), machine))))
+    return Table(("what to do", "what to type", "then"), rows)
+
+
+def told(recording: Recording) -> str:
+    """The first step that did not get what it asked for, or the last one; and the pool after it all."""
+    failed = next((step for step in recording.steps if step.outcome != "ok"), recording.steps[-1])
+    who = "" if failed.op.proc == "P" else f"{failed.op.proc}: "
+    return f"{who}{failed.op.op} {failed.outcome}; pool {recording.steps[-1].counters['2M']}"
