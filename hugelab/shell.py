@@ -67,9 +67,6 @@ COMMANDS: Mapping[str, Callable[[Op], str]] = {
     "umount_lazy": lambda op: f"umount -l {_path(op.args['mount'])}",
     "statfs": lambda op: f"stat -f {_path(op.args['mount'])}",
     "unlink": lambda op: f"rm {_path(op.args['path'])}",
-    "truncate": lambda op: (
-        f"truncate -s {op.args.get('bytes', op.get('pages', 0) * parse_size('2M'))} {_path(op.args['path'])}"
-    ),
     "cg_mkdir": lambda op: f"mkdir {_group(op)}",
     "cg_rmdir": lambda op: f"rmdir {_group(op)}",
     "cg_set": lambda op: f"echo {op.args['value']} > {_group(op)}/{op.args['file']}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -93,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _pages(text: str, size: int) -> int:
     """Pages as typed; bytes rounded up. Raises ScenarioError."""
-    plain = text.replace("_", "").replace(",", "")
+    plain = re.sub(r"(?<=\d)[,_](?=\d{3}(?!\d))", "", text)
     try:
         return int(plain) if plain.isascii() and plain.isdigit() else -(-parse_size(plain) // size)
     except ValueError:

@@ -121,6 +121,7 @@ def pools(length: int, default: str) -> Sheet:
 
 # -- what a page's metadata costs --------------------------------------------------------------------------
 MOST_BOXES = 16
+MOST_SIZES = max(len(one.sizes) for one in NAMED.values())  # room for them all, so that nothing below moves
 
 
 def page_cost(memory: int, architecture: str) -> Sheet:
@@ -189,4 +190,4 @@ def _boxes(arch: Architecture) -> Picture:
             words = f"{'... ' * (whole > MOST_BOXES)}{kept:,} of {count(whole, 'page')} of {format_size(arch.base)}"
         parts.append(text(134 + 20 * min(whole, MOST_BOXES), y + 14, words, "hl-s"))
         said.append(f"{format_size(kind.size)}: {words}")
-    return Picture("".join(parts), 620, 46 + 26 * len(arch.sizes), "; ".join(said))
+    return Picture("".join(parts), 620, 46 + 26 * MOST_SIZES, "; ".join(said))

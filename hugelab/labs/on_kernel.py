@@ -119,6 +119,11 @@ def recorded(group: str, name: str) -> Recording:
     return Recording(scenario, where, State(), "recorded", steps)
 
 
+def _focus(recording: Recording) -> str:
+    """The first operation that was refused; if none was, the mapping."""
+    return next((step.op.op for step in recording.steps if step.outcome != "ok"), "mmap")
+
+
 # -- the lab -----------------------------------------------------------------------------------------
 class OnKernel(SideBySide):
     """``group`` of programs, one of which is shown."""
@@ -131,7 +136,7 @@ class OnKernel(SideBySide):
             "The same program in the model and on a kernel",
             {"program": Choice("program", tuple(GROUPS[group]), name)},
             lambda program: GROUPS[group][program],
-            focus=lambda **values: "touch",
+            focus=lambda program: _focus(recorded(group, program)),
         )
 
     def _work(self, values: dict[str, Any]) -> Work[tuple[Recording, ...]]:

@@ -33,6 +33,9 @@ class Mount:
         _check("mount", self)
         if self.size is not None and self.used > self.size:
             raise ScenarioError(f"mount: {self.used:,} pages used of a size of {self.size:,} cannot be")
+        if self.size is not None and self.used + self.held > self.size:
+            both = f"{self.used:,} pages used and {self.held:,} held"
+            raise ScenarioError(f"mount: {both} of a size of {self.size:,} cannot be")
 
     @property
     def left(self) -> int | None:
@@ -70,7 +73,7 @@ class Found:
     default: bool = True  # its size is the default one, which sysctl and /proc/meminfo are about
 
     def __post_init__(self) -> None:
-        if self.rsvd >= UNSIGNED:
+        if UNSIGNED <= self.rsvd < 1 << 64:
             raise ScenarioError(
                 f"{(1 << 64) - self.rsvd:,} pages below zero are promised: a known slip of the kernel left the counter"
                 " wrong, and until the next boot nothing sure can be said"
@@ -84,6 +87,13 @@ class Found:
                 )
         if self.size < 4096 or self.size & (self.size - 1):
             raise ScenarioError(f"{format_size(self.size)} is no page size: a power of two, such as 2M")
+        if self.mount is not None and self.mount.held > self.rsvd:
+            held = f"{self.mount.held:,} pages held by min_size="
+            raise ScenarioError(f"{held} of {self.rsvd:,} promised in all cannot be")
+        for nid, node in enumerate(self.nodes):
+            if not (0 <= node.free <= node.total and 0 <= node.surp <= node.total):
+                both = f"{node.free:,} pages free and {node.surp:,} surplus"
+                raise ScenarioError(f"node {nid}: {both} of {node.total:,} cannot be")
         for name in ("total", "free", "surp") if self.nodes else ():
             of_nodes = sum(getattr(node, name) for node in self.nodes)
             if of_nodes != getattr(self, name):

@@ -31,6 +31,8 @@ def here(size: int | None = None, mount: str | None = None, cgroup: str | None =
         known = ", ".join(format_size(one) for one in sizes)
         raise ScenarioError(f"this kernel has no pool of {format_size(size)} pages, but of {known}")
     limits = _cgroup(cgroup, size) if cgroup is not None else None
+    if of_mount and size != (of := statfs(of_mount[0])["bsize"]):
+        raise ScenarioError(f"{mount} is a mount of {format_size(of)} pages, not of {format_size(size)}")
     total, free, rsvd, surp = host.read_counters(size)
     more = min(host.read_overcommit(size), MOST)
     nodes = tuple(Node(*counts) for counts in _nodes(size))
@@ -72,7 +74,7 @@ def _budget(path: Path, options: str) -> Mount:
     found = statfs(path)
     given = dict(option.partition("=")[::2] for option in options.split(","))
     least = memparse(given["min_size"])[0] // found["bsize"] if "min_size" in given else 0
-    if found["blocks"] > 0:
+    if "size" in given:
         used = found["blocks"] - found["bfree"]
         return Mount(found["blocks"], used, max(least - used, 0))
     return Mount(None, 0, least if not any(path.iterdir()) else 0)

@@ -43,7 +43,7 @@ def from_meminfo(text: str, overcommit: int = 0) -> Found:
 
 def _number(name: str, text: str) -> int:
     """Pages, or for the page size bytes. Raises ScenarioError."""
-    match = re.fullmatch(r"(\d+)\s*kB" if name == SIZE else r"(\d+)", text, re.IGNORECASE | re.ASCII)
+    match = re.fullmatch(r"(\d+)[\s\xa0]*kB" if name == SIZE else r"(\d+)", text, re.IGNORECASE | re.ASCII)
     if not match or len(match[1]) > 20:
         wanted = "a number of kB" if name == SIZE else "a whole number of pages"
         raise ScenarioError(f"{name} is {wanted}, not {text[:40]!r}")

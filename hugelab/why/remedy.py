@@ -42,6 +42,8 @@ def _enough(verdict: Verdict, request: Request) -> bool:
 
 def _next(found: Found, request: Request, verdict: Verdict) -> Remedy:
     """The obstacle that the verdict names is removed."""
+    if verdict.mapped == "ok" and not verdict.signal and request.noreserve:
+        return Remedy("", found, replace(request, noreserve=False))
     limited = request.kind in ("shared", "private") and found.mount is not None
     if verdict.rule == "hugepage_subpool_get_pages" and found.mount is not None:
         pages = found.mount.used + request.pages
@@ -50,8 +52,6 @@ def _next(found: Found, request: Request, verdict: Verdict) -> Remedy:
         return Remedy(f"mount -t hugetlbfs -o {options} none /mnt/larger", after, request)
     if verdict.rule == "hugetlb_cgroup_charge_cgroup" and found.cgroup is not None:
         return _no_limit(found, found.cgroup, request, "promises" in verdict.because)
-    if verdict.mapped == "ok" and not verdict.signal:
-        return Remedy("", found, replace(request, noreserve=False))
     held = found.mount.held if limited and found.mount is not None else 0
     return _grow(found, request, request.pages - held)
 

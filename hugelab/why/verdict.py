@@ -17,7 +17,8 @@ from .found import MOST, Cgroup, Found, Mount
 
 KINDS = ("shared", "private", "anonymous", "shm")
 GROUP = "cgroup2/found"
-AT_MOST = 1 << 22  # pages of a request: at more the answer would take long
+AT_MOST = 1 << 22  # pages of a request
+NORESERVE_MOST = 1 << 14  # without a promise each page may be looked at alone: at more the answer would take long
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,10 @@ class Request:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ScenarioError(f"{self.kind!r} is no kind of mapping: {', '.join(KINDS)}")
-        if not 1 <= self.pages <= AT_MOST:
-            raise ScenarioError(f"a request is of 1 to {AT_MOST:,} pages, not {self.pages:,}")
+        most = NORESERVE_MOST if self.noreserve else AT_MOST
+        if not 1 <= self.pages <= most:
+            kind = " without reservation" if self.noreserve else ""
+            raise ScenarioError(f"a request{kind} is of 1 to {most:,} pages, not {self.pages:,}")
         if self.mbind and self.node is None:
             raise ScenarioError("mbind needs a node")
 
@@ -94,6 +97,9 @@ def why(found: Found, request: Request) -> Verdict:
     nodes = max(len(found.nodes), 1)
     if request.node is not None and not 0 <= request.node < nodes:
         raise ScenarioError(f"there is no node {request.node}: the machine has {count(nodes, 'node')}, from 0")
+    if (request.pages + 1) * found.size > X86_64.top:
+        wanted = f"{count(request.pages, 'page')} of {format_size(found.size)}"
+        raise ScenarioError(f"{wanted} are more than a process has addresses for: 128 TB")
     recording = _ask(found, request, rivals=False)
     mapping, touch = recording.steps[-2 - request.mbind], recording.steps[-1]
     if request.kind == "shm" and recording.steps[-3 - request.mbind].outcome != "ok":
@@ -146,7 +152,7 @@ def as_found(found: Found) -> tuple[Kernel, int]:
     nodes = found.nodes or ((found.total, found.free, found.surp),)
     buddy = X86_64.buddy_most if gigantic else found.size
     room = (MOST + found.overcommit + AT_MOST) * found.size * len(nodes)
-    kernel = Kernel(replace(X86_64, sizes=sizes, nodes=len(nodes), memory=room, buddy_most=buddy), nr=0)
+    kernel = Kernel(replace(X86_64.with_slips(), sizes=sizes, nodes=len(nodes), memory=room, buddy_most=buddy), nr=0)
     h = kernel.size_to_hstate(found.size)
     kernel.state.row("")
     for node, (total, free, surp) in zip(h.nodes, nodes, strict=True):
@@ -193,11 +199,13 @@ def others_take_all(kernel: Kernel, found: Found, request: Request) -> None:
         if spool.max_hpages != -1:
             spool.used_hpages += min(spool.max_hpages - spool.used_hpages, obtainable)
         spool.rsv_hpages = 0
-    for group in kernel.state.of(hugetlb_cgroup):
-        for counter in (group.counters[h.size, rsvd] for rsvd in (False, True)):
-            if counter.max is not None:
-                counter.usage += min(counter.max - counter.usage, obtainable)
     ours = 0 if request.noreserve else request.pages
+    for group in kernel.state.of(hugetlb_cgroup):
+        for rsvd in (False, True):
+            counter = group.counters[h.size, rsvd]
+            most = h.nr_huge_pages + pool.surplus_room(kernel, h) - ours
+            if counter.max is not None:
+                counter.usage += min(counter.max - counter.usage, most)
     promised = h.resv_huge_pages - min(ours, h.resv_huge_pages)
     _take(h, promised + max(h.free_huge_pages - h.resv_huge_pages, 0), request.node)
     h.resv_huge_pages -= promised

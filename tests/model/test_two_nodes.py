@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hugelab import Scenario, load
+from hugelab.labs.nodes import FLAGS, POLICIES
 from hugelab.model.kernel import boot
 from hugelab.model.machines import NUMA
 from hugelab.model.rules import V6_1, V6_12
@@ -17,6 +18,7 @@ from tests.conftest import DATA
 
 MACHINES = {"6.1": replace(NUMA, rules=V6_1), "6.12": replace(NUMA, rules=V6_12.with_slips())}
 CASES = [(version, case) for version in MACHINES for case in load(DATA / f"nodes_{version}.json")]
+LAB = load(DATA / "lab_nodes_6.1.json")  # programs of the lab of notebook 09
 
 
 @pytest.mark.parametrize(("version", "case"), CASES, ids=[f"{version}-{case.name}" for version, case in CASES])
@@ -42,9 +44,17 @@ def test_answers_of_two_nodes(version: str, case: Scenario) -> None:
     assert known
 
 
+@pytest.mark.parametrize("number", range(len(LAB)))
+def test_programs_of_the_lab(number: int) -> None:
+    """Each policy and kind of mapping, with pages enough and too few on either node."""
+    test_answers_of_two_nodes("6.1", LAB[number])
+
+
 def test_both_kernels_were_asked() -> None:
     """The files say which kernels they are of, and have more than a hundred cases each."""
     for version in MACHINES:
         found = json.loads((DATA / f"nodes_{version}.json").read_text())
         assert found["kernel"].startswith(f"{version}.")
         assert len(found["scenarios"]) > 40
+    policies, kinds = len(POLICIES), len(FLAGS)
+    assert len({str([step.to_json() for step in case.steps]) for case in LAB}) == policies * kinds * 8
