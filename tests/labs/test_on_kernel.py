@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import pytest
 
 from hugelab import labs, run
-from hugelab.labs import on_kernel
 from hugelab.labs.on_kernel import GROUPS, kernels, machine, recorded
 from hugelab.recording import compare
 from hugelab.shortage import WAYS, answer, program
 
+MODULE = importlib.import_module("hugelab.labs.on_kernel")  # the name in the package is the lab's
 ALL = [(group, name) for group, programs in GROUPS.items() for name in programs]
 
 
@@ -35,7 +36,7 @@ def test_a_difference_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program in its place: the step is said."""
     other = {**GROUPS["fork"], "MADV_DONTNEED": GROUPS["fork"]["the last one reuses"]}
     monkeypatch.setitem(GROUPS, "fork", other)
-    answers = on_kernel._file()["fork"]["answers"]
+    answers = MODULE._file()["fork"]["answers"]
     monkeypatch.setitem(answers, "MADV_DONTNEED", [*answers["the last one reuses"][:-1], "ok 6/6/0/0"])
     assert kernels("fork").rows[-1][2] == "differ at 6"
 
@@ -60,13 +61,13 @@ def test_refused() -> None:
 
 def test_nodes_need_two(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine with one node the button says so, and nothing is run."""
-    monkeypatch.setattr(on_kernel, "nodes_here", lambda: 1)
+    monkeypatch.setattr(MODULE, "nodes_here", lambda: 1)
     lab = labs.on_kernel("nodes")
     lab.build()
     assert "one memory node" in lab.explorer.message["html"]
     lab._act("go")
     assert lab.explorer.message["kind"] == "refused" and "one memory node" in lab.explorer.message["html"]
-    monkeypatch.setattr(on_kernel, "nodes_here", lambda: 2)
+    monkeypatch.setattr(MODULE, "nodes_here", lambda: 2)
     assert "one memory node" not in labs.on_kernel("nodes")._about()
 
 
