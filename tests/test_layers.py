@@ -86,7 +86,7 @@ def test_drawing_needs_little(path: Path) -> None:
     assert tops - sys.stdlib_module_names <= ({"resvg_py"} if path.name == "svg.py" else set())
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name in ("tlb", "measure")], ids=_id)
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name in ("tlb", "measure", "why")], ids=_id)
 def test_what_is_computed_and_measured_knows_no_view(path: Path) -> None:
     """The standard library; numpy and numba in the two engines that are named after them, and nowhere else."""
     names = imported(path)

@@ -25,6 +25,7 @@ from .timeline import Timeline
 AROUND = 24  # frames on each side of a position that are sent at once
 MANY_ROWS = 200
 POSTER = call_flow.WIDTH + 24 + plot.WIDTH  # pixels: the two columns of a still picture
+LINE = 130  # characters that fit into it
 LOG_BACK = 400  # events before the one shown, for the log of a still picture
 
 
@@ -213,7 +214,10 @@ def poster(film: Film, position: int, title: str, words: str = "") -> Picture:
     events = [film.timeline.events[side][position] for side in range(len(film.sides))]
     if not words:
         recording = film.timeline.recordings[0]
-        words = f"{describe(recording, recording.event(events[0]))}. {plot.caption(recording, events[0]).capitalize()}."
+        told = f"{describe(recording, recording.event(events[0]))}."
+        numbers = f"{plot.caption(recording, events[0]).capitalize()}."
+        between = " " if len(told) + len(numbers) < LINE else "\n"
+        words = f"{told}{between}{numbers}"
     lines = words.split("\n")
     head = [text(0, 15, title, "hl-h"), *(text(0, 33 + 16 * i, line, "hl-t") for i, line in enumerate(lines))]
     top = Picture("".join(head), POSTER, 22 + 16 * len(lines), f"{title}. {words}")

@@ -36,10 +36,10 @@ def refusal(
     return RefusalLab(
         "Which rule refuses?",
         {
-            "limit": Choice("what is short", tuple(LIMITS), limit),
-            "way": Choice("way of asking", tuple(WAYS), way),
             "room": Slider("pages left", room, 1, MOST),
             "pages": Slider("pages wanted", pages, 1, MOST),
+            "limit": Choice("what is short", tuple(LIMITS), limit),
+            "way": Choice("way of asking", tuple(WAYS), way),
         },
         made,
         focus=lambda **values: "touch",

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from hugelab import labs
+from hugelab.labs.controls import Slider
+from hugelab.labs.side_by_side import SideBySide
 
 from .conftest import Labs
 from .lab import OnPage, all_here, log_lines
@@ -60,7 +62,7 @@ def begin(lab: OnPage) -> None:
 def stops(lab: OnPage) -> list[str]:
     """What Tab must reach, in the order in which it is seen."""
     assert lab.lab is not None
-    names = [*lab.lab.controls, *(["go"] if lab.lab.__class__ is labs.side_by_side().__class__ else []), *TIMELINE]
+    names = [*lab.lab.controls, *(["go"] if isinstance(lab.lab, SideBySide) else []), *TIMELINE]
     two = len(lab.film.sides) > 1
     if two:
         names.append("Go to it")
@@ -92,14 +94,15 @@ def test_tab_reaches_everything_in_order(watched_labs: Labs, name: str) -> None:
 
 @pytest.mark.parametrize("name", labs.ALL)
 def test_every_lab_by_keyboard_alone(watched_labs: Labs, name: str) -> None:
-    """Move the first slider, step the timeline by button and by scrubber, go to a step: the numbers are the model's."""
+    """Move the first control, step the timeline by button and scrubber, go to a step: the numbers are the model's."""
     lab = watched_labs(name)
     model, press = lab.lab, lab.page.keyboard.press
     assert model is not None
     control = next(iter(model.controls.values()))
     begin(lab)
     values = list(control.values())
-    for arrow, by in (("ArrowRight", 1), ("ArrowLeft", -1), ("ArrowUp", 1)):
+    on, back = ("ArrowRight", "ArrowLeft") if isinstance(control, Slider) else ("ArrowDown", "ArrowUp")
+    for arrow, by in ((on, 1), (back, -1), ("ArrowUp" if isinstance(control, Slider) else on, 1)):
         run = lab.shown().split(":")[0]
         press(arrow)
         control.value = values[values.index(control.value) + by]
@@ -120,7 +123,7 @@ def test_every_lab_by_keyboard_alone(watched_labs: Labs, name: str) -> None:
     press("ArrowUp")
     lab.check(at - 1)
     first = lab.film.timeline.recordings[0].steps[0]
-    tab_to(lab, f"row {lab.tables()[0][first.index if name == 'side_by_side' else first.index + 1][0]}")
+    tab_to(lab, f"row {lab.tables()[0][first.index if isinstance(model, SideBySide) else first.index + 1][0]}")
     press("Enter")
     lab.check(lab.film.timeline.position(first.last))
     tab_to(lab, "Reset")
