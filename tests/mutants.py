@@ -239,14 +239,8 @@ gives_back = False
     Mutant(
         "MADV_DONTNEED loses the reservation",
         "rules",
-        """
-    version="6.18",
-    zap_restores_reserve=True,
-""",
-        """
-    version="6.18",
-    zap_restores_reserve=False,
-""",
+        'V6_18 = replace(V6_12, version="6.18", ',
+        'V6_18 = replace(V6_12, version="6.18", zap_restores_reserve=False, ',
     ),
     Mutant(
         "the cgroup's promise is paid back when the page is there",

@@ -203,6 +203,7 @@ def others_take_all(kernel: Kernel, found: Found, request: Request) -> None:
     for group in kernel.state.of(hugetlb_cgroup):
         for rsvd in (False, True):
             counter = group.counters[h.size, rsvd]
+            # Promised pages are charged at the touch, and what somebody outside gives back the group may take.
             most = h.nr_huge_pages + pool.surplus_room(kernel, h) - ours
             if counter.max is not None:
                 counter.usage += min(counter.max - counter.usage, most)
