@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..model.machines import X86_64
 from ..recording import Recording
 from ..shortage import LIMITS, WAYS, program
@@ -29,10 +27,6 @@ def refusal(
     limit: str = "cgroup limit on pages (max)", way: str = "mmap, touch", room: int = 3, pages: int = 5
 ) -> RefusalLab:
     """``pages`` are wanted where the limit leaves ``room``, and asked for in one way."""
-
-    def made(**values: Any) -> Any:
-        return program(**values)
-
     return RefusalLab(
         "Which rule refuses?",
         {
@@ -41,7 +35,7 @@ def refusal(
             "limit": Choice("what is short", tuple(LIMITS), limit),
             "way": Choice("way of asking", tuple(WAYS), way),
         },
-        made,
+        program,
         focus=lambda **values: "touch",
         machine=lambda **values: X86_64,
     )
