@@ -78,7 +78,7 @@ def watch(browser: Any, *own: str, **options: Any) -> Iterator[Watched]:
         found = Watched(page)
         allowed = (*own, "data:", "blob:")
         page.on("console", lambda message: found.errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: found.errors.append(str(error)))
+        page.on("pageerror", lambda error: found.errors.append(error.stack or str(error)))
         page.on(
             "request", lambda request: None if request.url.startswith(allowed) else found.outside.append(request.url)
         )

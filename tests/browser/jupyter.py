@@ -61,6 +61,8 @@ def serve(folder: Path, home: Path) -> Iterator[Server]:
     for file, text in (
         ("apputils-extension/notification", '{"fetchNews": "false", "checkForUpdates": false}'),
         ("docmanager-extension/plugin", '{"autosave": false}'),  # who opens a notebook has it as it was
+        # Every cell stays in the page, so that what is not in view can be looked at, too.
+        ("notebook-extension/tracker", '{"windowingMode": "none"}'),
     ):
         (settings / file).parent.mkdir(parents=True, exist_ok=True)
         (settings / f"{file}.jupyterlab-settings").write_text(text)
@@ -121,7 +123,7 @@ def browse(chromium: str) -> Iterator[Browser]:
 
 
 def open_notebook(page: Page, server: Server, name: str) -> None:
-    """Open a notebook, wait until its kernel is idle, keep all its cells in the page."""
+    """Open a notebook, wait until its kernel is idle; all its cells are in the page."""
     page.goto(f"{server.url}/lab/tree/{name}?token={server.token}&reset")
     _opened(page)
 
@@ -142,12 +144,8 @@ def another_notebook(page: Page, name: str) -> None:
 
 def _opened(page: Page) -> None:
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+    page.wait_for_selector("#jupyterlab-splash", state="detached")
     page.wait_for_function(IDLE, timeout=60_000)
-    # Every cell stays in the page, so that what is not in view can be looked at, too.
-    page.evaluate(
-        "() => { window.jupyterapp.shell.currentWidget.content.notebookConfig = "
-        "{...window.jupyterapp.shell.currentWidget.content.notebookConfig, windowingMode: 'none'} }"
-    )
 
 
 def write_notebook(path: Path, cells: Sequence[str]) -> None:
@@ -194,8 +192,11 @@ def set_theme(page: Page, name: str) -> None:
     page.evaluate(
         "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {name}"
     )
-    page.wait_for_function(  # its style sheet comes on its own
+    # Its style sheet comes on its own. The splash screen of a change that follows too soon is taken away twice, an
+    # error in JupyterLab itself.
+    page.wait_for_function(
         """(light) => (getComputedStyle(document.body).getPropertyValue('--jp-layout-color0').trim() === 'white')
-            === light && document.body.dataset.jpThemeLight === String(light)""",
+            === light && document.body.dataset.jpThemeLight === String(light)
+            && !document.getElementById('jupyterlab-splash')""",
         arg=name == "Light",
     )
