@@ -66,3 +66,22 @@ def function_name(name: str, version: str) -> str:
 def all_names(name: str) -> tuple[str, ...]:
     """Every name that a function, given by its 3.10 name, has or had."""
     return tuple(dict.fromkeys((name, *(later for _, later in NAMES.get(name, ())))))
+
+
+@cache
+def _by_later_name() -> dict[str, str]:
+    later: dict[str, str] = {}
+    for name, changes in NAMES.items():
+        for _, new in changes:
+            if new not in NAMES:
+                later.setdefault(new, name)
+    return later
+
+
+@cache
+def function_name_310(name: str) -> str:
+    """The other way round: the 3.10 name of a function, whatever kernel called it so; its own if no table has it."""
+    for prefix in ("__x64_sys_", "__ia32_sys_", "__se_sys_", "__do_sys_", "SyS_", "ksys_"):
+        if name.startswith(prefix) and name not in _by_later_name():
+            name = "sys_" + name.removeprefix(prefix)
+    return _by_later_name().get(name, name)

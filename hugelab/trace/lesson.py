@@ -7,7 +7,6 @@ makes a kernel print these lines; :func:`check` runs it in the model and compare
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -22,45 +21,21 @@ from ..scenario import Op, Scenario, ScenarioError
 from ..state import State
 from ..structs import hstate, inode, mm_struct, resv_map, vm_area_struct
 from ..units import BASE_PAGE_SIZE, count
+from . import printk
+from .entry import Entry
 
-_PATTERNS = [(line, flow.line_pattern(line)) for line in flow.LINES]
 _TIME = re.compile(r"\[\s*(\d+\.\d+)\]\s*")
-_HEX = ("page", "addr", "flags", "vm_flags", "mode", "start", "end")
-_TEXT = ("file", "fn")
 
 
-class LogLine(NamedTuple):
-    """One line of a log that has a known shape. ``number`` counts the lines of the file from 1."""
-
-    number: int
-    time: float | None  # seconds
-    name: str  # the function's 3.10 name
-    moment: str
-    text: str
-    fields: dict[str, Any]
-
-
-def read(text: str) -> list[LogLine]:
+def read(text: str) -> list[Entry]:
     """The lines of known shape, in order; everything else (prose, markers) is passed over."""
-    return list(_lines(text))
+    found = (printk.shape(raw, number, _time(raw)) for number, raw in enumerate(text.splitlines(), 1))
+    return [line for line in found if line]
 
 
-def _lines(text: str) -> Iterator[LogLine]:
-    for number, raw in enumerate(text.splitlines(), 1):
-        for line, pattern in _PATTERNS:
-            match = pattern.search(raw)
-            if match is None:
-                continue
-            time = _TIME.search(raw)
-            fields = {name: _value(name, value) for name, value in match.groupdict().items()}
-            yield LogLine(number, float(time[1]) if time else None, line.name, line.moment, match[0], fields)
-            break
-
-
-def _value(name: str, text: str) -> Any:
-    if name in _TEXT:
-        return text
-    return int(text, 16) if name in _HEX else int(text)
+def _time(raw: str) -> float | None:
+    stamp = _TIME.search(raw)
+    return float(stamp[1]) if stamp else None
 
 
 # -- the program behind the lines --------------------------------------------------------------------
@@ -69,7 +44,7 @@ class Inferred:
     """A step that explains some lines of the log. ``note`` says what the log itself does not show."""
 
     op: Op
-    lines: list[LogLine] = field(default_factory=list)
+    lines: list[Entry] = field(default_factory=list)
     note: str = ""
 
 
@@ -86,7 +61,7 @@ class Program:
         return Scenario("log", nr=self.pool, steps=tuple(step.op for step in self.steps))
 
 
-def infer(lines: list[LogLine]) -> Program:
+def infer(lines: list[Entry]) -> Program:
     """The steps of a program that would make a kernel print these lines.
 
     close and unlink print nothing: they are put where pages of a file come back. Faults that were cut from the log
@@ -98,7 +73,7 @@ def infer(lines: list[LogLine]) -> Program:
     other = next((line for line in lines if line.fields.get("pid", pid) != pid), None)
     if other is not None:
         found = other.fields["pid"]
-        raise ScenarioError(f"line {other.number}: PID {found} after PID {pid}; the model runs one process so far")
+        raise ScenarioError(f"line {other.line}: PID {found} after PID {pid}; the model runs one process so far")
     return _Inference(lines).program()
 
 
@@ -118,7 +93,7 @@ class _Area:
 class _Inference:
     """Reads the lines once, front to back."""
 
-    def __init__(self, lines: list[LogLine]):
+    def __init__(self, lines: list[Entry]):
         self.lines = lines
         self.steps: list[Inferred] = []
         self.areas: list[_Area] = []
@@ -181,7 +156,7 @@ class _Inference:
         block = self.lines[i:end]
         begun = next((line for line in block if (line.name, line.moment) == (names[2], "start")), None)
         if begun is None:
-            raise ScenarioError(f"line {self.lines[i].number}: a mapping without its hugetlbfs_file_mmap() START line")
+            raise ScenarioError(f"line {self.lines[i].line}: a mapping without its hugetlbfs_file_mmap() START line")
         name, flags = begun.fields["file"], begun.fields["vm_flags"]
         anonymous = name == "anon_hugepage"
         if not anonymous and name not in self.open:
@@ -197,7 +172,7 @@ class _Inference:
         args: dict[str, Any] = {"map": label, "bytes": begun.fields["vma_size"], "flags": wanted}
         if not anonymous:
             args["fd"] = self.open[name]
-        reserve = next((line for line in block if "needed" in line.fields and line.number > begun.number), None)
+        reserve = next((line for line in block if "needed" in line.fields and line.line > begun.line), None)
         if reserve and reserve.fields["f"]:
             args["offset_pages"] = reserve.fields["f"]
         if prot != ["PROT_READ", "PROT_WRITE"]:
@@ -217,7 +192,7 @@ class _Inference:
         addr = next((line.fields["addr"] for line in block if "addr" in line.fields), None)
         area = next((a for a in self.areas if addr is not None and a.start <= addr < a.end), None)
         if area is None or addr is None:
-            raise ScenarioError(f"line {block[0].number}: a fault outside every mapping of the log")
+            raise ScenarioError(f"line {block[0].line}: a fault outside every mapping of the log")
         page = (addr - area.start) // SIZE_2M
         flags = next((line.fields["flags"] for line in block if "flags" in line.fields), 1)
         pfn = next((line.fields["pfn"] for line in block if "pfn" in line.fields), None)
@@ -265,7 +240,7 @@ class _Inference:
                 return name
         if self.open:
             return next(reversed(self.open))
-        raise ScenarioError(f"line {self.lines[i].number}: pages come back that the log never gave to anything")
+        raise ScenarioError(f"line {self.lines[i].line}: pages come back that the log never gave to anything")
 
     def _gap(self, i: int) -> str:
         before, now = self.lines[i - 1].time if i else None, self.lines[i].time
@@ -285,7 +260,7 @@ class _Inference:
         untouched = [p for p in range((area.end - area.start) // SIZE_2M) if p not in area.seen][:missing]
         unmaps = (n for n, s in enumerate(self.steps) if s.op.op == "munmap" and s.op.args["map"] == area.name)
         at = next(unmaps, len(self.steps))
-        note = f"{count(missing, 'fault')} not in the log (line {after.number} counts them)"
+        note = f"{count(missing, 'fault')} not in the log (line {after.line} counts them)"
         cut = [Inferred(Op("touch", {"map": area.name, "page": page}), note=note) for page in untouched]
         self.steps[at:at] = cut
         self.free -= missing
@@ -295,11 +270,11 @@ class _Inference:
         end = min(end, close + 2)
         where = next((line for line in self.lines[close:end] if "start" in line.fields), None)
         if where is None:
-            raise ScenarioError(f"line {self.lines[close].number}: no vma_close() line says what was unmapped")
+            raise ScenarioError(f"line {self.lines[close].line}: no vma_close() line says what was unmapped")
         start, stop = where.fields["start"], where.fields["end"]
         area = next((a for a in self.areas if a.start <= start and stop <= a.end), None)
         if area is None:
-            raise ScenarioError(f"line {where.number}: a mapping is closed that the log never made")
+            raise ScenarioError(f"line {where.line}: a mapping is closed that the log never made")
         if area.shared:
             self.cleared = not where.fields["vm_flags"] & VM_MAYSHARE
         unused = end < len(self.lines) and self.lines[end].fields.get("delta", 0) < 0
@@ -419,12 +394,12 @@ def _first_difference(ours: list[str], inferred: Inferred, is_last: bool) -> tup
     if not inferred.lines:  # the log shows nothing of this step
         return None, None, None
     for mine, line in zip(ours, inferred.lines, strict=False):
-        if mine != line.text:
-            return line.number, mine, line.text
+        if mine != line.fields["text"]:
+            return line.line, mine, line.fields["text"]
     if len(inferred.lines) > len(ours):
-        return inferred.lines[len(ours)].number, None, inferred.lines[len(ours)].text
+        return inferred.lines[len(ours)].line, None, inferred.lines[len(ours)].fields["text"]
     if len(ours) > len(inferred.lines) and not is_last:  # a log may stop anywhere, but not skip a line
-        return inferred.lines[-1].number + 1, ours[len(inferred.lines)], None
+        return inferred.lines[-1].line + 1, ours[len(inferred.lines)], None
     return None, None, None
 
 
@@ -492,7 +467,7 @@ class _Recorder:
             self.state.leave(node.resv_map)
             self.state.leave(node)
 
-    def _line(self, line: LogLine, op: Op) -> None:
+    def _line(self, line: Entry, op: Op) -> None:
         row = self.state.row("P", 1, SIZE_2M)
         fields = line.fields
         row.addr = fields.get("addr", self.last.get("addr") if line.name == "dequeue_huge_page_vma" else None)
@@ -509,9 +484,10 @@ class _Recorder:
             self.h.free_huge_pages = fields["free"]
         if "resv" in fields:
             self.h.resv_huge_pages = fields["resv"]
-        self.state.point(line.name, line.moment, **fields, line=line.number)
+        shown = {name: value for name, value in fields.items() if name != "text"}
+        self.state.point(line.name, line.moment, **shown, line=line.line)
 
-    def _hugetlbfs_get_inode_success(self, line: LogLine, op: Op) -> None:
+    def _hugetlbfs_get_inode_success(self, line: Entry, op: Op) -> None:
         name = self.last.get("file", "anon_hugepage") if op.op == "open" else "anon_hugepage"
         mode = 0o100755 if op.op == "open" else 0o100777
         node = inode(
@@ -520,17 +496,17 @@ class _Recorder:
         self.nodes[name] = self.state.enter(node)
         node.resv_map = self.state.enter(resv_map(self.state, line.fields["ino"], shared=True))
 
-    def _hugetlb_acct_memory(self, line: LogLine, op: Op) -> None:
+    def _hugetlb_acct_memory(self, line: Entry, op: Op) -> None:
         self.h.resv_huge_pages += line.fields["delta"]
 
-    def _hugetlbfs_file_mmap_start(self, line: LogLine, op: Op) -> None:
+    def _hugetlbfs_file_mmap_start(self, line: Entry, op: Op) -> None:
         self.last |= {"vm_flags": line.fields["vm_flags"]}
 
-    def _hugetlbfs_file_mmap_failed(self, line: LogLine, op: Op) -> None:
+    def _hugetlbfs_file_mmap_failed(self, line: Entry, op: Op) -> None:
         promised = op.args["bytes"] // SIZE_2M
         self.h.resv_huge_pages -= min(promised, self.h.resv_huge_pages)  # acct printed its delta, then refused
 
-    def _hugetlbfs_file_mmap_success(self, line: LogLine, op: Op) -> None:
+    def _hugetlbfs_file_mmap_success(self, line: Entry, op: Op) -> None:
         node = self.nodes.get(self.last.get("file", ""))
         if node is None:
             return
@@ -552,11 +528,11 @@ class _Recorder:
             for begin, stop in node.resv_map.regions.gaps(vma.vm_pgoff, vma.vm_pgoff + vma.pages):
                 node.resv_map.regions.put(Run(begin, stop - begin))
 
-    def _dequeue_huge_page_vma(self, line: LogLine, op: Op) -> None:
+    def _dequeue_huge_page_vma(self, line: Entry, op: Op) -> None:
         self.h.free_huge_pages -= 1
         self.h.resv_huge_pages -= min(self.h.resv_huge_pages, 1)
 
-    def _vma_commit_reservation(self, line: LogLine, op: Op) -> None:
+    def _vma_commit_reservation(self, line: Entry, op: Op) -> None:
         addr, pfn = line.fields["addr"], self.last.get("pfn")
         vma = self._vma(addr)
         if vma is None or pfn is None:
@@ -567,7 +543,7 @@ class _Recorder:
         if shared and vma.inode.i_pages.find(vma.index(addr)) is None:
             vma.inode.i_pages.put(Run(vma.index(addr), 1, frame))
 
-    def _free_huge_page_start(self, line: LogLine, op: Op) -> None:
+    def _free_huge_page_start(self, line: Entry, op: Op) -> None:
         frame = line.fields["pfn"] // (SIZE_2M // BASE_PAGE_SIZE)
         assert self.mm is not None
         for runs in (self.mm.tables[SIZE_2M], *(node.i_pages for node in self.nodes.values())):
@@ -576,7 +552,7 @@ class _Recorder:
                     if held.at(key) == frame:
                         runs.cut(key, key + 1)
 
-    def _hugetlb_vm_op_close_vma(self, line: LogLine, op: Op) -> None:
+    def _hugetlb_vm_op_close_vma(self, line: Entry, op: Op) -> None:
         vma = self._vma(line.fields["start"])
         if vma is not None:
             vma.table.cut(vma.vm_start // SIZE_2M, vma.vm_end // SIZE_2M)

@@ -25,22 +25,22 @@ def numbers(text: str) -> Iterator[Mutant]:
     """Each number of each line one higher (the last digit, so that hex stays hex and no carry hides it)."""
     lines = text.splitlines()
     for known in read(text):
-        raw = lines[known.number - 1]
-        body = raw.index(known.text)
+        raw = lines[known.line - 1]
+        body = raw.index(known.fields["text"])
         for found in _NUMBER.finditer(raw, body):
             if re.match(r"test_file", raw[found.start() :]):
                 continue
             last = found.end() - 1
             changed = raw[:last] + ("1" if raw[last] == "0" else "0") + raw[last + 1 :]
-            yield Mutant(f"{found[0]} changed", known.number, _with(lines, known.number, changed))
+            yield Mutant(f"{found[0]} changed", known.line, _with(lines, known.line, changed))
 
 
 def deletions(text: str) -> Iterator[Mutant]:
     """Each line of known shape missing, but for the last (a log may stop anywhere)."""
     lines = text.splitlines()
     for known in read(text)[:-1]:
-        kept = [raw for number, raw in enumerate(lines, 1) if number != known.number]
-        yield Mutant(f"without {known.text}", known.number, "\n".join(kept))
+        kept = [raw for number, raw in enumerate(lines, 1) if number != known.line]
+        yield Mutant(f"without {known.fields['text']}", known.line, "\n".join(kept))
 
 
 def swaps(text: str) -> Iterator[Mutant]:
@@ -48,10 +48,12 @@ def swaps(text: str) -> Iterator[Mutant]:
     lines = text.splitlines()
     known = read(text)
     for one, two in pairwise(known):
-        if one.text != two.text:
-            mine = _with(lines, one.number, lines[one.number - 1].replace(one.text, two.text)).splitlines()
-            changed = _with(mine, two.number, lines[two.number - 1].replace(two.text, one.text))
-            yield Mutant(f"{one.text} after {two.text}", one.number, changed)
+        if one.fields["text"] != two.fields["text"]:
+            mine = _with(
+                lines, one.line, lines[one.line - 1].replace(one.fields["text"], two.fields["text"])
+            ).splitlines()
+            changed = _with(mine, two.line, lines[two.line - 1].replace(two.fields["text"], one.fields["text"]))
+            yield Mutant(f"{one.fields['text']} after {two.fields['text']}", one.line, changed)
 
 
 def _with(lines: list[str], number: int, changed: str) -> str:

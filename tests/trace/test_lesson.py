@@ -113,7 +113,7 @@ def _stands_for_itself(log: str, mutant: Mutant) -> bool:
 def _what(log: str, mutant: Mutant) -> str:
     """ "first count" for the first "after free" line of a block: it decides how many faults were cut from the log."""
     known = read(log)
-    at = next(i for i, line in enumerate(known) if line.number == mutant.line)
+    at = next(i for i, line in enumerate(known) if line.line == mutant.line)
     first = known[at].moment == "after" and known[max(at - 2, 0)].moment != "after"
     return "first count" if first and "changed" in mutant.what else ""
 
@@ -121,7 +121,7 @@ def _what(log: str, mutant: Mutant) -> str:
 def _minor_fault(log: str, number: int, skip: int = 0) -> bool:
     """The line of known shape at a number (or ``skip`` such lines on) is a fault that allocates nothing."""
     known = read(log)
-    at = next(i for i, line in enumerate(known) if line.number == number) + skip
+    at = next(i for i, line in enumerate(known) if line.line == number) + skip
     return known[at].name == "hugetlb_fault" and known[at + 1].name != "alloc_huge_page"
 
 
@@ -172,14 +172,14 @@ def test_a_wrong_number_is_shown_with_what_the_model_says() -> None:
     right, wrong = "HUGETLB_TRACE: after free - free_pages=8", "HUGETLB_TRACE: after free - free_pages=7"
     found = first_disagreement(log.replace(right, wrong))
     assert found is not None
-    assert found.line == next(line.number for line in read(log) if line.text == right)
+    assert found.line == next(line.line for line in read(log) if line.fields["text"] == right)
     assert (found.theirs, found.ours) == (wrong, right)
 
 
 def test_a_log_may_stop_anywhere() -> None:
     """Every beginning of a recorded log that ends after a whole step agrees; so does one cut in its last step."""
     log = (DATA / "k310pae_as_lesson_b.txt").read_text()
-    known = [line.text for line in read(log)]
+    known = [line.fields["text"] for line in read(log)]
     for keep in (3, 8, 14, 20, 26, 32, 38, 40, 42):
         assert first_disagreement("\n".join(known[:keep])) is None, keep
 

@@ -1,0 +1,68 @@
+"""kprobe events, as every tool prints them: ``NAME: (function+0x0/0x20) a=1`` and ``NAME: (caller <- function) ret=1``.
+
+Documentation/trace/kprobetrace.rst. 3.10 prints hexadecimal fields without 0x: entry.HEX says which those are.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .entry import Entry, Kind, canonical, pairs
+
+_PROBE = re.compile(r"(?P<event>\w+):\s+\((?P<at>[^)]*)\)\s*(?P<rest>.*)")
+_PLACE = re.compile(r"(?P<symbol>[\w.$]+)\+0x(?P<offset>[0-9a-f]+)/0x(?P<size>[0-9a-f]+)")
+_BARE = re.compile(r"(?:0x)?[0-9a-f]{6,16}\Z")
+
+# What our recipes and bpftrace script call their events; everybody else's are read by the function they stand on.
+EVENTS = {
+    "create": "hugetlbfs_create",
+    "get_inode": "hugetlbfs_get_inode",
+    "mmap": "hugetlbfs_file_mmap",
+    "reserve": "hugetlb_reserve_pages",
+    "unreserve": "hugetlb_unreserve_pages",
+    "acct": "hugetlb_acct_memory",
+    "fault": "hugetlb_fault",
+    "cow": "hugetlb_cow",
+    "alloc": "alloc_huge_page",
+    "dequeue": "dequeue_huge_page_vma",
+    "buddy_alloc": "alloc_buddy_huge_page",
+    "commit": "vma_commit_reservation",
+    "free": "free_huge_page",
+    "vma_close": "hugetlb_vm_op_close",
+    "close": "hugetlb_vm_op_close",
+    "evict": "hugetlbfs_evict_inode",
+    "set_max": "set_max_huge_pages",
+}
+
+
+def named(event: str) -> str:
+    """The function behind an event that only its name tells: ``hl_alloc__return`` -> alloc_huge_page."""
+    word = re.sub(r"__return\Z|_ret\Z|__entry\Z|_\d+\Z", "", event)
+    for short in (word, re.sub(r"\A[a-z]{1,3}_", "", word)):
+        if short in EVENTS:
+            return EVENTS[short]
+    return canonical(word)
+
+
+def read(text: str, line: int, where: dict[str, Any], functions: dict[str, str] | None = None) -> Entry | None:
+    """A kprobe event, or None.
+
+    Where a tool prints bare addresses, ``functions`` (event -> symbol) says which function it was; else the event's
+    own name does.
+    """
+    probe = _PROBE.match(text)
+    if probe is None:
+        return None
+    event = probe["event"]
+    place, arrow, back = probe["at"].partition(" <- ")
+    symbol = (back if arrow else place).partition("+")[0]
+    fields = pairs(probe["rest"])
+    if _BARE.match(symbol):
+        name = canonical((functions or {}).get(event) or named(event))
+    else:
+        name = canonical(symbol)
+        found = _PLACE.match(place)
+        if found:
+            fields["at"] = (found["symbol"], int(found["offset"], 16), int(found["size"], 16))
+    return Entry(line, Kind.RETURN if arrow else Kind.CALL, name, event, fields, **where)
