@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..names import function_name_310
@@ -29,13 +31,14 @@ class Entry(NamedTuple):
     """One line of a log. ``line`` counts the lines of the file from 1; ``time`` in seconds, None where there is none.
 
     ``name`` is the function under its 3.10 name (or the mark's word), ``moment`` the place inside it for a POINT.
+    ``pid`` is the thread's where a format tells threads apart.
     """
 
     line: int
     kind: Kind
     name: str = ""
     moment: str = ""
-    fields: dict[str, Any] = {}  # never written to
+    fields: dict[str, Any] = {}  # never written to: lines that are alike share one
     time: float | None = None
     pid: int | None = None
     comm: str = ""
@@ -56,12 +59,18 @@ SAME = {
 }
 
 _PAIR = re.compile(r"([A-Za-z_]\w*)=(?:\([A-Z]+\)\[)?(\"[^\"]*\"|[^\s,\]]+)")
-_NUMBER = re.compile(r"-?(?:0x[0-9a-f]+|\d+)\Z")
+_NUMBER = re.compile(r"-?(?:0x[0-9a-f]+|\d+)\Z", re.ASCII)
 _BARE_HEX = re.compile(r"[0-9a-f]+\Z")
+_WRAPPER = re.compile(r"__(?:arm64|riscv|s390x?|powerpc|loongarch|x32|ia32_compat|arm64_compat)_sys_|compat_sys_")
+# Words of the kernel's huge page code, a probe's place, our counters.
+_HUGE = re.compile(r"hugetlb|huge_page|hugepage|HUGE[A-Z]+_|\+0x[0-9a-f]+/0x|\b(?:free|resv|rsvd|surp|pfn)=")
+LONGEST_NUMBER = 32  # digits: no kernel prints more, and int() of thousands is slow or refused
 
 
 def number(name: str, text: str) -> Any:
     """A field's value: an int where it is one, by the rule for its name; else the text itself."""
+    if len(text) > LONGEST_NUMBER:
+        return text.strip('"')
     if _NUMBER.match(text) and (text.startswith(("0x", "-0x")) or name not in HEX):
         return int(text, 16 if "x" in text else 10)
     if _BARE_HEX.match(text) and (name in HEX or name == "ret"):
@@ -74,6 +83,60 @@ def pairs(text: str) -> dict[str, Any]:
     return {SAME.get(name, name): number(name, value) for name, value in _PAIR.findall(text)}
 
 
+@lru_cache(1 << 14)  # a kernel has more functions, a log does not: and a broken one shall not fill the memory
 def canonical(symbol: str) -> str:
-    """The 3.10 name of a kernel symbol as a tool prints it, without the compiler's suffixes."""
-    return function_name_310(symbol.partition(".")[0])
+    """The 3.10 name of a kernel symbol as a tool prints it, without the compiler's suffixes (``.part.0``, ``.cold``)."""
+    name = symbol.partition(".")[0]
+    return function_name_310(_WRAPPER.sub("__x64_sys_", name, count=1) if "_sys_" in name else name)
+
+
+def about_huge_pages(text: str) -> bool:
+    """Whether a text has words of the huge page code: if nobody understands such an event, it is unread, not OTHER."""
+    return _HUGE.search(text) is not None
+
+
+_MONTHS = {name: i for i, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+_CLOCK = re.compile(r"(\d\d?):(\d\d):(\d\d(?:[.,]\d+)?)\Z", re.ASCII)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\Z", re.ASCII)
+_EPOCH = re.compile(r"\d{9,10}(?:\.\d{1,9})?\Z", re.ASCII)
+NO_YEAR = 1972  # a leap year: syslog's "Feb 29" is a day
+
+
+@lru_cache(256)  # a second's lines show the same date
+def seconds(text: str) -> float | None:
+    """A date as date(1), syslog, dmesg -T or ISO 8601 write it, in seconds since 1970; None if it is none.
+
+    A zone that is a name, or none, counts as UTC: the differences are what matters. A date without a year gets NO_YEAR.
+    """
+    if _EPOCH.match(text):
+        return float(text)
+    try:
+        if _ISO.match(text):
+            when = datetime.fromisoformat(text.replace(",", "."))
+            return (when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp()
+        return _words(text)
+    except ValueError:  # a month 13
+        return None
+
+
+def _words(text: str) -> float | None:
+    month = day = None
+    year, clock, later = NO_YEAR, None, 0
+    for word in re.split(r"[\s,]+", text):
+        found = _CLOCK.match(word)
+        if found:
+            clock = int(found[1]), int(found[2]), float(found[3].replace(",", "."))
+        elif word in _MONTHS:
+            month = _MONTHS[word]
+        elif re.fullmatch(r"\d{4}", word):
+            year = int(word)
+        elif re.fullmatch(r"\d\d?", word):
+            day = int(word)
+        elif word == "PM" and clock and clock[0] < 12:
+            later = 12 * 3600
+        elif word == "AM" and clock and clock[0] == 12:
+            later = -12 * 3600
+    if month is None or day is None or clock is None:
+        return None
+    start = datetime(year, month, day, clock[0], clock[1], tzinfo=timezone.utc)
+    return start.timestamp() + clock[2] + later

@@ -7,87 +7,132 @@ call that it closes: a Reader remembers the open calls of each task.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
-from . import kprobe, markers
-from .entry import Entry, Kind, canonical, pairs
+from . import kprobe, markers, printk
+from .entry import Entry, Kind, about_huge_pages, canonical, pairs
 
+_TOOK = r"(?:(?P<mark>[+!#*@$])?\s*(?P<took>\d+(?:\.\d+)?) us\s*)?"
+# time |  cpu)  comm-pid  |  flags |  + took us  |  code: each but the code may be switched off.
 _LINE = re.compile(
     r"\s*(?:(?P<time>\d+\.\d+)\s+\|\s+)?"
     r"(?:(?P<cpu>\d+)\)\s*)?"
-    r"(?:(?P<comm>\S[^|]*?)-(?P<pid>\d+)\s+(?:\|\s+)?)?"
-    r"(?:[\w.#]{4,5}\s+)?"
-    r"(?:(?P<mark>[+!#*@$])?\s*(?P<took>\d+\.\d+) us\s+)?"
-    r"\|(?P<code>  .*)"
+    r"(?:(?P<comm>[^\s|][^|]{0,31}?)-(?P<pid>\d+)\s+(?:\|\s+)?)?"
+    r"(?:[\w.#?]{4,8}\s+(?:\|\s+)?)?" + _TOOK + r"\|(?P<code>  .*)",
+    re.ASCII,
 )
-_COLUMNS = re.compile(r"(?:(?P<mark>[+!#*@$])?\s*(?P<took>\d+\.\d+) us\s+)?\|(?P<code>  .*)")
-_CALL = re.compile(r"(?P<name>[\w.$]+)(?: \[\w+\])?\((?P<args>.*)\)(?P<end>;| \{)(?P<tail>.*)")
-_CLOSE = re.compile(r"\}(?: /\* (?P<tail>.*?) \*/)?\s*\Z")
-_RETVAL = re.compile(r"(?:ret ?=|=)\s*(?P<ret>-?(?:0x)?[0-9a-f]+)")
-_SWITCH = re.compile(r"\s*(?:-{10,}|\d+\)\s+\S.*-\d+\s+=>\s+.*-\d+)\s*\Z")
-_IRQ = re.compile(r"\s*(?:\d+\.\d+ \|\s+)?\d+\)[^|]*(?:={5,}>|<={5,})\s*\|?.*\Z")
+_COLUMNS = re.compile(_TOOK + r"\|(?P<code>  .*)", re.ASCII)
+_NO_BAR = re.compile(r"\s*(?:(?P<time>\d+\.\d+)\s+\|\s+)?(?P<cpu>\d+)\)  (?P<code>.*)", re.ASCII)  # nofuncgraph-duration
+_TAIL = r"\s*(?:(?:/\*(?P<tail>.*)\*/|\((?P<ret>ret ?=[^()]*)\))\s*)?\Z"
+_CALL = re.compile(r"(?P<name>[A-Za-z_][\w.$]*)(?: \[\w+\])?\((?P<args>.*?)\)(?P<end>;| \{)" + _TAIL, re.ASCII)
+_CLOSE = re.compile(r"\}" + _TAIL, re.ASCII)
+_CLOSES = re.compile(r"\s*(?!ret\b)[A-Za-z_][\w.$]*", re.ASCII)
+_CALLER = re.compile(r"<-\s*(?P<caller>[\w.$]+)", re.ASCII)
+_RETVAL = re.compile(r"(?:\bret ?|(?<!\S))=\s*(?P<ret>-?(?:0x)?[0-9a-f]{1,16})\b")
+# What stands between the lines of two tasks or around an interrupt, with the options for it.
+_BETWEEN = re.compile(
+    r"\s*(?:-{10,}|(?:\| ?)?\d+\)\s{1,20}\S[^|=]{0,31}-\d+\s{1,20}=>\s{1,20}\S[^|=]{0,31}-\d+|\(Overruns: \d+\)|"
+    r"(?:\d+\.\d+ \|\s{1,8})?(?:\d+\)\s{1,20})?(?:\S[^|]{0,31}-\d+\s{1,20}\|\s{1,20})?(?:[\w.#?]{4,8}\s{1,8}\|\s{1,8})?"
+    r"(?:={5,}>|<={5,})\s*\|?)\s*\Z",
+    re.ASCII,
+)
 DEEPEST = 256  # calls; the kernel's own stack has no more
+MOST_TASKS = 4096  # with calls open at the same time
+
+Parsed = tuple[Kind, str, dict[str, Any]]
 
 
 def columns(text: str, line: int, where: dict[str, Any]) -> Entry | None:
     """``+ 23.664 us | func();`` as trace-cmd writes it behind its own columns."""
     match = _COLUMNS.match(text)
-    return _code(match, line, where) if match else None
+    if match is None:
+        return None
+    mark, took, code = match["mark"], match["took"], match["code"].strip()
+    at = (where["time"], where["pid"], where["comm"], where["cpu"])
+    return _entry(line, code, took, mark, at)
 
 
 def read(text: str, line: int) -> Entry | None:
     """A line of the function_graph tracer, or None."""
     match = _LINE.match(text)
     if match is None:
-        if _SWITCH.match(text) or _IRQ.match(text):
-            return Entry(line, Kind.OTHER, fields={"text": text.strip()})
-        return None
-    time, cpu, pid = match["time"], match["cpu"], match["pid"]
-    if time is None and cpu is None and match["took"] is None:
-        return None
-    where: dict[str, Any] = {
-        "time": float(time) if time else None,
-        "pid": int(pid) if pid else None,
-        "comm": match["comm"] or "",
-        "cpu": int(cpu) if cpu else None,
-    }
-    return _code(match, line, where)
+        return _unusual(text, line)
+    time, cpu, comm, pid, mark, took, code = match.groups()
+    at = (
+        float(time) if time else None,
+        int(pid) if pid else None,
+        comm or "",
+        int(cpu) if cpu else None,
+    )
+    found = _entry(line, code.strip(), took, mark, at)
+    if not (time or cpu or pid or took) and found and (found.kind is Kind.OTHER or not text.startswith(" " * 8)):
+        return None  # a bar and two words are no trace yet
+    return found
 
 
-def _code(match: re.Match[str], line: int, where: dict[str, Any]) -> Entry | None:
-    code = match["code"].strip()
-    took = match["took"]
-    fields: dict[str, Any] = {"took": float(took), "mark": match["mark"] or ""} if took else {}
+def _unusual(text: str, line: int) -> Entry | None:
+    if len(text) < 160 and _BETWEEN.match(text):
+        return Entry(line, Kind.OTHER, fields={"text": text.strip()})
+    bare = _NO_BAR.match(text)
+    parsed = _parsed(bare["code"].strip()) if bare else None
+    if bare is None or parsed is None:
+        return None
+    return Entry(line, *parsed[:2], "", parsed[2], float(bare["time"]) if bare["time"] else None, cpu=int(bare["cpu"]))
+
+
+def _entry(
+    line: int, code: str, took: str | None, mark: str | None, at: tuple[float | None, int | None, str, int | None]
+) -> Entry | None:
+    parsed = _parsed(code)
+    if parsed is None:
+        if not code.startswith("/*") or not code.endswith("*/"):
+            return None
+        time, pid, comm, cpu = at
+        return _comment(code[2:-2].strip(), line, {"time": time, "pid": pid, "comm": comm, "cpu": cpu})
+    kind, name, fields = parsed
+    if took:
+        fields = {**fields, "took": float(took), "mark": mark or ""}
+    return Entry(line, kind, name, "", fields, *at)
+
+
+@lru_cache(4096)  # a trace says the same few things again and again
+def _parsed(code: str) -> Parsed | None:
     call = _CALL.match(code)
     if call:
-        if call["args"]:
-            fields |= pairs(call["args"])
+        fields = pairs(call["args"]) if call["args"] else {}
         fields["leaf"] = call["end"] == ";"
-        if call["tail"]:
-            fields |= _returned(call["tail"])
-        return Entry(line, Kind.CALL, canonical(call["name"]), "", fields, **where)
-    if code.startswith("/*"):
-        return _comment(code.removeprefix("/*").removesuffix("*/").strip(), line, where)
+        fields |= _returned(call["tail"] or call["ret"])
+        return Kind.CALL, canonical(call["name"]), fields
     close = _CLOSE.match(code)
-    if close:
-        tail = close["tail"] or ""
-        name = re.match(r"(?!ret\b)[\w.$]+", tail)
-        fields |= _returned(tail)
-        return Entry(line, Kind.RETURN, canonical(name[0]) if name else "", "", fields, **where)
-    return None
+    if close is None:
+        return None
+    name = _CLOSES.match(close["tail"] or "")
+    return Kind.RETURN, canonical(name[0].strip()) if name else "", _returned(close["tail"] or close["ret"])
 
 
-def _returned(tail: str) -> dict[str, Any]:
-    found = _RETVAL.search(tail)
-    if found is None:
+def _returned(tail: str | None) -> dict[str, Any]:
+    """What stands behind a call or its end: the value it gave, and who called it (funcgraph-retval, -retaddr)."""
+    if not tail:
         return {}
-    text = found["ret"]
-    return {"returned": int(text, 16 if "x" in text or re.search("[a-f]", text) else 10)}
+    found, caller = _RETVAL.search(tail), _CALLER.search(tail)
+    fields: dict[str, Any] = {"caller": caller["caller"]} if caller else {}
+    if found:
+        text = found["ret"]
+        fields["returned"] = int(text, 16 if "x" in text or re.search("[a-f]", text) else 10)
+    return fields
 
 
 def _comment(text: str, line: int, where: dict[str, Any]) -> Entry | None:
+    """A mark, a kprobe event, or another event or text that somebody wrote into the trace."""
     found = markers.read(text, line, **where) or kprobe.read(text, line, where)
-    return found or Entry(line, Kind.OTHER, fields={"text": text}, **where)
+    if found:
+        return found
+    if printk.OURS.search(text):
+        return printk.shape(text, line, where["time"], where)
+    if about_huge_pages(text) or markers.broken(text):
+        return None
+    return Entry(line, Kind.OTHER, fields={"text": text}, **where)
 
 
 class Braces:
@@ -100,13 +145,23 @@ class Braces:
         """The same entry, with a name if its log has shown it."""
         if entry.kind is Kind.CALL:
             if not entry.fields.get("leaf", True):
-                calls = self._open.setdefault(entry.pid if entry.pid is not None else entry.cpu, [])
+                key = entry.cpu if entry.pid is None else entry.pid
+                calls = self._open.get(key)
+                if calls is None:
+                    if len(self._open) >= MOST_TASKS:
+                        self._open.clear()
+                    calls = self._open[key] = []
                 calls.append(entry.name)
                 if len(calls) > DEEPEST:
                     del calls[0]
             return entry
         if entry.kind is not Kind.RETURN or entry.moment:
             return entry
-        calls = self._open.get(entry.pid if entry.pid is not None else entry.cpu, [])
-        last = calls.pop() if calls else ""
-        return entry._replace(name=last) if not entry.name and last else entry
+        key = entry.cpu if entry.pid is None else entry.pid
+        calls = self._open.get(key)
+        if not calls:
+            return entry
+        last = calls.pop()
+        if not calls:
+            del self._open[key]
+        return entry if entry.name else entry._replace(name=last)

@@ -8,6 +8,7 @@ from typing import Any
 from .entry import Entry, Kind, pairs
 
 _KERNEL = re.compile(r"#\s*kernel:\s*(?:Linux )?(?P<kernel>\d\S*.*)|Linux(?: version)? (?P<uname>\d+\.\d+\S* .*)")
+_SAID = re.compile(r"#\s*(?P<what>tracer|cmdline|command):\s*(?P<value>.*)")
 _POOL = re.compile(r"# pool hugepages-(?P<kb>\d+)kB: (?P<rest>.*)")
 _TOOL = re.compile(
     r"cpus=\d+|version = \d+|CPU \d+ is empty|Buffer \S+ .*|\[\S+\(\d+\)\].*|[A-Z][\w ]+: \d+ (?:bytes|events).*|"
@@ -26,8 +27,8 @@ def read(text: str, line: int) -> Entry | None:
     if bare.startswith("#"):
         pool = _POOL.match(bare)
         fields: dict[str, Any] = {"pool": pairs(pool["rest"]), "size": int(pool["kb"]) << 10} if pool else {}
-        tracer = re.match(r"# tracer: (\S+)", bare)
-        if tracer:
-            fields["tracer"] = tracer[1]
+        said = _SAID.match(bare)
+        if said:
+            fields[said["what"]] = said["value"]
         return Entry(line, Kind.NOTE, fields=fields)
     return Entry(line, Kind.NOTE) if _TOOL.fullmatch(bare) else None

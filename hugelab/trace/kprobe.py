@@ -10,8 +10,13 @@ from typing import Any
 
 from .entry import Entry, Kind, canonical, pairs
 
-_PROBE = re.compile(r"(?P<event>\w+):\s+\((?P<at>[^)]*)\)\s*(?P<rest>.*)")
-_PLACE = re.compile(r"(?P<symbol>[\w.$]+)\+0x(?P<offset>[0-9a-f]+)/0x(?P<size>[0-9a-f]+)")
+# ...: (place) and then name=value to the line's end: whatever else stands there was not written by a probe.
+_PROBE = re.compile(
+    r"(?P<event>\w+):\s{1,64}\((?P<at>[^()]*)\)(?P<rest>(?:\s+[\w.]+=(?:\"[^\"]*\"|\{[^{}]*\}|\([^()]*\)|[^\s\"{(]*))*)\s*\Z",
+    re.ASCII,
+)
+_AT = re.compile(r"[\w.$+:-]+(?: \[\w+\])?(?: <- [\w.$+:-]+(?: \[\w+\])?)?\Z|(?:[\w.$]+\+)?0x[0-9a-f]+/0x[0-9a-f]+", re.ASCII)
+_PLACE = re.compile(r"(?P<symbol>[\w.$]+)\+0x(?P<offset>[0-9a-f]{1,16})/0x(?P<size>[0-9a-f]{1,16})", re.ASCII)
 _BARE = re.compile(r"(?:0x)?[0-9a-f]{6,16}\Z")
 
 # What our recipes and bpftrace script call their events; everybody else's are read by the function they stand on.
@@ -38,7 +43,7 @@ EVENTS = {
 
 def named(event: str) -> str:
     """The function behind an event that only its name tells: ``hl_alloc__return`` -> alloc_huge_page."""
-    word = re.sub(r"__return\Z|_ret\Z|__entry\Z|_\d+\Z", "", event)
+    word = re.sub(r"__return\Z|_ret\Z|__entry\Z|__exit\Z|_\d+\Z", "", event)
     for short in (word, re.sub(r"\A[a-z]{1,3}_", "", word)):
         if short in EVENTS:
             return EVENTS[short]
@@ -52,16 +57,16 @@ def read(text: str, line: int, where: dict[str, Any], functions: dict[str, str] 
     own name does.
     """
     probe = _PROBE.match(text)
-    if probe is None:
+    if probe is None or not _AT.match(probe["at"]):
         return None
     event = probe["event"]
     place, arrow, back = probe["at"].partition(" <- ")
-    symbol = (back if arrow else place).partition("+")[0]
+    symbol = re.split(r"[+ ]", back if arrow else place, maxsplit=1)[0]
     fields = pairs(probe["rest"])
     if _BARE.match(symbol):
         name = canonical((functions or {}).get(event) or named(event))
     else:
-        name = canonical(symbol)
+        name = canonical(symbol.rpartition(":")[2])  # perf and modules: "[kernel.kallsyms]:name"
         found = _PLACE.match(place)
         if found:
             fields["at"] = (found["symbol"], int(found["offset"], 16), int(found["size"], 16))

@@ -376,7 +376,14 @@ def check(text: str) -> list[Verdict]:
 
     Raises ScenarioError when no program can be found that would print such lines.
     """
-    lines = read(text)
+    return judge(read(text))[1]
+
+
+def judge(lines: list[Entry]) -> tuple[Scenario, list[Verdict], Recording]:
+    """The program behind the lines, a verdict for each of its steps, and what the model makes of it.
+
+    Raises ScenarioError when no program can be found that would print such lines.
+    """
     program = infer(lines)
     recording = run(program.scenario, program.machine)
     extra = any(line.name in ("hugetlbfs_evict_inode", "hugetlb_unreserve_pages") for line in lines)
@@ -387,7 +394,7 @@ def check(text: str) -> list[Verdict]:
         verdicts.append(Verdict(inferred.op, len(inferred.lines), *found, inferred.note))
         if found[0] is not None:
             break
-    return verdicts
+    return program.scenario, verdicts, recording
 
 
 def _first_difference(ours: list[str], inferred: Inferred, is_last: bool) -> tuple[int | None, str | None, str | None]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .entry import Entry, Kind, pairs
+from .entry import LONGEST_NUMBER, Entry, Kind, pairs
 
-_MARK = re.compile(r"(?:(?P<word>PROG|STEP|RET|SNAP|PAGE|CHILD|PARENT)\b ?)(?P<rest>.*)", re.DOTALL)
-_NODE = re.compile(r"\bn(\d+)=(\d+)/(\d+)/(\d+)")
+_MARK = re.compile(r"(?P<word>PROG|STEP|RET|SNAP|PAGE|CHILD|PARENT)\b ?(?P<rest>.*)", re.DOTALL)
+_NODE = re.compile(r"\bn(\d{1,4})=(\d{1,18})/(\d{1,18})/(\d{1,18})", re.ASCII)
+_COUNTS = re.compile(r"\b(?:free=\d+ (?:rsvd|resv)=|(?:rsvd|resv)=\d+ surp=|total=\d+ free=|va=0x[0-9a-f]+ pfn=|pfn=\d+ node=)")
 
 
 def read(text: str, line: int, **where: Any) -> Entry | None:
@@ -20,15 +21,19 @@ def read(text: str, line: int, **where: Any) -> Entry | None:
     fields: dict[str, Any] = {"text": rest}
     if word == "STEP":
         number, _, what = rest.partition(" ")
-        if not number.isdigit():
+        if not (number.isascii() and number.isdigit()) or len(number) > LONGEST_NUMBER:
             return None
         fields = {"number": int(number), "text": what}
     elif word in ("SNAP", "PAGE", "PROG"):
         fields |= pairs(_NODE.sub("", rest))
-        if word == "SNAP":
-            if not {"nr", "free", "resv", "surp"} <= fields.keys():
-                return None
-            fields["nodes"] = {int(n): (int(a), int(b), int(c)) for n, a, b, c in _NODE.findall(rest)}
-        if word == "PAGE" and not {"va", "pfn"} <= fields.keys():
+        needed = {"SNAP": ("nr", "free", "resv", "surp"), "PAGE": ("va", "pfn")}.get(word, ())
+        if not all(isinstance(fields.get(name), int) for name in needed):
             return None
+        if word == "SNAP":
+            fields["nodes"] = {int(n): (int(a), int(b), int(c)) for n, a, b, c in _NODE.findall(rest)}
     return Entry(line, Kind.MARK, word, "", fields, **where)
+
+
+def broken(text: str) -> bool:
+    """Whether a text that read() does not take has a mark's counters, or begins as one: it was a mark once."""
+    return _MARK.match(text) is not None or _COUNTS.search(text) is not None

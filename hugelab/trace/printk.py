@@ -7,12 +7,28 @@ from typing import Any
 
 from .. import flow
 from . import markers
-from .entry import HEX, Entry, Kind
+from .entry import HEX, LONGEST_NUMBER, Entry, Kind, seconds
 
 _PATTERNS = [(line, flow.line_pattern(line)) for line in flow.LINES]
-_TIME = re.compile(r"(?:<\d+>)?\[\s*(?P<time>\d+\.\d+)\](?:\[\s*[CT]\d+\])?\s*(?P<text>.*)")
-_SYSLOG = re.compile(r"\S.*\bkernel: ?(?P<text>.*)")
-_OURS = re.compile(r"HUGETLB_TRACE|HUGEPAGE_[A-Z]+|HUGETLBFS_[A-Z]+|HUGETLB_EXTRA")
+# [<level>] [date [host kernel:]] [[time]] [host kernel:] [[ T123]] text: dmesg with its options, syslog, journalctl.
+_PREFIX = re.compile(
+    r"(?:<\d{1,3}>|[a-z0-9]{2,8} *:[a-z]{3,7} *: )?"
+    r"(?:(?P<date>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?|"
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)"
+    r" +(?P<host>\S{1,64} (?:kernel:|(?P<who>[\w./()@-]{1,64}\[\d+\]:)) ?)?)?"
+    r"(?:\[(?:\s*(?P<time>\d{1,12}\.\d{1,9})(?: ?<\s*\+?\d+\.\d+>)?|(?P<day>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})|"
+    r"(?:[A-Z][a-z]{2} ?\d+ \d\d:\d\d|\s*\+\d+\.\d+))\](?: \S{1,64} kernel:)?)?"
+    r"(?:\[\s*(?:T(?P<task>\d{1,10})|C\d+)\])?\s*(?P<text>.*)",
+    re.ASCII,
+)
+_KMSG = re.compile(r"\d{1,4},\d+,(?P<us>\d{1,18}),[^;]{1,64};(?P<text>.*)", re.ASCII)
+OURS = re.compile(r"HUGETLB_TRACE|HUGEPAGE_[A-Z]+|HUGETLBFS_[A-Z]+|HUGETLB_EXTRA")
+# Parts of the lesson's lines, two or more in each: one that lost a part still shows the other.
+_NEARLY = re.compile(
+    r"HUGE[A-Z]*_|[A-Z]_(?:TRACE|INODE|CREATE|EXTRA|DEQUEUE|CLOSE)\b|\w_\w+\(\) ?(?:START|SUCCESS|FAILED|- |from=)|hstate|"
+    r"free_pages=|free_hugepages=|' in hugetlbfs|new inode, mode=0x|created inode \d|\bPID \d+ (?:got|closing)|"
+    r"got page [0-9a-f]|closing hugepage|page=[0-9a-f]+, pfn=|vma=\[0x|, avoid_reserve="
+)
 _TEXT = ("file", "fn")
 
 
@@ -21,25 +37,48 @@ def read(text: str, line: int) -> Entry | None:
 
     A line with one of the lesson's words and an unknown shape is None: it ought to be understood.
     """
-    stamp = _TIME.search(text)
-    time = float(stamp["time"]) if stamp else None
-    if _OURS.search(text):
-        return shape(text, line, time)
-    if stamp is None:
-        syslog = _SYSLOG.match(text)
-        return Entry(line, Kind.OTHER, fields={"text": syslog["text"]}) if syslog else None
-    mark = markers.read(stamp["text"], line, time=time)
-    return mark or Entry(line, Kind.OTHER, fields={"text": stamp["text"]}, time=time)
+    kmsg = _KMSG.match(text)
+    match = kmsg or _PREFIX.match(text)
+    if match is None or (kmsg is None and match.end("text") - match.start("text") == len(text)):
+        return None
+    said = match["text"]
+    where: dict[str, Any] = {}
+    if kmsg:
+        time: float | None = int(kmsg["us"]) / 1e6
+    else:
+        date = match["day"] or match["date"]
+        time = float(match["time"]) if match["time"] else seconds(date) if date else None
+        if match["date"] and not match["host"] and (not said or not match["date"][4:5] == "-"):
+            return None  # a date alone
+        if not match["date"] and "]" not in text[: match.start("text")]:
+            return None  # "kern  :info  : " alone
+        if match["task"]:
+            where["pid"] = int(match["task"])
+    if OURS.search(said):
+        return shape(said, line, time, where)
+    mark = markers.read(said, line, time=time, **where)
+    if mark:
+        return mark
+    if not (match["who"] if kmsg is None else "") and (_NEARLY.search(said) or markers.broken(said)):
+        return None
+    return Entry(line, Kind.OTHER, fields={"text": said}, time=time, **where)
 
 
-def shape(text: str, line: int, time: float | None) -> Entry | None:
+def shape(text: str, line: int, time: float | None, where: dict[str, Any] | None = None) -> Entry | None:
     """The line of the lesson's that stands in a text; ``fields["text"]`` is the whole of it."""
     for known, pattern in _PATTERNS:
         match = pattern.search(text)
-        if match:
-            fields: dict[str, Any] = {name: _value(name, value) for name, value in match.groupdict().items()}
-            fields["text"] = match[0]
-            return Entry(line, Kind.POINT, known.name, known.moment, fields, time, fields.get("pid"))
+        if match is None:
+            continue
+        groups = match.groupdict()
+        if any(len(value) > LONGEST_NUMBER for name, value in groups.items() if name not in _TEXT):
+            return None
+        fields: dict[str, Any] = {name: _value(name, value) for name, value in groups.items()}
+        fields["text"] = match[0]
+        if where:
+            at = {**where, "time": time, "pid": fields.get("pid", where.get("pid"))}
+            return Entry(line, Kind.POINT, known.name, known.moment, fields, **at)
+        return Entry(line, Kind.POINT, known.name, known.moment, fields, time, fields.get("pid"))
     return None
 
 

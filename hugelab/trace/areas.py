@@ -1,0 +1,76 @@
+"""The mappings that a log shows: made, faulted in, closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_SHARED
+from ..model.machines import SIZE_2M
+
+VM_SOFTDIRTY = 0x8000000  # set on every new mapping where the kernel has it
+_ADDED = VM_HUGETLB | VM_DONTEXPAND | VM_SOFTDIRTY | VM_MAYSHARE  # comes or goes while the mapping lives
+MOST = 4096  # mappings that are remembered
+
+
+@dataclass
+class Area:
+    """One mapping: addresses in bytes, ``pgoff`` its first page in the file, in huge pages."""
+
+    start: int
+    end: int
+    line: int
+    flags: int | None = None
+    pgoff: int = 0
+
+    @property
+    def pages(self) -> int:
+        """Its length in huge pages."""
+        return (self.end - self.start) // SIZE_2M
+
+    @property
+    def shared(self) -> bool:
+        """MAP_SHARED, as far as its flags are known."""
+        return bool((self.flags or 0) & VM_SHARED)
+
+    def index(self, addr: int) -> int:
+        """The page of the file (or of the mapping) at an address."""
+        return (addr - self.start) // SIZE_2M + self.pgoff
+
+    def same_flags(self, flags: int) -> bool:
+        """May a line of this mapping show these vm_flags?"""
+        return self.flags is None or (self.flags ^ flags) & ~_ADDED == 0
+
+
+class Areas:
+    """All mappings that a log has shown so far; a child of fork has its parent's addresses."""
+
+    def __init__(self) -> None:
+        self.known: list[Area] = []
+        self.gone: list[Area] = []
+        self.forgot = False
+
+    def add(self, area: Area) -> None:
+        """A new mapping; the oldest is forgotten where there are very many."""
+        self.known = [old for old in self.known if old.end <= area.start or old.start >= area.end]
+        self.known.append(area)
+        if len(self.known) > MOST:
+            del self.known[0]
+            self.forgot = True
+
+    def at(self, addr: int) -> Area | None:
+        """The mapping at an address; one that was closed if none is there now (another process may have it still)."""
+        for areas in (self.known, self.gone):
+            for area in reversed(areas):
+                if area.start <= addr < area.end:
+                    return area
+        return None
+
+    def close(self, start: int, end: int) -> Area | None:
+        """The mapping that an unmapped range belongs to, or None."""
+        area = self.at(start)
+        if area is None or end > area.end:
+            return None
+        if area in self.known and (start, end) == (area.start, area.end):
+            self.known.remove(area)
+            self.gone = [*self.gone[-MOST:], area]
+        return area

@@ -1,0 +1,369 @@
+"""What the lines of one call must have in common: the same address, the same page, lengths that fit.
+
+Needs no model and no marks: it holds for any program. A rule is only applied where the log shows both sides.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYREAD, VM_SHARED
+from ..model.machines import SIZE_2M
+from .areas import VM_SOFTDIRTY, Area, Areas
+from .entry import Entry, Kind
+from .pages import Pages
+from .verdict import Verdicts
+
+MOST_TASKS = 1024
+_ERROR = 1 | 2 | 0x10 | 0x20 | 0x40  # VM_FAULT_OOM, SIGBUS, HWPOISON, HWPOISON_LARGE, SIGSEGV (4.x and later)
+
+
+@dataclass
+class _Task:
+    """What one process is in the middle of: name -> the line that showed it."""
+
+    fault: Entry | None = None
+    alloc: Entry | None = None
+    reserve: Entry | None = None
+    mapping: Entry | None = None
+    chg: Entry | None = None
+    chg_ret: int | None = None
+    dequeued: Entry | None = None
+    acct: Entry | None = None
+    mode: Entry | None = None
+
+
+@dataclass
+class Calls:
+    """Checks each call by itself."""
+
+    verdicts: Verdicts
+    pages: Pages
+    areas: Areas = field(default_factory=Areas)
+    sizes: dict[str, Counter[int]] = field(default_factory=dict)  # symbol -> sizes it was printed with
+    size_at: dict[tuple[str, int], int] = field(default_factory=dict)
+    flags: Counter[int] = field(default_factory=Counter)
+    flags_at: dict[int, list[int]] = field(default_factory=dict)
+    hugepage_size: dict[int, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._tasks: dict[int | None, _Task] = {}
+        self._last = Entry(0, Kind.NOTE)
+        self._do: dict[str, Callable[[Entry, _Task], None]] = {
+            "hugetlbfs_create": self._create,
+            "hugetlbfs_get_inode": self._create,
+            "hugetlbfs_file_mmap": self._mmap,
+            "hugetlb_reserve_pages": self._reserve,
+            "region_chg": self._region,
+            "region_add": self._region,
+            "hugetlb_acct_memory": self._acct,
+            "hugetlb_fault": self._fault,
+            "alloc_huge_page": self._alloc,
+            "dequeue_huge_page_vma": self._dequeue,
+            "vma_commit_reservation": self._commit,
+            "hugetlb_vm_op_close": self._close,
+        }
+
+    def feed(self, entry: Entry) -> None:
+        """Look at one line."""
+        if "at" in entry.fields:
+            self._symbol(entry)
+        do = self._do.get(entry.name)
+        if do is None or entry.kind not in (Kind.CALL, Kind.RETURN, Kind.POINT):
+            return
+        task = self._tasks.get(entry.pid)
+        if task is None:
+            if len(self._tasks) >= MOST_TASKS:
+                self._tasks.clear()
+            task = self._tasks[entry.pid] = _Task()
+        do(entry, task)
+        self._last = entry
+
+    def _no(self, entry: Entry, rule: str, text: str) -> None:
+        self.verdicts.contradicts(entry.line, rule, text)
+
+    def _entered(self, entry: Entry) -> bool:
+        return entry.kind is Kind.CALL or (entry.kind is Kind.POINT and entry.moment in ("start", "", "pid"))
+
+    # -- files and mappings -----------------------------------------------------------------------------
+    def _create(self, entry: Entry, task: _Task) -> None:
+        mode = _int(entry, "mode")
+        if mode is None:
+            return
+        if mode > 0xFFFF or stat.S_IFMT(mode) not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, 0):
+            self._no(entry, "mode", f"mode {mode:#x} is neither that of a file nor of a directory")
+        elif task.mode is not None and task.mode.name != entry.name and entry.name == "hugetlbfs_get_inode":
+            if task.mode.fields["mode"] != mode:
+                text = f"mode {mode:#x}, and line {task.mode.line} creates the file with {task.mode.fields['mode']:#x}"
+                self._no(entry, "mode", text)
+            task.mode = None
+        if entry.name == "hugetlbfs_create":
+            task.mode = entry
+
+    def _mmap(self, entry: Entry, task: _Task) -> None:
+        if entry.kind is Kind.RETURN:
+            ret = _int(entry, "ret")
+            if ret is not None and ret > 0:
+                self._no(entry, "mapping", f"hugetlbfs_file_mmap gives 0 or an error, not {ret}")
+            return
+        start, end = _int(entry, "start"), _int(entry, "end")
+        flags = _int(entry, "vm_flags", "flags")
+        if entry.moment != "success":
+            task.mapping, task.reserve = entry, None
+            if flags is not None:
+                self._map_flags(entry, flags)
+            size = _int(entry, "vma_size")
+            if size is not None and (size <= 0 or size % SIZE_2M):
+                self._no(entry, "mapping", f"vma_size={size} is not a number of huge pages")
+        if start is None or end is None:
+            return
+        made = task.mapping or entry
+        if start % SIZE_2M or end % SIZE_2M or end <= start:
+            self._no(entry, "mapping", f"{start:#x}-{end:#x} is not a range of whole huge pages")
+        size = _int(made, "vma_size")
+        if size is not None and end - start != size:
+            text = f"{start:#x}-{end:#x} has {end - start} bytes, line {made.line} says vma_size={size}"
+            self._no(entry, "mapping", text)
+        pgoff = _int(task.reserve, "f") or 0 if task.reserve else 0
+        self.areas.add(Area(start, end, entry.line, _int(made, "vm_flags", "flags"), pgoff))
+
+    def _map_flags(self, entry: Entry, flags: int) -> None:
+        plain = flags & ~(VM_HUGETLB | VM_DONTEXPAND | VM_SOFTDIRTY)
+        if not plain & VM_MAYREAD or plain & ~0x2200EFF or (flags & VM_SHARED and not flags & 0x80):
+            self._no(entry, "flags", f"vm_flags={flags:#x} are not those of a new mapping of a hugetlbfs file")
+
+    def _reserve(self, entry: Entry, task: _Task) -> None:
+        if entry.kind is Kind.RETURN:
+            task.reserve = None
+            ret = _int(entry, "ret")
+            if ret is not None and ret > 1:
+                self._no(entry, "reserve", f"hugetlb_reserve_pages gives 0, 1 or an error, not {ret}")
+            return
+        size = _int(entry, "hugepage_size")
+        if size is not None:
+            self.hugepage_size.setdefault(size, []).append(entry.line)
+        first, end = _int(entry, "f"), _int(entry, "t")
+        if first is None or end is None:
+            return
+        task.reserve, task.chg_ret = entry, None
+        needed = _int(entry, "needed")
+        if end < first or first < 0:
+            self._no(entry, "reserve", f"from={first} to={end} is no range")
+        elif needed is not None and needed != end - first:
+            self._no(entry, "reserve", f"needed={needed}, and to - from is {end - first}")
+        mapping = task.mapping
+        if mapping is None:
+            return
+        start, stop, size = _int(mapping, "start"), _int(mapping, "end"), _int(mapping, "vma_size")
+        length = stop - start if start is not None and stop is not None else size
+        if length is not None and (end - first) * SIZE_2M != length:
+            text = f"from={first} to={end} is {end - first} pages, and the mapping of line {mapping.line} has"
+            self._no(entry, "reserve", f"{text} {length // SIZE_2M}")
+        area = self.areas.at(start) if start is not None else None
+        if area is not None:
+            area.pgoff = first
+            flags = _int(entry, "vm_flags")
+            if flags is not None and not area.same_flags(flags):
+                self._no(entry, "flags", f"vm_flags={flags:#x}, line {mapping.line} says {area.flags:#x}")
+
+    def _acct(self, entry: Entry, task: _Task) -> None:
+        if entry.kind is Kind.RETURN:
+            ret = _int(entry, "ret")
+            if ret is not None and ret > 0:
+                self._no(entry, "reserve", f"hugetlb_acct_memory gives 0 or an error, not {ret}")
+            task.acct = None
+            return
+        delta = _int(entry, "delta")
+        task.acct = entry
+        if delta is None or task.reserve is None or delta <= 0:
+            return
+        first, end = _int(task.reserve, "f"), _int(task.reserve, "t")
+        if first is None or end is None:
+            return
+        if task.chg_ret is not None and delta > task.chg_ret:
+            text = f"delta={delta}, and region_chg (line {task.chg.line if task.chg else 0}) counted {task.chg_ret}"
+            self._no(entry, "reserve", text)
+        elif delta > end - first:
+            self._no(entry, "reserve", f"delta={delta} for {end - first} pages (line {task.reserve.line})")
+
+    # -- faults -----------------------------------------------------------------------------------------
+    def _fault(self, entry: Entry, task: _Task) -> None:
+        if entry.kind is Kind.RETURN:
+            ret = _int(entry, "ret")
+            if ret is not None and (ret < 0 or ret > 0xFFFFF):
+                self._no(entry, "fault", f"hugetlb_fault gives VM_FAULT_ bits, not {ret}")
+            task.fault = task.alloc = None
+            return
+        addr, flags = _int(entry, "addr"), _int(entry, "flags")
+        task.fault, task.alloc, task.mapping, task.reserve = entry, None, None, None
+        if flags is not None:
+            self.flags[flags & ~1] += 1
+            lines = self.flags_at.setdefault(flags & ~1, [])
+            if len(lines) < 2:
+                lines.append(entry.line)
+        if addr is None:
+            return
+        area = self.areas.at(addr)
+        if area is None:
+            if self.areas.known and not self.areas.forgot:
+                where = ", ".join(f"{a.start:#x}-{a.end:#x} (line {a.line})" for a in self.areas.known[-3:])
+                self._no(entry, "fault", f"a fault at {addr:#x}, outside every mapping: {where}")
+            return
+        vm_flags = _int(entry, "vm_flags")
+        if vm_flags is not None and not area.same_flags(vm_flags):
+            text = f"vm_flags={vm_flags:#x}, and line {area.line} made the mapping with {area.flags:#x}"
+            self._no(entry, "flags", text)
+
+    def _alloc(self, entry: Entry, task: _Task) -> None:
+        addr = _int(entry, "addr")
+        if self._entered(entry):
+            task.alloc, task.dequeued = entry, None
+            if addr is not None and task.fault:
+                self._same_page(entry, addr, task.fault)
+            elif addr is not None and addr % SIZE_2M:
+                self._no(entry, "fault", f"addr={addr:#x} is not that of a huge page")
+            avoid = _int(entry, "avoid_reserve")
+            if avoid not in (None, 0, 1):
+                self._no(entry, "fault", f"avoid_reserve is 0 or 1, not {avoid}")
+            return
+        page = _int(entry, "page")
+        if page is None:
+            return
+        if task.dequeued and task.dequeued.fields["page"] != page:
+            text = f"page {page:x}, and line {task.dequeued.line} took {task.dequeued.fields['page']:x}"
+            self._no(entry, "page", text)
+        asked = addr if addr is not None else next(
+            (a for a in (_int(e, "addr") for e in (task.alloc, task.fault) if e) if a is not None), None
+        )
+        if addr is not None and task.fault and task.alloc is None:  # a format that shows only the way back
+            self._same_page(entry, addr, task.fault)
+        if asked is not None:
+            self.pages.land(asked, page, entry.line)
+
+    def _same_page(self, entry: Entry, addr: int, other: Entry) -> None:
+        there = _int(other, "addr")
+        if there is not None and (addr ^ there) & -SIZE_2M:
+            self._no(entry, "fault", f"addr={addr:#x}, and the fault of line {other.line} is at {there:#x}")
+        elif addr % SIZE_2M:
+            self._no(entry, "fault", f"addr={addr:#x} is not that of a huge page")
+
+    def _dequeue(self, entry: Entry, task: _Task) -> None:
+        if _int(entry, "page"):
+            task.dequeued = entry
+
+    def _commit(self, entry: Entry, task: _Task) -> None:
+        addr = _int(entry, "addr")
+        other = task.alloc or task.fault
+        if addr is not None and other is not None and entry.kind is not Kind.RETURN:
+            self._same_page(entry, addr, other)
+
+    def _region(self, entry: Entry, task: _Task) -> None:
+        if entry.kind is Kind.RETURN:
+            self._region_ret(entry, task)
+            return
+        first, end = _int(entry, "f"), _int(entry, "t")
+        if first is None or end is None:
+            return
+        task.chg = entry
+        if first < 0 or end < first:
+            self._no(entry, "reserve", f"f={first} t={end} is no range")
+            return
+        if task.reserve is not None:
+            wanted = _int(task.reserve, "f"), _int(task.reserve, "t")
+            if None not in wanted and wanted != (first, end):
+                self._no(entry, "reserve", f"f={first} t={end}, line {task.reserve.line} asks for {wanted[0]}..{wanted[1]}")
+            return
+        addr = _int(task.fault, "addr") if task.fault else None
+        area = self.areas.at(addr) if addr is not None else None
+        if addr is None or area is None or task.fault is None:
+            return
+        index = area.index(addr)
+        if (first, end) != (index, index + 1):
+            text = f"f={first} t={end}, and the fault of line {task.fault.line} is at page {index} of its mapping"
+            self._no(entry, "fault", text)
+
+    def _region_ret(self, entry: Entry, task: _Task) -> None:
+        ret, chg = _int(entry, "ret"), task.chg
+        if ret is None or chg is None or chg.name != entry.name:
+            return
+        most = chg.fields["t"] - chg.fields["f"]
+        if not 0 <= ret <= most:
+            self._no(entry, "reserve", f"{entry.name} counts 0 to {most} pages in line {chg.line}, not {ret}")
+        if entry.name == "region_chg":
+            task.chg_ret = ret
+        elif task.chg_ret is not None and ret not in (0, task.chg_ret):
+            self._no(entry, "reserve", f"region_add added {ret} pages, and region_chg had counted {task.chg_ret}")
+
+    # -- the end ----------------------------------------------------------------------------------------
+    def _close(self, entry: Entry, task: _Task) -> None:
+        start, end = _int(entry, "start"), _int(entry, "end")
+        if start is None or end is None or entry.kind is Kind.RETURN:
+            return
+        if start % SIZE_2M or end % SIZE_2M or end <= start:
+            self._no(entry, "mapping", f"{start:#x}-{end:#x} is not a range of whole huge pages")
+        known = bool(self.areas.known or self.areas.gone) and not self.areas.forgot
+        area = self.areas.close(start, end)
+        if area is None:
+            if known:
+                self._no(entry, "mapping", f"{start:#x}-{end:#x} is closed, and no line made such a mapping")
+            return
+        flags = _int(entry, "vm_flags", "flags")
+        if flags is not None and not area.same_flags(flags):
+            self._no(entry, "flags", f"flags={flags:#x}, and line {area.line} made the mapping with {area.flags:#x}")
+
+    def _symbol(self, entry: Entry) -> None:
+        symbol, offset, size = entry.fields["at"]
+        if offset >= size:
+            self._no(entry, "symbol", f"{symbol}+{offset:#x} is past the function's end ({size:#x})")
+        elif entry.kind is Kind.CALL and offset:
+            pass  # a probe may stand anywhere in a function
+        sizes = self.sizes.setdefault(symbol, Counter())
+        sizes[size] += 1
+        self.size_at.setdefault((symbol, size), entry.line)
+
+    def finish(self) -> None:
+        """What only all lines together tell."""
+        for symbol, sizes in self.sizes.items():
+            usual, often = sizes.most_common(1)[0]
+            for size, times in sizes.items():
+                if size != usual and times < often:
+                    line = self.size_at[symbol, size]
+                    self.verdicts.contradicts(line, "symbol", f"{symbol} has {size:#x} bytes here, elsewhere {usual:#x}")
+        if len(self.hugepage_size) > 1 or any(size & (size - 1) for size in self.hugepage_size):
+            usual = max(self.hugepage_size, key=lambda size: (size & (size - 1) == 0, len(self.hugepage_size[size])))
+            for size, lines in self.hugepage_size.items():
+                if size & (size - 1) or (len(lines) == 1 and size != usual):
+                    text = f"hugepage_size={size}" + (" is no power of two" if size & (size - 1) else f", not {usual}")
+                    self.verdicts.contradicts(lines[0], "flags", text)
+        self._odd_flags()
+
+    def _odd_flags(self) -> None:
+        """Flags that one fault alone has, among many others."""
+        if len(self.flags) < 2:
+            return
+        usual, often = self.flags.most_common(1)[0]
+        for flags, lines in self.flags_at.items():
+            if flags != usual and self.flags[flags] == 1 and often >= 2 and not _retried(flags, usual):
+                text = f"flags={flags:#x} (of a write {flags | 1:#x}) of one fault; all others have {usual | 1:#x}"
+                self.verdicts.contradicts(lines[0], "flags", text)
+
+
+def _retried(flags: int, usual: int) -> bool:
+    """A fault that is tried again, or one that the kernel itself makes, differs in these ways only."""
+    allow, tried, user, lock = (0x04, 0x20, 0x40, 0x1000) if usual & 0x10 else (0x08, 0x40, 0x80, 0)
+    again = {usual | tried, (usual | tried) & ~lock, usual & ~lock, (usual | tried) & ~allow}
+    by_kernel = usual & user and not flags & user and not flags & ~(usual | tried | 0x80 | 0x400)
+    return flags in again or bool(by_kernel)
+
+
+def _int(entry: Entry | None, *names: str) -> int | None:
+    if entry is None:
+        return None
+    for name in names:
+        value = entry.fields.get(name)
+        if isinstance(value, int):
+            return value
+    return None

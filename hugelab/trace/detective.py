@@ -1,0 +1,169 @@
+"""Reads a log to its end and says what is wrong with it, line by line; see verdict.RULES for what it goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..recording import Recording
+from ..scenario import Scenario, ScenarioError
+from . import lesson
+from .books import Books
+from .calls import Calls
+from .clock import Clock
+from .entry import Entry, Kind
+from .pages import VMEMMAP, Fit, Pages, describe, undecided
+from .reader import Reader
+from .verdict import Says, Verdict, Verdicts
+from .versions import Versions
+from .walk import Walk
+
+MOST_PRINTED = 20_000  # lines of the lesson's kind among which a program is looked for
+
+
+@dataclass
+class Report:
+    """What was found in one log."""
+
+    name: str
+    format: str
+    kernel: str
+    lines: int
+    unread: int
+    events: int
+    snaps: int
+    snaps_checked: int
+    verdicts: list[Verdict]
+    counted: dict[str, int]  # verdicts of each kind, also those that were not kept
+    struct_page: Fit | None = None
+    program: Scenario | None = None
+    recording: Recording | None = None
+    unread_lines: list[tuple[int, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # about the file itself
+    error: str = ""  # why it could not be read at all
+
+    @property
+    def contradictions(self) -> list[Verdict]:
+        """The verdicts that say so."""
+        return [verdict for verdict in self.verdicts if verdict.says is Says.CONTRADICTS]
+
+    def to_json(self) -> dict[str, Any]:
+        """One object: format, kernel, lines, unread, events, snaps_checked, verdicts and what else is known."""
+        return {
+            "file": self.name,
+            "format": self.format,
+            "kernel": self.kernel,
+            "lines": self.lines,
+            "unread": self.unread,
+            "unread_lines": [{"line": line, "text": text[:200]} for line, text in self.unread_lines],
+            "events": self.events,
+            "snaps": self.snaps,
+            "snaps_checked": self.snaps_checked,
+            "struct_page": describe(self.struct_page),
+            "program": [op.to_json() for op in self.program.steps] if self.program else None,
+            "counted": self.counted,
+            "verdicts": [verdict.to_json() for verdict in self.verdicts],
+            "notes": self.notes,
+            "error": self.error or None,
+        }
+
+
+class Detective:
+    """Feed it lines; ask for the report."""
+
+    def __init__(self) -> None:
+        self.reader = Reader()
+        self.verdicts = Verdicts()
+        self.versions = Versions()
+        self.pages = Pages(self.verdicts)
+        self.calls = Calls(self.verdicts, self.pages)
+        self.books = Books(self.verdicts)
+        self.clock = Clock(self.verdicts)
+        self.walk = Walk(self.verdicts, self.versions.machine)
+        self._printed: list[Entry] | None = []
+
+    def feed(self, text: str, line: int) -> None:
+        """One line, without its end."""
+        entry = self.reader.read(text, line)
+        if entry is None:
+            return
+        kind = entry.kind
+        if kind is Kind.NOTE or kind is Kind.OTHER:
+            if entry.fields:
+                self.versions.feed(entry, text)
+            return
+        self.versions.feed(entry, text)
+        self.clock.feed(entry)
+        self.walk.feed(entry)
+        self.books.feed(entry)
+        self.calls.feed(entry)
+        self.pages.feed(entry)
+        if kind is Kind.POINT and "text" in entry.fields and entry.moment != "syscall":
+            self._keep(entry)
+
+    def _keep(self, entry: Entry) -> None:
+        if self._printed is not None:
+            self._printed.append(entry)
+            if len(self._printed) > MOST_PRINTED:
+                text = f"more than {MOST_PRINTED:,} lines: no program was looked for behind them"
+                self.verdicts.add(entry.line, Says.UNDECIDABLE, "complete", text)
+                self._printed = None
+
+    def report(self, name: str = "") -> Report:
+        """Everything that was found. Call it once, at the end."""
+        self.walk.finish()
+        self.books.finish()
+        self.calls.finish()
+        program, recording = self.walk.program, None
+        if program is None and self._printed:
+            program, recording = self._behind(self._printed)
+        elif program is not None:
+            recording = self.walk.recording()
+        where = self.pages.finish(self._known())
+        undecided(self.verdicts, self.pages)
+        found = self.verdicts.in_order()
+        return Report(
+            name,
+            self.reader.format,
+            self.versions.kernel,
+            self.reader.lines,
+            self.reader.unread,
+            self.reader.events,
+            self.walk.snaps,
+            self.walk.checked,
+            found,
+            {says.value: self.verdicts.of(says) for says in Says},
+            where,
+            program,
+            recording,
+            self.reader.shown,
+        )
+
+    def _known(self) -> Fit | None:
+        """The struct page of a kernel of this version, where the log's own pairs do not tell."""
+        if not self.versions.words:
+            return None
+        machine = self.versions.machine()
+        return Fit(machine.struct_page, VMEMMAP if "nokaslr" in self.versions.cmdline else 0, 0)
+
+    def _behind(self, lines: list[Entry]) -> tuple[Scenario | None, Recording | None]:
+        """The program behind the lesson's lines, and whether a kernel would print just these."""
+        try:
+            program, steps, recording = lesson.judge(lines)
+        except ScenarioError as error:
+            self.verdicts.add(lines[0].line, Says.UNDECIDABLE, "program", f"no program was found: {error}")
+            return None, None
+        for step in steps:
+            if step.line is not None:
+                text = f"log: {step.theirs or 'no such line'}; a kernel prints: {step.ours or 'no line here'}"
+                self.verdicts.contradicts(step.line, "program", text)
+        return program, recording
+
+
+def examine(lines: Iterable[str], name: str = "") -> Report:
+    """Read a log, given as lines, and say what was found."""
+    detective = Detective()
+    for number, text in enumerate(lines, 1):
+        detective.feed(text.rstrip("\r\n"), number)
+    return detective.report(name)

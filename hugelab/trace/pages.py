@@ -1,0 +1,224 @@
+"""Struct page pointers: which stride and base fit the log's pairs of page and pfn, and who has which page.
+
+page = base + stride x pfn (include/asm-generic/memory_model.h: mem_map, or vmemmap on x86-64).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from ..model.machines import SIZE_2M
+from ..units import BASE_PAGE_SIZE
+from .entry import Entry, Kind
+from .verdict import Says, Verdicts
+
+PER = SIZE_2M // BASE_PAGE_SIZE  # base pages of a 2 MiB page
+STRIDES = range(24, 129, 4)  # bytes a struct page has had
+VMEMMAP = 0xFFFFEA0000000000  # x86-64 without KASLR
+KPF_COMPOUND_TAIL, KPF_COMPOUND_HEAD, KPF_HUGE, KPF_ANON = 1 << 16, 1 << 15, 1 << 17, 1 << 12
+_MAY_CHANGE = 0x1 | 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | KPF_ANON  # LOCKED REFERENCED UPTODATE DIRTY LRU ACTIVE
+MOST_PAIRS = 512  # that the fit looks at
+
+
+class Pair(NamedTuple):
+    """A struct page pointer and the pfn that the log says it is."""
+
+    page: int
+    pfn: int
+    line: int
+
+
+class Fit(NamedTuple):
+    """``page = base + stride * pfn`` in bytes; ``pairs`` of the log say so (0: known of this kernel, not shown)."""
+
+    stride: int
+    base: int
+    pairs: int
+
+
+def fit(pairs: list[Pair]) -> Fit | None:
+    """The stride and base that most pairs fit; None for fewer than two different ones."""
+    different = list({(pair.page, pair.pfn): pair for pair in pairs[:MOST_PAIRS]}.values())
+    votes: Counter[tuple[int, int]] = Counter()
+    for one, two in combinations(different[:64], 2):
+        stride, rest = divmod(two.page - one.page, two.pfn - one.pfn) if two.pfn != one.pfn else (0, 1)
+        if not rest and stride in STRIDES:
+            votes[stride, one.page - stride * one.pfn] += 1
+    if not votes:
+        return None
+    (stride, base), _ = votes.most_common(1)[0]
+    return Fit(stride, base, sum(pair.page == base + stride * pair.pfn for pair in different))
+
+
+class Pages:
+    """Follows pages through a log: where they lie and whether they are handed out once."""
+
+    def __init__(self, verdicts: Verdicts):
+        self.verdicts = verdicts
+        self.pairs: list[Pair] = []
+        self.pointers: dict[int, int] = {}  # struct page of a huge page -> its first line
+        self.vmemmap: int | None = None
+        self.landed: dict[int, tuple[int, int]] = {}  # address -> struct page, line of its alloc
+        self.used: dict[int, int] = {}  # struct page -> line where it was handed out
+        self.back: dict[int, int] = {}  # struct page -> line where it came back
+        self.whole = False  # the log begins with every page free, so it shows each page being taken
+        self.kflags: Counter[int] = Counter()
+        self.kflags_at: dict[int, list[int]] = {}
+        self.nodes: list[tuple[int, int, int]] = []  # pfn, node, line
+
+    def feed(self, entry: Entry) -> None:
+        """Look at one line."""
+        fields = entry.fields
+        if "vmemmap" in fields and isinstance(fields["vmemmap"], int):
+            self.vmemmap = fields["vmemmap"]
+        if entry.kind is Kind.MARK:
+            if entry.name == "PAGE":
+                self._page_mark(entry)
+            return
+        page = fields.get("page")
+        if not isinstance(page, int) or page < 0x1000 or _is_error(page) or entry.kind is Kind.OTHER:
+            return
+        if len(self.pointers) < 4 * MOST_PAIRS:
+            self.pointers.setdefault(page, entry.line)
+        pfn = fields.get("pfn")
+        if isinstance(pfn, int):
+            self._pair(Pair(page, pfn, entry.line))
+        if entry.name == "dequeue_huge_page_vma" or (
+            entry.name in ("alloc_huge_page", "alloc_buddy_huge_page") and entry.moment != "start"
+        ):
+            self._taken(entry, page)
+        elif entry.name == "free_huge_page":
+            self._freed(page, entry.line)
+
+    def _pair(self, pair: Pair) -> None:
+        if len(self.pairs) < MOST_PAIRS:
+            self.pairs.append(pair)
+
+    def _taken(self, entry: Entry, page: int) -> None:
+        before = self.used.get(page)
+        # dequeue and alloc both tell of the same page, one after the other
+        if before is None or entry.name == "dequeue_huge_page_vma":
+            if before is not None:
+                self.verdicts.contradicts(
+                    entry.line, "page", f"page {page:x} is handed out again; line {before} gave it, nothing freed it"
+                )
+            self.used[page] = entry.line
+
+    def _freed(self, page: int, line: int) -> None:
+        if self.used.pop(page, None) is None and self.whole:
+            text = f"page {page:x} comes back, and no line handed it out"
+            before = self.back.get(page)
+            self.verdicts.contradicts(line, "page", text + (f" since line {before} took it back" if before else ""))
+        if len(self.back) < 4 * MOST_PAIRS:
+            self.back[page] = line
+
+    def land(self, addr: int, page: int, line: int) -> None:
+        """A page was handed out for an address: a PAGE mark may say later where it lies."""
+        if len(self.landed) < 4 * MOST_PAIRS:
+            self.landed[addr & -SIZE_2M] = (page, line)
+
+    def _page_mark(self, entry: Entry) -> None:
+        va, pfn, flags = (entry.fields.get(name) for name in ("va", "pfn", "kflags"))
+        if not isinstance(va, int) or not isinstance(pfn, int):
+            return
+        if va % BASE_PAGE_SIZE:
+            self.verdicts.contradicts(entry.line, "page", f"{va:#x} is not the address of a page")
+        if va % SIZE_2M == 0 and pfn % PER:
+            self.verdicts.contradicts(entry.line, "page", f"a huge page does not begin at pfn {pfn}: {pfn} % 512 != 0")
+        landed = self.landed.get(va & -SIZE_2M)
+        if landed and va % SIZE_2M == 0:
+            self._pair(Pair(landed[0], pfn, entry.line))
+        node = entry.fields.get("node")
+        if isinstance(node, int) and len(self.nodes) < MOST_PAIRS:
+            self.nodes.append((pfn, node, entry.line))
+        if isinstance(flags, int):
+            self._flags(flags, entry.line)
+
+    def _flags(self, flags: int, line: int) -> None:
+        if not flags & KPF_HUGE or not flags & KPF_COMPOUND_HEAD or flags & KPF_COMPOUND_TAIL:
+            text = f"kflags {flags:#x} are not those of a huge page's first page (HUGE and COMPOUND_HEAD)"
+            self.verdicts.contradicts(line, "page", text)
+            return
+        steady = flags & ~_MAY_CHANGE
+        self.kflags[steady] += 1
+        self.kflags_at.setdefault(steady, []).append(line)
+
+    def finish(self, known: Fit | None) -> Fit | None:
+        """Say what all pairs together tell. ``known``: what a kernel of this version has, where no pair shows it."""
+        found = fit(self.pairs)
+        where = found
+        if where is None and self.pairs and known:
+            pair = self.pairs[0]
+            base = pair.page - known.stride * pair.pfn
+            where = Fit(known.stride, base, 0)
+        elif where is None and known and known.base and self.pointers:
+            where = known
+        if self.vmemmap and found is None and known:
+            where = Fit(known.stride, self.vmemmap, 0)
+        self._judge(where, found)
+        self._heads(where or known)
+        self._alike()
+        return where
+
+    def _heads(self, where: Fit | None) -> None:
+        """First pages of huge pages lie a multiple of 512 struct pages apart."""
+        if where is None or not self.pointers:
+            return
+        apart = PER * where.stride
+        base = where.base or Counter(page % apart for page in self.pointers).most_common(1)[0][0]
+        for page, line in self.pointers.items():
+            if (page - base) % apart:
+                text = f"page {page:x} is not the first struct page of a huge page: those lie {apart} bytes apart"
+                self.verdicts.contradicts(line, "page", text)
+
+    def _judge(self, where: Fit | None, found: Fit | None) -> None:
+        if where is None:
+            return
+        good = 0
+        for pair in self.pairs:
+            pfn, rest = divmod(pair.page - where.base, where.stride)
+            if rest or pfn != pair.pfn:
+                text = f"page {pair.page:x} is pfn {(pair.page - where.base) / where.stride:g}, not {pair.pfn}"
+                text += f" (page = {where.base:#x} + {where.stride} x pfn fits {where.pairs} other pairs)"
+                self.verdicts.contradicts(pair.line, "page", text)
+            else:
+                good += 1
+        if good:
+            first = self.pairs[0].line
+            how = f"{good} pairs of page and pfn fit" if found else "one pair of page and pfn, and a struct page of"
+            how = f"page = {where.base:#x} + {where.stride} x pfn: {how}" + ("" if found else f" {where.stride} bytes")
+            self.verdicts.agrees(first, "page", f"{how}; stride {where.stride}, base {where.base:#x}")
+
+    def _alike(self) -> None:
+        """All pages of one pool have the same flags, and one node has one stretch of memory."""
+        if len(self.kflags) > 1:
+            usual, often = self.kflags.most_common(1)[0]
+            for steady, lines in self.kflags_at.items():
+                if steady != usual and len(lines) == 1 and often > 2:
+                    text = f"kflags differ from those of the other pages in {steady ^ usual:#x}"
+                    self.verdicts.contradicts(lines[0], "page", text)
+        at = sorted(set(self.nodes))
+        for (_, before, _), (pfn, node, line), (_, after, _) in zip(at, at[1:], at[2:], strict=False):
+            if before == after != node:
+                text = f"pfn {pfn} is said to be on node {node}, and lies between pages of node {before}"
+                self.verdicts.contradicts(line, "nodes", text)
+
+
+def _is_error(page: int) -> bool:
+    """ERR_PTR: the last 4095 addresses."""
+    return page >= (1 << 64) - 4095 or (1 << 32) - 4095 <= page < 1 << 32
+
+
+def describe(where: Fit | None) -> dict[str, Any] | None:
+    """For JSON: ``{stride, base, pairs}``."""
+    return {"stride": where.stride, "base": f"{where.base:#x}", "pairs": where.pairs} if where else None
+
+
+def undecided(verdicts: Verdicts, pages: Pages) -> None:
+    """Where pointers are shown and nothing says what they point at."""
+    if pages.pointers and not pages.pairs:
+        line = next(iter(pages.pointers.values()))
+        text = "pages are shown without their pfn: stride and base of struct pages cannot be told"
+        verdicts.add(line, Says.UNDECIDABLE, "complete", text)

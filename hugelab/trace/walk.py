@@ -1,0 +1,506 @@
+"""The program's own marks, done again in the model: after every step the pool must be what the log's SNAP says.
+
+STEP says what the program does, RET what it got, PAGE where a page landed, SNAP what the pool is then. A step is done
+when all its RETs are known, because a kernel may not have a call, or not take all of a mount's options.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..model.kernel import Kernel, boot
+from ..model.machines import SIZE_2M, Machine
+from ..model.vma import areas
+from ..recording import Recording, Step
+from ..scenario import Op, Scenario, ScenarioError
+from ..source import Unsupported
+from ..state import Counters
+from . import words
+from .entry import Entry, Kind
+from .verdict import Says, Verdicts
+
+_RETURNED = re.compile(r"(?P<call>\w+)(?: \([^)]*\))? = (?P<value>-?\d+)\b(?P<rest>.*)")
+_MAPPED = re.compile(r"mmap = 0x(?P<start>[0-9a-f]+)-0x(?P<end>[0-9a-f]+)")
+_OPENED = re.compile(r"open = (?P<fd>\d+)(?: ino=(?P<ino>\d+) mode=0x(?P<mode>[0-9a-f]+) size=(?P<size>\d+))?")
+_SIGNALLED = re.compile(r"touch = signal (?P<number>\d+) \((?P<name>SIG\w+)\)(?: si_addr=0x(?P<addr>[0-9a-f]+))?")
+_WROTE = re.compile(r"write (?P<file>\S+) '(?P<what>[^']*)' = (?P<value>-?\d+)")
+_ZERO = frozenset(("munmap", "close", "unlink", "ftruncate", "fallocate", "madvise", "mount", "umount"))
+_SIGNALS = {7: "SIGBUS", 9: "SIGKILL", 11: "SIGSEGV"}
+MOST_STEPS = 20_000  # a log with more is judged up to there
+MOST_FAULTS = 100_000  # of one step that are compared one by one
+MIXED = 3  # from the first surplus page on, frames come from the buddy allocator, which is not hugetlb's
+
+
+@dataclass
+class _Pending:
+    """A step whose answers are being read."""
+
+    entry: Entry
+    proc: str
+    answers: list[Entry] = field(default_factory=list)
+    faults: list[Entry] = field(default_factory=list)
+    closes: list[Entry] = field(default_factory=list)
+
+    @property
+    def texts(self) -> list[str]:
+        return [str(answer.fields["text"]) for answer in self.answers]
+
+
+class Walk:
+    """Reads marks, runs the steps, compares."""
+
+    def __init__(self, verdicts: Verdicts, machine: Any):
+        self.verdicts = verdicts
+        self._machine = machine  # asked for when the first SNAP comes: the log's head has been read by then
+        self.kernel: Kernel | None = None
+        self.machine: Machine | None = None
+        self.pool: Counters | None = None
+        self.ops: list[Op] = []
+        self.steps: list[Step] = []
+        self.snaps = self.checked = 0
+        self.stopped = ""  # why no step is done any more
+        self._pending: _Pending | None = None
+        self._done: Entry | None = None  # the step that was done last
+        self._base: dict[str, tuple[int, int]] = {}  # map -> its address in the log, in the model
+        self._fds: dict[int, tuple[str, int]] = {}  # the program's descriptor -> ours, line
+        self._odd_fd: tuple[int, int] | None = None  # a descriptor that nobody opened, and its line
+        self._last_fd = ""
+        self._maps = self._opened = self._mounts = 0
+        self._mount = "m"
+        self._procs: dict[int, str] = {}
+        self._who = "P"
+        self._forked = False
+        self._main: int | None = None
+        self._frames: dict[int, tuple[int, int]] = {}  # pfn of the log -> frame of the model, line
+        self._mixed = False
+        self._number = 0
+        self._ino: dict[int, int] = {}
+        self._last_op: Op | None = None
+        self._child_exit = False
+
+    # -- lines -------------------------------------------------------------------------------------------
+    def feed(self, entry: Entry) -> None:
+        """Look at one line."""
+        if entry.kind is not Kind.MARK:
+            self._event(entry)
+            return
+        getattr(self, f"_{entry.name.lower()}")(entry)
+
+    def _event(self, entry: Entry) -> None:
+        step = self._pending
+        if step is None or entry.kind not in (Kind.CALL, Kind.POINT):
+            return
+        if entry.name == "hugetlb_fault" and "addr" in entry.fields and len(step.faults) < MOST_FAULTS:
+            step.faults.append(entry)
+        elif entry.name == "hugetlb_vm_op_close" and "start" in entry.fields:
+            step.closes.append(entry)
+        elif entry.name == "hugetlbfs_get_inode" and "ino" in entry.fields:
+            self._ino[entry.fields["ino"]] = entry.line
+
+    def _prog(self, entry: Entry) -> None:
+        pid = entry.fields.get("pid")
+        if isinstance(pid, int):
+            self._procs[pid], self._main = "P", pid
+            if entry.pid is not None and entry.pid != pid:
+                self.verdicts.contradicts(entry.line, "process", f"pid={pid} in a line of PID {entry.pid}")
+
+    def _child(self, entry: Entry) -> None:
+        found = re.search(r"pid=(\d+)", str(entry.fields["text"]))
+        if found:
+            self._settle()
+            self._who = "C" if self._forked else "P"
+            self._procs.setdefault(int(found[1]), self._who)
+        else:  # CHILD exit
+            self._who = "P"
+
+    def _parent(self, entry: Entry) -> None:
+        found = re.search(r"pid=(\d+)", str(entry.fields["text"]))
+        if found and self._main is not None and int(found[1]) != self._main:
+            text = f"the parent has PID {found[1]}, and the program began with {self._main}"
+            self.verdicts.contradicts(entry.line, "process", text)
+        self._settle()
+        self._who = "P"
+
+    def _step(self, entry: Entry) -> None:
+        self._settle()
+        number = entry.fields["number"]
+        if self._number and number != self._number + 1 and self.steps:
+            text = f"step {number} after step {self._number}"
+            self.verdicts.contradicts(entry.line, "program", text)
+            number = self._number + 1
+        self._number = number
+        who = self._procs.get(entry.pid, self._who) if entry.pid is not None and self._forked else self._who
+        self._pending = _Pending(entry, who if self._forked else "P")
+        self._last_op = None
+
+    def _ret(self, entry: Entry) -> None:
+        self._own(entry)
+        if self._pending is not None:
+            self._pending.answers.append(entry)
+        elif "child exit" in str(entry.fields["text"]):
+            self._exit()
+
+    def _own(self, entry: Entry) -> None:
+        """What a RET says in itself."""
+        text = str(entry.fields["text"])
+        error = re.search(r"errno=(\d+) (\D+)$", text)
+        if error and os.strerror(int(error[1])) != error[2].strip():
+            self.verdicts.contradicts(entry.line, "result", f"errno {error[1]} is {os.strerror(int(error[1]))}")
+        signal = _SIGNALLED.search(text)
+        if signal and _SIGNALS.get(int(signal["number"])) not in (None, signal["name"]):
+            self.verdicts.contradicts(entry.line, "result", f"signal {signal['number']} is not {signal['name']}")
+        found = _RETURNED.match(text)
+        if found and found["call"] in _ZERO and int(found["value"]) > 0:
+            self.verdicts.contradicts(entry.line, "result", f"{found['call']} gives 0 or -1, not {found['value']}")
+        wrote = _WROTE.match(text)
+        if wrote and int(wrote["value"]) not in (len(wrote["what"]), len(wrote["what"]) + 1, -1):
+            text = f"{len(wrote['what'])} bytes were written, not {wrote['value']}"
+            self.verdicts.contradicts(entry.line, "result", text)
+
+    def _page(self, entry: Entry) -> None:
+        self._settle()
+        if self.kernel is None or self.stopped:
+            return
+        va, pfn = entry.fields["va"], entry.fields["pfn"]
+        self._mixed |= self.kernel.state.counters()[0].surp > 0
+        proc = self._proc(entry)
+        ours = self._ours(va)
+        held = self.kernel.state.records.get(f"mm/{proc}")
+        if ours is None or held is None:
+            self.verdicts.contradicts(entry.line, "page", f"{va:#x} is in no mapping of the program")
+            return
+        table = self.kernel.mm(proc).tables[SIZE_2M].find(ours // SIZE_2M)
+        if table is None:
+            self.verdicts.contradicts(entry.line, "page", f"no page is mapped at {va:#x} after this step")
+            return
+        if self._mixed:
+            return
+        frame = table.at(ours // SIZE_2M)
+        known, line = self._frames.setdefault(pfn, (frame, entry.line))
+        if known != frame:
+            text = f"pfn {pfn} at {va:#x} was that of another page (line {line})"
+            self.verdicts.contradicts(entry.line, "page", text)
+            return
+        other = next((p for p, (f, _) in self._frames.items() if f == frame and p != pfn), None)
+        if other is not None:
+            text = f"pfn {pfn}, and line {self._frames[other][1]} found the same page at pfn {other}"
+            self.verdicts.contradicts(entry.line, "page", text)
+            del self._frames[pfn]
+
+    def _snap(self, entry: Entry) -> None:
+        self.snaps += 1
+        self._nodes(entry)
+        shown = Counters(*(entry.fields[name] for name in ("nr", "free", "resv", "surp")))
+        if self.kernel is None:
+            if not self.stopped:
+                self._boot(entry, shown)
+            return
+        self._settle()
+        if self.stopped:
+            return
+        self.checked += 1
+        ours = self.kernel.state.counters()[0]
+        after = f"after {self._done.fields['text'][:60]}" if self._done else "before the first step"
+        if ours == shown:
+            self.verdicts.agrees(entry.line, "snap", f"{after}: {_show(shown)}, as in the model")
+        else:
+            self.verdicts.contradicts(entry.line, "snap", f"{_show(shown)} {after}; the model has {_show(ours)}")
+        if self._child_exit:  # a child that was never forked in the model is its only process
+            self._child_exit = False
+            self._exit()
+
+    def _nodes(self, entry: Entry) -> None:
+        nodes = entry.fields.get("nodes")
+        if not nodes:
+            return
+        sums = [sum(node[i] for node in nodes.values()) for i in range(3)]
+        for name, total in zip(("nr", "free", "surp"), sums, strict=True):
+            if entry.fields[name] != total:
+                text = f"{name}={entry.fields[name]}, and the nodes together have {total}"
+                self.verdicts.contradicts(entry.line, "nodes", text)
+
+    # -- steps -------------------------------------------------------------------------------------------
+    def _boot(self, entry: Entry, shown: Counters) -> None:
+        if shown.free != shown.total or shown.rsvd or shown.surp:
+            self._stop(entry.line, "the pool was in use before the program began")
+            return
+        self.machine, self.pool = self._machine(), shown
+        try:
+            self.kernel = boot(Scenario("log", shown.total, 0), self.machine)
+        except ScenarioError as error:
+            self._stop(entry.line, str(error))
+            return
+        self.checked += 1
+        self.verdicts.agrees(entry.line, "snap", f"the pool begins with {_show(shown)}")
+
+    def _stop(self, line: int, why: str) -> None:
+        self.stopped = why
+        text = f"{why}: from here on the steps are not done again in the model"
+        self.verdicts.add(line, Says.UNDECIDABLE, "complete", text)
+
+    def _proc(self, entry: Entry) -> str:
+        if not self._forked:
+            return "P"
+        return self._procs.get(entry.pid, self._who) if entry.pid is not None else self._who
+
+    def _settle(self) -> None:
+        """Do the step that all answers are known of."""
+        step, self._pending = self._pending, None
+        if step is None or self.kernel is None or self.stopped:
+            return
+        self._done = step.entry
+        text, line = str(step.entry.fields["text"]), step.entry.line
+        answers = step.texts
+        child_exit = any(answer.startswith("child exit") for answer in answers)
+        if not words.NOTHING.match(text) and not words.not_there(answers):
+            said = words.read(text)
+            if said is None:
+                self._stop(line, f"the step is not known: {text[:60]}")
+                return
+            if said.wrong:
+                self.verdicts.contradicts(line, "mapping", said.wrong)
+            op = self._op(said, step, answers)
+            if op is None:
+                return
+            self._run(op, step)
+        if self.stopped:
+            return
+        if child_exit and self._forked:
+            self._exit()
+        elif child_exit:
+            self._child_exit = True
+
+    def _exit(self) -> None:
+        if self.kernel is None or self.stopped:
+            return
+        proc = "C" if self._forked else "P"
+        if f"mm/{proc}" in self.kernel.state.records:
+            self._do(Op("exit", proc=proc))
+        self._who = "P"
+
+    def _do(self, op: Op) -> tuple[str, Any] | None:
+        assert self.kernel is not None
+        first = len(self.kernel.state.rows)
+        try:
+            outcome, value = self.kernel.run(op)
+        except (ScenarioError, Unsupported) as error:
+            self._stop(self._done.line if self._done else 0, str(error))
+            return None
+        self.ops.append(op)
+        self._rows = first
+        return outcome, value
+
+    def _op(self, said: words.Said, step: _Pending, answers: list[str]) -> Op | None:
+        """The operation in the model's own names; None (and a verdict) if the words cannot be about this program."""
+        assert self.kernel is not None
+        args = dict(said.args)
+        line = step.entry.line
+        name = said.op
+        if "path" in args:
+            args["path"] = args["path"].replace("m/", f"{self._mount}/", 1)
+        if name == "open":
+            self._opened += 1
+            args["fd"] = self._last_fd = f"f{self._opened}"
+        elif name == "mount":
+            self._mounts += 1
+            self._mount = args["mount"] = f"m{self._mounts}"
+            args["options"] = words.mounted_with(answers) or args["options"]
+        elif name == "umount":
+            args["mount"], self._mount = self._mount, "m"
+        elif name in ("ftruncate", "fallocate"):
+            args["fd"] = self._last_fd
+        if said.fd is not None:
+            args["fd"] = self._descriptor(said.fd, line)
+        if name == "mmap":
+            self._maps += 1
+            args["map"] = f"map{self._maps}"
+        if said.newest or said.addr is not None:
+            where = self._place(said, step)
+            if where is None:
+                text = f"{said.addr:#x} is in no mapping of the program" if said.addr else "nothing is mapped"
+                self.verdicts.contradicts(line, "mapping", text)
+                return None
+            args = {"map": where[0], **({"page": where[1]} if said.addr is not None else {}), **args}
+            if name == "touch" and said.newest and "count" not in args:
+                args["count"] = where[2]
+        return Op(name, args, step.proc)
+
+    def _descriptor(self, fd: int, line: int) -> str:
+        known = self._fds.get(fd)
+        if known:
+            return known[0]
+        latest = max(self._fds.items(), key=lambda item: item[1][1], default=None)
+        if self._odd_fd and self._odd_fd[0] == fd and latest:
+            text = f"open = {latest[0]}, and lines {self._odd_fd[1]} and {line} use fd {fd}"
+            self.verdicts.contradicts(latest[1][1], "file", text)
+        elif latest:
+            text = f"fd {fd} was never opened; line {latest[1][1]} opened {latest[0]}"
+            self.verdicts.contradicts(line, "file", text)
+        self._odd_fd = (fd, line)
+        return latest[1][0] if latest else self._last_fd
+
+    def _place(self, said: words.Said, step: _Pending) -> tuple[str, int, int] | None:
+        """Mapping, page in it, its length in pages."""
+        assert self.kernel is not None
+        mapped = areas(self.kernel.mm(step.proc))
+        if not mapped:
+            return None
+        if said.addr is None:
+            vma = max(mapped, key=lambda vma: vma._made)
+        else:
+            ours = self._ours(said.addr)
+            found = next((v for v in mapped if ours is not None and v.vm_start <= ours < v.vm_end), None)
+            if found is None or ours is None:
+                return None
+            vma = found
+            return vma.name, (ours - self.kernel.maps[step.proc, vma.name].addr) // SIZE_2M, vma.pages
+        return vma.name, 0, vma.pages
+
+    def _ours(self, address: int) -> int | None:
+        """An address of the log as one of the model's."""
+        assert self.kernel is not None
+        for name, (theirs, mine) in reversed(self._base.items()):
+            handle = next((self.kernel.maps[key] for key in self.kernel.maps if key[1] == name), None)
+            if handle is not None and theirs <= address < theirs + handle.length:
+                return address - theirs + mine
+        return None
+
+    def _theirs(self, address: int) -> int:
+        for theirs, mine in reversed(self._base.values()):
+            if 0 <= address - mine < 1 << 40:
+                return address - mine + theirs
+        return address
+
+    def _run(self, op: Op, step: _Pending) -> None:
+        if len(self.ops) >= MOST_STEPS:
+            self._stop(step.entry.line, f"more than {MOST_STEPS:,} steps")
+            return
+        self._last_op = op
+        done = self._do(op)
+        if done is None:
+            return
+        outcome, value = done
+        shown = words.outcome(step.texts)
+        line = step.answers[0].line if step.answers else step.entry.line
+        if step.answers and outcome != shown:
+            self.verdicts.contradicts(line, "result", f"{op.op}: {shown}; in the model: {outcome}")
+        elif step.answers and outcome != "ok":
+            self.verdicts.agrees(line, "result", f"{op.op}: {outcome}, as in the model")
+        if op.op == "fork":
+            self._forked = True
+        for answer in step.answers:
+            self._answer(op, answer, value)
+        if op.op in ("touch", "munmap") and outcome == "ok":
+            self._events(op, step)
+
+    # -- what came back ----------------------------------------------------------------------------------
+    def _answer(self, op: Op, answer: Entry, value: Any) -> None:
+        assert self.kernel is not None
+        text, line = str(answer.fields["text"]), answer.line
+        mapped, opened = _MAPPED.match(text), _OPENED.match(text)
+        if op.op == "mmap" and mapped and (op.proc, op.args["map"]) in self.kernel.maps:
+            handle = self.kernel.maps[op.proc, op.args["map"]]
+            start, end = int(mapped["start"], 16), int(mapped["end"], 16)
+            if end - start != handle.length or start % SIZE_2M:
+                text = f"{start:#x}-{end:#x} is not a range of {handle.length // SIZE_2M} huge pages"
+                self.verdicts.contradicts(line, "mapping", text)
+            if self._base and handle.length == 0:
+                return
+            self._base[op.args["map"]] = (start, handle.addr)
+        elif op.op == "open" and opened:
+            self._fds[int(opened["fd"])] = (op.args["fd"], line)
+            self._odd_fd = None
+            if opened["mode"]:
+                node = self.kernel.mm(op.proc).fds[op.args["fd"]].f_inode
+                if node.i_mode != int(opened["mode"], 16):
+                    self.verdicts.contradicts(line, "mode", f"mode=0x{opened['mode']}; open made {node.i_mode:#x}")
+                if node.i_size != int(opened["size"]):
+                    self.verdicts.contradicts(line, "file", f"size={opened['size']}; the file has {node.i_size} bytes")
+                self._inode(int(opened["ino"]), line)
+        elif op.op == "fork":
+            child = re.match(r"fork = (\d+)", text)
+            if child:
+                self._procs[int(child[1])] = "C"
+        elif op.op in ("set_nr", "set_overcommit"):
+            wrote = _WROTE.match(text)
+            if wrote and wrote["what"] != str(op.args["n"]):
+                text = f"'{wrote['what']}' was written, and the step says {op.args['n']}"
+                self.verdicts.contradicts(line, "result", text)
+        signal = _SIGNALLED.search(text)
+        if signal and signal["addr"]:
+            ours = self._ours(int(signal["addr"], 16))
+            handle = self.kernel.maps.get((op.proc, op.args.get("map", "")))
+            first = handle.addr + op.get("page", 0) * SIZE_2M if handle else None
+            if first is None or ours is None or not first <= ours < first + op.get("count", 1) * SIZE_2M:
+                text = f"si_addr=0x{signal['addr']} is not what the step touches"
+                self.verdicts.contradicts(line, "result", text)
+
+    def _inode(self, ino: int, line: int) -> None:
+        if self._ino and ino not in self._ino:
+            last, at = next(reversed(self._ino.items()))
+            self.verdicts.contradicts(line, "file", f"ino={ino}, and line {at} made inode {last}")
+
+    def _events(self, op: Op, step: _Pending) -> None:
+        """The log's own lines inside a step, against the model's."""
+        if op.op == "munmap":
+            self._closed(op, step)
+            return
+        assert self.kernel is not None
+        expected: list[int] = []
+        for row in self.kernel.state.rows[self._rows :]:
+            if row.addr is not None and any(point.name == "hugetlb_fault" for point in row.points):
+                expected.extend(row.addr + i * row.size for i in range(min(row.n, MOST_FAULTS - len(expected))))
+        wanted = [self._theirs(address) for address in dict.fromkeys(expected)]
+        at = 0
+        for entry in step.faults:
+            addr = entry.fields["addr"] & -SIZE_2M
+            if at and addr == wanted[at - 1]:
+                continue  # the same fault, tried again
+            if at >= len(wanted):
+                text = f"a fault at {addr:#x}, and the step touches nothing that is not mapped yet"
+                self.verdicts.contradicts(entry.line, "touched", text)
+                return
+            if addr != wanted[at]:
+                text = f"a fault at {addr:#x}; the step of line {step.entry.line} comes to {wanted[at]:#x} here"
+                self.verdicts.contradicts(entry.line, "touched", text)
+            at += 1
+            if op.get("mode", "w") == "w" and "flags" in entry.fields and not entry.fields["flags"] & 1:
+                text = f"flags={entry.fields['flags']:#x} is a read, and the step writes"
+                self.verdicts.contradicts(entry.line, "flags", text)
+
+    def _closed(self, op: Op, step: _Pending) -> None:
+        assert self.kernel is not None
+        known = self._base.get(op.args["map"])
+        if known is None or not step.closes:
+            return
+        start = known[0] + op.get("page", 0) * SIZE_2M
+        end = start + op.get("pages", 0) * SIZE_2M
+        for close in step.closes:
+            if (close.fields["start"], close.fields["end"]) != (start, end):
+                text = f"unmaps {start:#x}-{end:#x}; line {close.line} closes"
+                text += f" {close.fields['start']:#x}-{close.fields['end']:#x}"
+                self.verdicts.contradicts(step.entry.line, "mapping", text)
+
+    def finish(self) -> None:
+        """The last step has no mark after it."""
+        self._settle()
+
+    @property
+    def program(self) -> Scenario | None:
+        """What the marks say the program did; None without marks."""
+        if self.pool is None or not self.ops:
+            return None
+        return Scenario("log", nr=self.pool.total, steps=tuple(self.ops))
+
+    def recording(self) -> Recording | None:
+        """The program, run in the model."""
+        from ..model.kernel import run
+
+        return run(self.program, self.machine) if self.program is not None else None
+
+
+def _show(counters: Counters) -> str:
+    return "/".join(map(str, counters))
