@@ -1,58 +1,41 @@
 """The four counters, kept like books: each line that shows them must follow from the line before and what happened since.
 
-Needs no model and no marks. What changes a counter, and when a probe sees it, is one table: EFFECTS.
+Needs no model and no marks. What a function does to the pool by the time of its line, and what it may still do after
+it, is told by :meth:`Books._call`, ``_back`` and ``_printed``; a change that no open call explains is a contradiction.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from .entry import Entry, Kind
 from .verdict import Says, Verdicts
 
 NAMES = ("nr", "free", "resv", "surp")
-Range = tuple[int, int]
-ANY: Range = (-(1 << 40), 1 << 40)
-NONE: Range = (0, 0)
+MANY = 1 << 40  # pages; more than any machine has
+Effect = dict[str, tuple[int, int]]  # counter -> (least, most) change; a counter that is not there does not change
 
-
-class Effect(NamedTuple):
-    """By how much each counter may have changed: (least, most) for nr, free, resv, surp."""
-
-    nr: Range = NONE
-    free: Range = NONE
-    resv: Range = NONE
-    surp: Range = NONE
-
-    def __add__(self, other: object) -> Effect:  # type: ignore[override]
-        assert isinstance(other, Effect)
-        return Effect(*((a[0] + b[0], a[1] + b[1]) for a, b in zip(self, other, strict=True)))
-
-
-NOTHING = Effect()
-ANYTHING = Effect(ANY, ANY, ANY, ANY)
-TAKEN = Effect(free=(-1, -1), resv=(-1, 0))  # dequeue: on 3.10 the promise falls with it, later it does not yet
-TAKEN_HERE = Effect(nr=(0, 1), free=(-1, 0), resv=(-1, 0), surp=(0, 1))  # alloc that has no dequeue line
-PAID = Effect(resv=(-1, 0))  # alloc after its dequeue
-MADE = Effect(nr=(0, 1), free=(0, 1), surp=(0, 1))  # a surplus page, on its way to the free list or to a fault
-BACK = Effect(nr=(-1, 0), free=(0, 1), resv=(0, 1), surp=(-1, 0))  # free_huge_page, after its line
+TAKEN: Effect = {"free": (-1, -1), "resv": (-1, 0)}  # dequeue: on 3.10 the promise falls with it, later it does not yet
+TAKEN_HERE: Effect = {"nr": (0, 1), "free": (-1, 0), "resv": (-1, 0), "surp": (0, 1)}  # alloc without a dequeue line
+PAID: Effect = {"resv": (-1, 0)}  # alloc after its dequeue
+MADE: Effect = {"nr": (0, 1), "free": (0, 1), "surp": (0, 1)}  # a surplus page, on its way to the free list or a fault
+BACK: Effect = {"nr": (-1, 0), "free": (0, 1), "resv": (0, 1), "surp": (-1, 0)}  # free_huge_page
+ANYTHING: Effect = dict.fromkeys(NAMES, (-MANY, MANY))
+DROPPED: Effect = {"resv": (-MANY, 0)}  # promises that go with a mapping or a file
 
 
 def _acct(delta: int) -> Effect:
-    """hugetlb_acct_memory: resv by delta, and surplus pages if free ones do not do."""
-    if delta >= 0:
-        return Effect((0, delta), (0, delta), (0, delta), (0, delta))
-    return Effect((delta, 0), (delta, 0), (delta, delta), (delta, 0))
+    """hugetlb_acct_memory: resv by delta, and surplus pages if the free ones do not do, or back again."""
+    span = (0, delta) if delta >= 0 else (delta, 0)
+    return dict.fromkeys(NAMES, span)
 
 
 # Functions that change the pool in ways that only the lines inside them tell, if those are recorded at all.
-OPENS = frozenset(
+OPEN = frozenset(
     (
         "set_max_huge_pages",
         "hugetlbfs_evict_inode",
         "hugetlb_unreserve_pages",
-        "hugetlb_vm_op_close",
         "truncate_hugepages",
         "hugetlbfs_fallocate",
         "hugetlbfs_punch_hole",
@@ -64,8 +47,11 @@ OPENS = frozenset(
         "hugepage_new_subpool",
     )
 )
-# Marks: what the program itself does next may change the pool where no probe stands.
-_STEPS = ("munmap", "unlink", "close", "end", "echo", "ftruncate", "fallocate", "madvise", "mount", "umount", "fork")
+# With these a process begins something else: what it did before is over.
+BEGINS = frozenset(("hugetlbfs_create", "hugetlbfs_file_mmap", "hugetlb_fault", "hugetlb_vm_op_close", "hugetlbfs_evict_inode"))
+# Steps in which the pool may change where no probe stands.
+STEPS = ("munmap", "unlink", "close", "end", "echo", "ftruncate", "fallocate", "madvise", "mount", "umount", "fork")
+Key = tuple[int | None, str]
 
 
 @dataclass
@@ -81,169 +67,199 @@ class Books:
     verdicts: Verdicts
     checked: int = 0  # values that had to be what they are
     last: _Shown | None = None
-    pending: Effect = NOTHING
-    _suspect: tuple[_Shown, _Shown, Effect, str] | None = None  # before, the odd one, what was allowed, what was wrong
-    _inside: dict[int | None, str] = field(default_factory=dict)  # process -> function that is changing the pool
+    _open: dict[Key, Effect] = field(default_factory=dict)  # what calls that are not over may still do
+    _any: bool = False  # anything may have happened since the last line
+    _suspect: tuple[_Shown, _Shown, str] | None = None  # before, the odd one, what was wrong
     _probed: set[str] = field(default_factory=set)
     _dequeued: set[int | None] = field(default_factory=set)
+    _made: dict[int | None, int] = field(default_factory=dict)
+    _event: bool = False  # an event has shown counters since the last mark that did
 
     def feed(self, entry: Entry) -> None:
         """Look at one line."""
-        if entry.kind is Kind.LOST:
+        kind = entry.kind
+        if kind is Kind.LOST:
             self._forget()
-            return
-        if entry.kind is Kind.MARK:
-            if entry.name == "SNAP":
-                self._inside.clear()
-                self._shown(entry)
-            elif entry.name == "STEP" and str(entry.fields["text"]).startswith(_STEPS):
-                self.pending = ANYTHING
-            elif entry.name == "RET" and "child exit" in str(entry.fields["text"]):
-                self.pending = ANYTHING
-            return
-        if entry.kind is Kind.COUNTERS:
+        elif kind is Kind.MARK:
+            self._mark(entry)
+        elif kind is Kind.COUNTERS:
             self._forget()
-            self._shown(entry)
-            return
-        if entry.kind not in (Kind.CALL, Kind.RETURN, Kind.POINT):
-            return
-        before, after = self._effects(entry)
-        if any(pid != entry.pid for pid in self._inside):  # two processes change the pool at the same time
-            before = after = ANYTHING
-        self.pending += before
-        if any(name in entry.fields for name in NAMES):
-            self._shown(entry)
-        self.pending += after
+            self._shown(entry, {})
+        elif kind in (Kind.CALL, Kind.RETURN, Kind.POINT) and (entry.moment or kind is Kind.POINT):
+            self._any |= any(pid != entry.pid for pid, _ in self._open)  # two processes change the pool at once
+            now = self._printed(entry) if kind is Kind.POINT else self._back(entry) if kind is Kind.RETURN else {}
+            begun = self._call(entry) if kind is Kind.CALL else {}
+            if any(name in entry.fields for name in NAMES):
+                self._event = True
+                self._shown(entry, now)
+            elif now:
+                self._add((entry.pid, f"{entry.name} at {entry.line}"), now)
+            if kind is Kind.RETURN:
+                self._open.pop((entry.pid, entry.name), None)
+            if begun:
+                self._add((entry.pid, entry.name), begun)
+
+    def _mark(self, entry: Entry) -> None:
+        if entry.name == "SNAP":
+            if self._event:
+                self._shown(entry, {})
+            else:  # nothing in between tells what happened
+                self._forget()
+                self._shown(entry, {})
+            self._event = False
+            self._open.clear()
+        elif entry.name == "STEP":
+            self._any |= str(entry.fields["text"]).startswith(STEPS)
+        elif entry.name == "RET":
+            self._any |= "child exit" in str(entry.fields["text"])
 
     def _forget(self) -> None:
-        self._suspect, self.last, self.pending = None, None, NOTHING
-        self._inside.clear()
+        self._decide(None)
+        self.last, self._any = None, False
+        self._open.clear()
 
-    def _effects(self, entry: Entry) -> tuple[Effect, Effect]:
-        """What the line's function did up to the line, and what it may do after it."""
-        name, pid, fields = entry.name, entry.pid, entry.fields
-        back = entry.kind is Kind.RETURN
-        if name in ("alloc_huge_page", "hugetlb_acct_memory", "dequeue_huge_page_vma", "free_huge_page"):
-            self._probed.add(name)
-        if entry.kind is Kind.POINT:
-            return self._printed(entry)
-        if name in OPENS:
-            if back:
-                self._inside.pop(pid, None)
-                return ANYTHING if not self._probed & {"free_huge_page", "hugetlb_acct_memory"} else NOTHING, NOTHING
-            self._inside[pid] = name
-            return NOTHING, ANYTHING if name != "hugetlb_vm_op_close" or "hugetlb_acct_memory" not in self._probed else NOTHING
-        page = fields.get("page")
-        got = isinstance(page, int) and 0 < page < (1 << 64) - 4095
+    def _add(self, key: Key, effect: Effect) -> None:
+        if len(self._open) > 64:
+            self._open.clear()
+            self._any = True
+        self._open[key] = dict(effect)
+
+    # -- what functions do ---------------------------------------------------------------------------------
+    def _call(self, entry: Entry) -> Effect:
+        """What a call may do after the line that shows it being entered."""
+        name, pid = entry.name, entry.pid
+        self._probed.add(name)
+        if name in BEGINS:
+            for key in [key for key in self._open if key[0] == pid]:
+                del self._open[key]
+        if name in OPEN:
+            inside = self._probed & {"free_huge_page", "hugetlb_acct_memory"}
+            return DROPPED if inside else ANYTHING
+        if name == "hugetlb_vm_op_close":
+            return {} if "hugetlb_acct_memory" in self._probed else DROPPED
         if name == "hugetlb_acct_memory":
-            delta = fields.get("delta")
-            if back:
-                return NOTHING, NOTHING
-            return NOTHING, _acct(delta) if isinstance(delta, int) else ANYTHING
-        if name == "dequeue_huge_page_vma" and back:
-            self._dequeued.add(pid)
-            return (TAKEN if got else NOTHING), NOTHING
-        if name == "alloc_buddy_huge_page":
-            return (MADE, MADE) if back and got else (NOTHING, NOTHING)
+            delta = entry.fields.get("delta")
+            self._made[pid] = 0
+            return _acct(delta) if isinstance(delta, int) else ANYTHING
         if name == "alloc_huge_page":
-            if not back:
-                self._dequeued.discard(pid)
-                return NOTHING, NOTHING if "dequeue_huge_page_vma" in self._probed else TAKEN_HERE
-            if pid in self._dequeued:
-                return PAID, NOTHING
-            return (TAKEN_HERE if got else NOTHING), NOTHING
-        if name == "free_huge_page":
-            return NOTHING, BACK if not back else NOTHING
-        return NOTHING, NOTHING
+            self._dequeued.discard(pid)
+            return {} if "dequeue_huge_page_vma" in self._probed else TAKEN_HERE
+        return BACK if name == "free_huge_page" else {}
 
-    def _printed(self, entry: Entry) -> tuple[Effect, Effect]:
+    def _back(self, entry: Entry) -> Effect:
+        """What has changed when a function comes back."""
+        name, pid = entry.name, entry.pid
+        self._probed.add(name)
+        page = entry.fields.get("page")
+        got = isinstance(page, int) and 0 < page < (1 << 64) - 4095
+        if name == "dequeue_huge_page_vma" and got:
+            self._dequeued.add(pid)
+            return TAKEN
+        if name == "alloc_buddy_huge_page" and got:
+            self._made[pid] = self._made.get(pid, 0) + 1
+            return MADE
+        if name == "hugetlb_acct_memory":
+            return {"free": (0, self._made.pop(pid, 0))}
+        if name == "alloc_huge_page" and got:
+            if (pid, name) in self._open:
+                return {}  # its own line going in has told it
+            return PAID if pid in self._dequeued else TAKEN_HERE
+        return {}
+
+    def _printed(self, entry: Entry) -> Effect:
         """The lesson's printk lines."""
-        fields = entry.fields
         if entry.name == "hugetlb_acct_memory":
-            return NOTHING, _acct(fields["delta"])
+            return _acct(entry.fields["delta"])
         if entry.name == "dequeue_huge_page_vma":
-            return TAKEN_HERE, NOTHING
+            return TAKEN_HERE
         if entry.name == "alloc_huge_page" and entry.moment == "success":
-            return NOTHING, Effect(nr=(0, 1), free=(-1, 0), resv=(-1, 0), surp=(0, 1))  # a surplus page was not dequeued
+            return {"nr": (0, 1), "free": (-1, 0), "resv": (-1, 0), "surp": (0, 1)}  # a surplus page has no dequeue
         if entry.name == "free_huge_page":
-            return (NOTHING, NOTHING) if entry.moment == "start" else (BACK, NOTHING)
+            if entry.moment != "after":
+                return {}
+            surplus = self.last is None or self.last.values.get("surp") != 0
+            return BACK if surplus else {"free": (1, 1), "resv": (0, 1)}  # only a surplus page does not become free
         if entry.name == "hugetlbfs_file_mmap" and entry.moment == "failed":
-            return ANYTHING, NOTHING
+            return ANYTHING
         if entry.name in ("hugetlb_vm_op_close", "hugetlb_unreserve_pages", "hugetlbfs_evict_inode"):
-            return NOTHING, Effect(resv=(-(1 << 40), 0))
-        return NOTHING, NOTHING
+            return DROPPED
+        return {}
 
-    # -- comparing ----------------------------------------------------------------------------------------
-    def _shown(self, entry: Entry) -> None:
+    # -- comparing -------------------------------------------------------------------------------------------
+    def _shown(self, entry: Entry, now: Effect) -> None:
         values = {name: entry.fields[name] for name in NAMES if isinstance(entry.fields.get(name), int)}
         shown = _Shown(values, entry.line)
         if not self._sane(shown):
             return  # as if the line had shown nothing
         last = self.last
-        if last is None:
-            self.last, self.pending = shown, NOTHING
+        if last is None or self._any:
+            self._decide(None)
+            self.last, self._any = _Shown({**(last.values if last else {}), **values}, entry.line), False
             return
-        if self._suspect is not None:
-            self._decide(shown)
+        if self._suspect is not None and self._decide(shown):
             return
-        wrong = _wrong(last, shown, self.pending)
+        last = self.last
+        assert last is not None
         self.checked += len(values)
+        wrong = self._wrong(last, shown, now)
         if wrong:
-            self._suspect = (last, shown, self.pending, wrong)
-            self.pending = NOTHING
-            return
-        self.last = _Shown({**last.values, **values}, entry.line)
-        self.pending = NOTHING if len(values) == len(NAMES) else self._rest(values)
+            self._suspect = (last, shown, wrong)
+        else:
+            self._use(last, shown, now)
+        self.last = _Shown({**last.values, **(last.values if wrong else values)}, last.line if wrong else entry.line)
 
-    def _rest(self, values: dict[str, int]) -> Effect:
-        """What is still open for the counters that a line did not show."""
-        return Effect(*(NONE if name in values else span for name, span in zip(NAMES, self.pending, strict=True)))
+    def _wrong(self, last: _Shown, shown: _Shown, now: Effect) -> str | None:
+        """What of the shown values cannot follow from the last ones; None if all can."""
+        for name in NAMES:
+            if name not in shown.values or name not in last.values:
+                continue
+            spans = [effect[name] for effect in (now, *self._open.values()) if name in effect]
+            least, most = last.values[name] + sum(s[0] for s in spans), last.values[name] + sum(s[1] for s in spans)
+            if not least <= shown.values[name] <= most:
+                should = f"{least}" if least == most else f"{max(least, 0)} to {most}"
+                return f"{name}={shown.values[name]}; after line {last.line} ({name}={last.values[name]}) it must be {should}"
+        return None
+
+    def _use(self, last: _Shown, shown: _Shown, now: Effect) -> None:
+        """A change that has been seen cannot happen again: it is taken off the open call that explains it."""
+        for name, value in shown.values.items():
+            change = value - last.values.get(name, value)
+            least, most = now.get(name, (0, 0))
+            change -= min(max(change, least), most)
+            for effect in reversed(self._open.values()):
+                low, high = effect.get(name, (0, 0))
+                part = min(max(change, low), high)
+                change -= part
+                effect[name] = (low, high - part) if part > 0 else (low - part, high)
 
     def _sane(self, shown: _Shown) -> bool:
         values = shown.values
         below = next((name for name, value in values.items() if value < 0), None)
         if below:
             self.verdicts.contradicts(shown.line, "counters", f"{below}={values[below]} is below zero")
-        elif values.get("free", 0) > values.get("nr", ANY[1]) or values.get("surp", 0) > values.get("nr", ANY[1]):
-            many = "free" if values.get("free", 0) > values["nr"] else "surp"
-            text = f"{many}={values[many]} of {values['nr']} pages"
-            self.verdicts.contradicts(shown.line, "counters", text)
-        else:
-            return True
-        return False
+            return False
+        for name in ("free", "surp"):
+            if values.get(name, 0) > values.get("nr", MANY):
+                self.verdicts.contradicts(shown.line, "counters", f"{name}={values[name]} of {values['nr']} pages")
+                return False
+        return True
 
-    def _decide(self, shown: _Shown) -> None:
-        """The line after one that did not fit: which of the three is the odd one?"""
-        assert self._suspect is not None
-        before, odd, allowed, wrong = self._suspect
+    def _decide(self, shown: _Shown | None) -> bool:
+        """The line after one that did not fit tells which is the odd one; True where that line is dealt with."""
+        if self._suspect is None:
+            return False
+        before, odd, wrong = self._suspect
         self._suspect = None
-        if _wrong(before, shown, allowed + self.pending) is None or _wrong(odd, shown, self.pending) is not None:
+        if shown is None or self._wrong(before, shown, {}) is None or self._wrong(odd, shown, {}) is not None:
             self.verdicts.contradicts(odd.line, "counters", wrong)  # its neighbours fit without it
-            self.last, self.pending = _Shown({**before.values, **shown.values}, shown.line), NOTHING
-            return
+            return False
         text = f"{wrong}; what follows agrees with it: a line is missing, or something outside the log changed the pool"
         self.verdicts.contradicts(odd.line, "counters", text)
-        self.last, self.pending = _Shown({**odd.values, **shown.values}, shown.line), NOTHING
+        self.last = _Shown({**before.values, **odd.values, **shown.values}, shown.line)
+        return True
 
     def finish(self) -> None:
         """The last line has no line after it."""
-        if self._suspect is not None:
-            _, odd, _, wrong = self._suspect
-            self.verdicts.contradicts(odd.line, "counters", wrong)
-            self._suspect = None
-        if self.checked:
-            text = f"{self.checked:,} counter values follow from the lines before them"
-            if not self.verdicts.counted[Says.CONTRADICTS, "counters"]:
-                self.verdicts.agrees(0, "counters", text)
-
-
-def _wrong(last: _Shown, shown: _Shown, allowed: Effect) -> str | None:
-    """What of the shown values cannot follow from the last ones; None if all can."""
-    for name, (least, most) in zip(NAMES, allowed, strict=True):
-        if name not in shown.values or name not in last.values:
-            continue
-        change = shown.values[name] - last.values[name]
-        if not least <= change <= most:
-            should = f"{last.values[name] + least}" if least == most else f"{last.values[name] + least} to {last.values[name] + most}"
-            return f"{name}={shown.values[name]}; after line {last.line} ({name}={last.values[name]}) it must be {should}"
-    return None
+        self._decide(None)
+        if self.checked and not self.verdicts.counted[Says.CONTRADICTS, "counters"]:
+            self.verdicts.agrees(0, "counters", f"{self.checked:,} counter values follow from the lines before them")

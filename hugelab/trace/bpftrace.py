@@ -8,20 +8,28 @@ from typing import Any
 from . import kprobe, markers
 from .entry import Entry, Kind, pairs
 
-_LINE = re.compile(r"(?P<ns>\d+) (?P<comm>\S.*?) (?P<pid>\d+) (?P<event>[a-z_]+)(?P<rest>(?: \w+=\S+)*)\s*\Z")
-_MARK = re.compile(r"(?P<ns>\d+) (?P<comm>\S.*?) (?P<pid>\d+) (?P<text>(?:PROG|STEP|RET|SNAP|PAGE|CHILD|PARENT)\b.*)\Z")
-_NOISE = re.compile(r"bpftrace v\S+|Attach(?:ing|ed) \d+ probes?\.*|Lost (?P<lost>\d+) events?|@\w*(?:\[.*\])?: .*")
+_HEAD = r"(?P<ns>\d{6,20}) (?P<comm>\S.{0,31}?) (?P<pid>\d{1,10}) "
+_LINE = re.compile(_HEAD + r"(?P<event>[a-z_]+)(?P<rest>(?: \w+=\S+)*)\s*\Z", re.ASCII)
+_MARK = re.compile(_HEAD + r"(?P<text>(?:PROG|STEP|RET|SNAP|PAGE|CHILD|PARENT)\b.*)\Z", re.ASCII)
+_NOISE = re.compile(
+    r"bpftrace v\S+|Attach(?:ing|ed) \d+ probes?\.*|(?:WARNING: )?Lost (?P<lost>\d{1,18}) events?|"
+    r"(?:\S+: )?WARNING: .*|Tracing .*Ctrl-C.*|"
+    # maps, printed at the end: a value, a histogram, a stack
+    r"@\w*(?:\[.*\])?:.*|@\w*\[|\[[-\d(].{0,40}[\])]\s+\d+ \|[@ ]*\||\]: .+"
+)
 # An event is printed when its function comes back, if it says what came out.
 RETURNS = frozenset(("alloc", "dequeue", "buddy_alloc"))
 
 
 def read(text: str, line: int) -> Entry | None:
     """A line of the script's output or of bpftrace itself, or None."""
-    mark = _MARK.match(text)
-    if mark:
-        return markers.read(mark["text"], line, **_where(mark))
-    match = _LINE.match(text)
-    if match:
+    if text[:6].isdigit():
+        mark = _MARK.match(text)
+        if mark:
+            return markers.read(mark["text"], line, **_where(mark))
+        match = _LINE.match(text)
+        if match is None or not _known(match["event"]):
+            return None
         event = match["event"]
         back = event in RETURNS or event.endswith("_ret")
         kind = Kind.RETURN if back else Kind.CALL
@@ -32,6 +40,12 @@ def read(text: str, line: int) -> Entry | None:
     if noise["lost"]:
         return Entry(line, Kind.LOST, fields={"events": int(noise["lost"])})
     return Entry(line, Kind.NOTE)
+
+
+def _known(event: str) -> bool:
+    """The script's own events, and functions that somebody added to it."""
+    word = event.removesuffix("_ret")
+    return word in kprobe.EVENTS or word.startswith(("region_", "huge")) or "huge" in kprobe.named(word)
 
 
 def _where(match: re.Match[str]) -> dict[str, Any]:

@@ -90,6 +90,7 @@ class Calls:
 
     # -- files and mappings -----------------------------------------------------------------------------
     def _create(self, entry: Entry, task: _Task) -> None:
+        task.mapping = task.reserve = None  # whatever is mapped next is something else
         mode = _int(entry, "mode")
         if mode is None:
             return
@@ -104,10 +105,11 @@ class Calls:
             task.mode = entry
 
     def _mmap(self, entry: Entry, task: _Task) -> None:
-        if entry.kind is Kind.RETURN:
+        if entry.kind is Kind.RETURN or entry.moment == "failed":
             ret = _int(entry, "ret")
             if ret is not None and ret > 0:
                 self._no(entry, "mapping", f"hugetlbfs_file_mmap gives 0 or an error, not {ret}")
+            task.mapping = None
             return
         start, end = _int(entry, "start"), _int(entry, "end")
         flags = _int(entry, "vm_flags", "flags")
@@ -129,6 +131,8 @@ class Calls:
             self._no(entry, "mapping", text)
         pgoff = _int(task.reserve, "f") or 0 if task.reserve else 0
         self.areas.add(Area(start, end, entry.line, _int(made, "vm_flags", "flags"), pgoff))
+        if entry.moment == "success":
+            task.mapping = task.reserve = None
 
     def _map_flags(self, entry: Entry, flags: int) -> None:
         plain = flags & ~(VM_HUGETLB | VM_DONTEXPAND | VM_SOFTDIRTY)
@@ -198,6 +202,8 @@ class Calls:
             task.fault = task.alloc = None
             return
         addr, flags = _int(entry, "addr"), _int(entry, "flags")
+        if flags is not None and (why := _never(flags)):
+            self._no(entry, "flags", f"flags={flags:#x}: {why}")
         task.fault, task.alloc, task.mapping, task.reserve = entry, None, None, None
         if flags is not None:
             self.flags[flags & ~1] += 1
@@ -241,7 +247,7 @@ class Calls:
         if addr is not None and task.fault and task.alloc is None:  # a format that shows only the way back
             self._same_page(entry, addr, task.fault)
         if asked is not None:
-            self.pages.land(asked, page, entry.line)
+            self.pages.land(entry.pid, asked, page, entry.line)
 
     def _same_page(self, entry: Entry, addr: int, other: Entry) -> None:
         there = _int(other, "addr")
@@ -349,6 +355,24 @@ class Calls:
             if flags != usual and self.flags[flags] == 1 and often >= 2 and not _retried(flags, usual):
                 text = f"flags={flags:#x} (of a write {flags | 1:#x}) of one fault; all others have {usual | 1:#x}"
                 self.verdicts.contradicts(lines[0], "flags", text)
+
+
+def _never(flags: int) -> str:
+    """Why no program's access to a huge page has these fault flags; "" if it may. decode.FAULT_FLAGS has the names."""
+    if flags >= 0x2000:
+        return "there is no such flag"
+    for allow, killable, user, never in ((0x08, 0x20, 0x80, 0x16), (0x04, 0x10, 0x40, 0x10A)):
+        if flags & (allow | killable) == allow | killable:
+            old = user == 0x80
+            if old and flags & ~0xFF:
+                return "there is no such flag before 4.0"
+            if not flags & never and (old or flags & user or not flags & 0x1000):
+                return ""
+    if flags & 0x3C == 0 or flags & 0x20 and not flags & 0xC0:  # the kernel's own access, or one tried again
+        return ""
+    if flags & 0x60 == 0x60 or flags & 0x50 == 0x50:
+        return "" if not flags & 0x10A and flags & 0x20 else "not the flags of an access by a program"
+    return "not the flags of an access by a program"
 
 
 def _retried(flags: int, usual: int) -> bool:

@@ -18,7 +18,9 @@ from .reader import Reader
 from .verdict import Says, Verdict, Verdicts
 from .versions import Versions
 from .walk import Walk
+from .who import Who
 
+NOT_PRINTED = ("syscall", "tracepoint", "majfault", "minfault")
 MOST_PRINTED = 20_000  # lines of the lesson's kind among which a program is looked for
 
 
@@ -80,8 +82,12 @@ class Detective:
         self.calls = Calls(self.verdicts, self.pages)
         self.books = Books(self.verdicts)
         self.clock = Clock(self.verdicts)
+        self.who = Who(self.verdicts)
         self.walk = Walk(self.verdicts, self.versions.machine)
-        self._printed: list[Entry] | None = []
+
+        self._program: Scenario | None = None
+        self._recording: Recording | None = None
+        self._snaps = self._checked = self._matched = 0
 
     def feed(self, text: str, line: int) -> None:
         """One line, without its end."""
@@ -90,38 +96,48 @@ class Detective:
             return
         kind = entry.kind
         if kind is Kind.NOTE or kind is Kind.OTHER:
+            if text.startswith("#"):  # another part of the file begins, with a clock of its own
+                self.clock.restart()
             if entry.fields:
                 self.versions.feed(entry, text)
             return
         self.versions.feed(entry, text)
         self.clock.feed(entry)
+        if kind is Kind.MARK and entry.name == "PROG" and self.walk.program:
+            self._end_program()  # the program was run once more
+            self.walk = Walk(self.verdicts, self.versions.machine)
         self.walk.feed(entry)
         self.books.feed(entry)
         self.calls.feed(entry)
         self.pages.feed(entry)
-        if kind is Kind.POINT and "text" in entry.fields and entry.moment != "syscall":
-            self._keep(entry)
+        self.who.feed(entry)
 
-    def _keep(self, entry: Entry) -> None:
-        if self._printed is not None:
-            self._printed.append(entry)
-            if len(self._printed) > MOST_PRINTED:
-                text = f"more than {MOST_PRINTED:,} lines: no program was looked for behind them"
-                self.verdicts.add(entry.line, Says.UNDECIDABLE, "complete", text)
-                self._printed = None
+    def _end_program(self) -> None:
+        walk = self.walk
+        walk.finish()
+        program, recording = walk.program, walk.recording()
+        self._snaps += walk.snaps
+        self._checked += walk.checked
+        self._matched += walk.matched
+        if self._program is None:
+            self._program, self._recording = program, recording
 
     def report(self, name: str = "") -> Report:
         """Everything that was found. Call it once, at the end."""
-        self.walk.finish()
+        self._end_program()
+        program, recording = self._program, self._recording
+        if self._matched:
+            text = f"{self._matched:,} fields of lines inside steps are what the model has there"
+            self.verdicts.agrees(0, "program", text)
+        if self.walk.before or program is None:  # lines that no mark explains
+            behind = self._behind(self.walk.before)
+            program, recording = (program, recording) if program else behind
         self.books.finish()
         self.calls.finish()
-        program, recording = self.walk.program, None
-        if program is None and self._printed:
-            program, recording = self._behind(self._printed)
-        elif program is not None:
-            recording = self.walk.recording()
+        self.pages.one_node = self.versions.words == 32
+        self.who.finish()
         where = self.pages.finish(self._known())
-        undecided(self.verdicts, self.pages)
+        undecided(self.verdicts, self.pages, where)
         found = self.verdicts.in_order()
         return Report(
             name,
@@ -130,8 +146,8 @@ class Detective:
             self.reader.lines,
             self.reader.unread,
             self.reader.events,
-            self.walk.snaps,
-            self.walk.checked,
+            self._snaps,
+            self._checked,
             found,
             {says.value: self.verdicts.of(says) for says in Says},
             where,
@@ -149,6 +165,13 @@ class Detective:
 
     def _behind(self, lines: list[Entry]) -> tuple[Scenario | None, Recording | None]:
         """The program behind the lesson's lines, and whether a kernel would print just these."""
+        lines = [line for line in lines if line.kind is Kind.POINT and line.moment not in NOT_PRINTED]
+        if not lines:
+            return None, None
+        if len(lines) > MOST_PRINTED:
+            text = f"more than {MOST_PRINTED:,} lines: no program was looked for behind them"
+            self.verdicts.add(lines[MOST_PRINTED].line, Says.UNDECIDABLE, "complete", text)
+            return None, None
         try:
             program, steps, recording = lesson.judge(lines)
         except ScenarioError as error:

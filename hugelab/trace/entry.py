@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -58,12 +58,12 @@ SAME = {
     "total": "nr",
 }
 
-_PAIR = re.compile(r"([A-Za-z_]\w*)=(?:\([A-Z]+\)\[)?(\"[^\"]*\"|[^\s,\]]+)")
+_PAIR = re.compile(r"\b([A-Za-z_]\w*)=(?:\([A-Z]+\)\[)?(\"[^\"]*\"|[^\s,\]]+)")
 _NUMBER = re.compile(r"-?(?:0x[0-9a-f]+|\d+)\Z", re.ASCII)
 _BARE_HEX = re.compile(r"[0-9a-f]+\Z")
 _WRAPPER = re.compile(r"__(?:arm64|riscv|s390x?|powerpc|loongarch|x32|ia32_compat|arm64_compat)_sys_|compat_sys_")
 # Words of the kernel's huge page code, a probe's place, our counters.
-_HUGE = re.compile(r"hugetlb|huge_page|hugepage|HUGE[A-Z]+_|\+0x[0-9a-f]+/0x|\b(?:free|resv|rsvd|surp|pfn)=")
+_HUGE = re.compile(r"hugetlb|huge_page|hugepage|HUGE[A-Z]{1,16}_|\+0x[0-9a-f]+/0x|\b(?:free|resv|rsvd|surp|pfn)=")
 LONGEST_NUMBER = 32  # digits: no kernel prints more, and int() of thousands is slow or refused
 
 
@@ -85,7 +85,7 @@ def pairs(text: str) -> dict[str, Any]:
 
 @lru_cache(1 << 14)  # a kernel has more functions, a log does not: and a broken one shall not fill the memory
 def canonical(symbol: str) -> str:
-    """The 3.10 name of a kernel symbol as a tool prints it, without the compiler's suffixes (``.part.0``, ``.cold``)."""
+    """The 3.10 name of a kernel symbol as a tool prints it, without the compiler's suffixes: ``.part.0``, ``.cold``."""
     name = symbol.partition(".")[0]
     return function_name_310(_WRAPPER.sub("__x64_sys_", name, count=1) if "_sys_" in name else name)
 
@@ -95,7 +95,8 @@ def about_huge_pages(text: str) -> bool:
     return _HUGE.search(text) is not None
 
 
-_MONTHS = {name: i for i, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
 _CLOCK = re.compile(r"(\d\d?):(\d\d):(\d\d(?:[.,]\d+)?)\Z", re.ASCII)
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\Z", re.ASCII)
 _EPOCH = re.compile(r"\d{9,10}(?:\.\d{1,9})?\Z", re.ASCII)
@@ -113,7 +114,7 @@ def seconds(text: str) -> float | None:
     try:
         if _ISO.match(text):
             when = datetime.fromisoformat(text.replace(",", "."))
-            return (when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp()
+            return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
         return _words(text)
     except ValueError:  # a month 13
         return None
@@ -138,5 +139,5 @@ def _words(text: str) -> float | None:
             later = -12 * 3600
     if month is None or day is None or clock is None:
         return None
-    start = datetime(year, month, day, clock[0], clock[1], tzinfo=timezone.utc)
+    start = datetime(year, month, day, clock[0], clock[1], tzinfo=UTC)
     return start.timestamp() + clock[2] + later

@@ -15,7 +15,9 @@ _PROBE = re.compile(
     r"(?P<event>\w+):\s{1,64}\((?P<at>[^()]*)\)(?P<rest>(?:\s+[\w.]+=(?:\"[^\"]*\"|\{[^{}]*\}|\([^()]*\)|[^\s\"{(]*))*)\s*\Z",
     re.ASCII,
 )
-_AT = re.compile(r"[\w.$+:-]+(?: \[\w+\])?(?: <- [\w.$+:-]+(?: \[\w+\])?)?\Z|(?:[\w.$]+\+)?0x[0-9a-f]+/0x[0-9a-f]+", re.ASCII)
+_AT = re.compile(
+    r"[\w.$+:-]+(?: \[\w+\])?(?: <- [\w.$+:-]+(?: \[\w+\])?)?\Z|(?:[\w.$]+\+)?0x[0-9a-f]+/0x[0-9a-f]+", re.ASCII
+)
 _PLACE = re.compile(r"(?P<symbol>[\w.$]+)\+0x(?P<offset>[0-9a-f]{1,16})/0x(?P<size>[0-9a-f]{1,16})", re.ASCII)
 _BARE = re.compile(r"(?:0x)?[0-9a-f]{6,16}\Z")
 

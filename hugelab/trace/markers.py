@@ -9,7 +9,9 @@ from .entry import LONGEST_NUMBER, Entry, Kind, pairs
 
 _MARK = re.compile(r"(?P<word>PROG|STEP|RET|SNAP|PAGE|CHILD|PARENT)\b ?(?P<rest>.*)", re.DOTALL)
 _NODE = re.compile(r"\bn(\d{1,4})=(\d{1,18})/(\d{1,18})/(\d{1,18})", re.ASCII)
-_COUNTS = re.compile(r"\b(?:free=\d+ (?:rsvd|resv)=|(?:rsvd|resv)=\d+ surp=|total=\d+ free=|va=0x[0-9a-f]+ pfn=|pfn=\d+ node=)")
+_COUNTS = re.compile(
+    r"\b(?:free=\d+ (?:rsvd|resv)=|(?:rsvd|resv)=\d+ surp=|total=\d+ free=|va=0x[0-9a-f]+ pfn=|pfn=\d+ node=)"
+)
 
 
 def read(text: str, line: int, **where: Any) -> Entry | None:

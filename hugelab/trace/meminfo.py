@@ -6,17 +6,20 @@ Such a log has no event: it shows the pool at moments. A snapshot is whole with 
 from __future__ import annotations
 
 import re
-from datetime import datetime
 
-from .entry import Entry, Kind
+from .entry import Entry, Kind, seconds
 
-_LINE = re.compile(r"(?P<name>[A-Z]\w*(?:\(\w+\))?):\s+(?P<value>\d+)(?P<unit> kB)?\s*\Z")
-_FIELDS = {"HugePages_Total": "nr", "HugePages_Free": "free", "HugePages_Rsvd": "resv", "HugePages_Surp": "surp"}
-_TIME = re.compile(
-    r"(?:[-=# ]*)(?P<time>\d{9,10}(?:\.\d+)?|"
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)[-= ]*\Z"
+# "grep -H" and a node's own meminfo put something before the name. All but the pool's counters have a unit.
+_LINE = re.compile(
+    r"\s*(?:\S*meminfo:)?(?:Node (?P<node>\d+) )?"
+    r"(?P<name>[A-Z]\w*(?:\(\w+\))?):\s+(?P<value>\d{1,18})(?P<unit> kB)?\s*\Z",
+    re.ASCII,
 )
-_DATE = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) .*\d\d:\d\d:\d\d.*\d{4}\Z")
+_FIELDS = {"HugePages_Total": "nr", "HugePages_Free": "free", "HugePages_Rsvd": "resv", "HugePages_Surp": "surp"}
+_TIME = re.compile(r"[-=# ]*(?P<time>\d{4}.*?|\d{9,10}\S*|[A-Z][a-z]{2},? .*?)[-= ]*\Z", re.ASCII)
+_CLOCK = re.compile(r"(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d(?:\.\d+)?)\Z|(?P<up>\d+\.\d\d) \d+\.\d\d\Z", re.ASCII)
+_BETWEEN = re.compile(r"(?:-{2,}|={2,}|\*{2,}|Every \d+\.\d+s: .*meminfo.*)\Z")
+LONGEST = 100  # characters of a line with a time
 
 
 class Snapshots:
@@ -30,26 +33,37 @@ class Snapshots:
         """A line of a snapshot or a time between two, or None."""
         match = _LINE.match(text)
         if match is None:
-            return self._moment(text.strip(), line)
-        field = _FIELDS.get(match["name"])
+            return self._moment(text.strip(), line) if len(text) <= LONGEST else None
+        name, value = match["name"], int(match["value"])
+        field = _FIELDS.get(name)
+        if (field is None) != (match["unit"] is not None):
+            return None
         if field is None:
-            return Entry(line, Kind.OTHER, match["name"])
+            if name == "Hugepagesize":
+                return Entry(line, Kind.NOTE, name, fields={"size": value << 10})
+            return Entry(line, Kind.OTHER, name)
+        if match["node"]:
+            return Entry(line, Kind.NOTE, name, fields={"node": int(match["node"]), field: value})
         if field == "nr":
             self._seen = {}
-        self._seen[field] = int(match["value"])
+        self._seen[field] = value
         if field != "surp" or len(self._seen) < 4:
-            return Entry(line, Kind.NOTE, match["name"], fields={field: self._seen[field]})
+            return Entry(line, Kind.NOTE, name, fields={field: value})
         seen, self._seen = self._seen, {}
         return Entry(line, Kind.COUNTERS, "meminfo", "", seen, self._time)
 
     def _moment(self, text: str, line: int) -> Entry | None:
-        found = _TIME.match(text)
-        if found:
-            value = found["time"].replace(",", ".")
-            try:
-                seconds = float(value) if ":" not in value else datetime.fromisoformat(value).timestamp()
-            except ValueError:  # a month 13
+        if _BETWEEN.match(text):
+            return Entry(line, Kind.NOTE)
+        clock = _CLOCK.match(text)
+        if clock:  # date +%T, or /proc/uptime
+            up = clock["up"]
+            time = float(up) if up else int(clock["h"]) * 3600 + int(clock["m"]) * 60 + float(clock["s"])
+        else:
+            found = _TIME.match(text)
+            moment = seconds(found["time"]) if found else None
+            if moment is None:
                 return None
-            self._time = seconds
-            return Entry(line, Kind.NOTE, time=self._time)
-        return Entry(line, Kind.NOTE) if _DATE.match(text) else None
+            time = moment
+        self._time = time
+        return Entry(line, Kind.NOTE, time=time)

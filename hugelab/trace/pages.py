@@ -18,7 +18,8 @@ PER = SIZE_2M // BASE_PAGE_SIZE  # base pages of a 2 MiB page
 STRIDES = range(24, 129, 4)  # bytes a struct page has had
 VMEMMAP = 0xFFFFEA0000000000  # x86-64 without KASLR
 KPF_COMPOUND_TAIL, KPF_COMPOUND_HEAD, KPF_HUGE, KPF_ANON = 1 << 16, 1 << 15, 1 << 17, 1 << 12
-_MAY_CHANGE = 0x1 | 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | KPF_ANON  # LOCKED REFERENCED UPTODATE DIRTY LRU ACTIVE
+# LOCKED REFERENCED UPTODATE DIRTY LRU ACTIVE, MMAP, and the kernel's own above bit 31 come and go
+_MAY_CHANGE = 0x1 | 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | 0x800 | KPF_ANON | -1 << 32
 MOST_PAIRS = 512  # that the fit looks at
 
 
@@ -60,13 +61,16 @@ class Pages:
         self.pairs: list[Pair] = []
         self.pointers: dict[int, int] = {}  # struct page of a huge page -> its first line
         self.vmemmap: int | None = None
-        self.landed: dict[int, tuple[int, int]] = {}  # address -> struct page, line of its alloc
+        self.landed: dict[tuple[int | None, int], tuple[int, int]] = {}  # process, address -> struct page, line
+        self._forked = False
         self.used: dict[int, int] = {}  # struct page -> line where it was handed out
         self.back: dict[int, int] = {}  # struct page -> line where it came back
+        self.one_node = False
         self.whole = False  # the log begins with every page free, so it shows each page being taken
         self.kflags: Counter[int] = Counter()
         self.kflags_at: dict[int, list[int]] = {}
         self.nodes: list[tuple[int, int, int]] = []  # pfn, node, line
+        self.online: set[int] = set()  # nodes that a SNAP has shown
 
     def feed(self, entry: Entry) -> None:
         """Look at one line."""
@@ -76,6 +80,10 @@ class Pages:
         if entry.kind is Kind.MARK:
             if entry.name == "PAGE":
                 self._page_mark(entry)
+            elif entry.name == "SNAP":
+                self.online |= set(entry.fields.get("nodes", ()))
+            elif entry.name == "CHILD":  # without PIDs nobody can tell whose page an address is from now on
+                self._forked = True
             return
         page = fields.get("page")
         if not isinstance(page, int) or page < 0x1000 or _is_error(page) or entry.kind is Kind.OTHER:
@@ -114,10 +122,10 @@ class Pages:
         if len(self.back) < 4 * MOST_PAIRS:
             self.back[page] = line
 
-    def land(self, addr: int, page: int, line: int) -> None:
+    def land(self, pid: int | None, addr: int, page: int, line: int) -> None:
         """A page was handed out for an address: a PAGE mark may say later where it lies."""
         if len(self.landed) < 4 * MOST_PAIRS:
-            self.landed[addr & -SIZE_2M] = (page, line)
+            self.landed[pid, addr & -SIZE_2M] = (page, line)
 
     def _page_mark(self, entry: Entry) -> None:
         va, pfn, flags = (entry.fields.get(name) for name in ("va", "pfn", "kflags"))
@@ -127,11 +135,14 @@ class Pages:
             self.verdicts.contradicts(entry.line, "page", f"{va:#x} is not the address of a page")
         if va % SIZE_2M == 0 and pfn % PER:
             self.verdicts.contradicts(entry.line, "page", f"a huge page does not begin at pfn {pfn}: {pfn} % 512 != 0")
-        landed = self.landed.get(va & -SIZE_2M)
-        if landed and va % SIZE_2M == 0:
+        landed = self.landed.get((entry.pid, va & -SIZE_2M))
+        if landed and va % SIZE_2M == 0 and (entry.pid is not None or not self._forked):
             self._pair(Pair(landed[0], pfn, entry.line))
         node = entry.fields.get("node")
-        if isinstance(node, int) and len(self.nodes) < MOST_PAIRS:
+        if isinstance(node, int) and self.online and node not in self.online:
+            text = f"node {node}; the pool is on {', '.join(map(str, sorted(self.online)))}"
+            self.verdicts.contradicts(entry.line, "nodes", text)
+        elif isinstance(node, int) and len(self.nodes) < MOST_PAIRS:
             self.nodes.append((pfn, node, entry.line))
         if isinstance(flags, int):
             self._flags(flags, entry.line)
@@ -200,6 +211,10 @@ class Pages:
                     text = f"kflags differ from those of the other pages in {steady ^ usual:#x}"
                     self.verdicts.contradicts(lines[0], "page", text)
         at = sorted(set(self.nodes))
+        if self.one_node and not self.online:
+            for pfn, node, line in at:
+                if node:
+                    self.verdicts.contradicts(line, "nodes", f"pfn {pfn} on node {node}: a 32-bit kernel has one node")
         for (_, before, _), (pfn, node, line), (_, after, _) in zip(at, at[1:], at[2:], strict=False):
             if before == after != node:
                 text = f"pfn {pfn} is said to be on node {node}, and lies between pages of node {before}"
@@ -216,9 +231,9 @@ def describe(where: Fit | None) -> dict[str, Any] | None:
     return {"stride": where.stride, "base": f"{where.base:#x}", "pairs": where.pairs} if where else None
 
 
-def undecided(verdicts: Verdicts, pages: Pages) -> None:
+def undecided(verdicts: Verdicts, pages: Pages, where: Fit | None) -> None:
     """Where pointers are shown and nothing says what they point at."""
-    if pages.pointers and not pages.pairs:
+    if pages.pointers and where is None:
         line = next(iter(pages.pointers.values()))
         text = "pages are shown without their pfn: stride and base of struct pages cannot be told"
         verdicts.add(line, Says.UNDECIDABLE, "complete", text)

@@ -16,7 +16,8 @@ _PREFIX = re.compile(
     r"(?:(?P<date>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?|"
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)"
     r" +(?P<host>\S{1,64} (?:kernel:|(?P<who>[\w./()@-]{1,64}\[\d+\]:)) ?)?)?"
-    r"(?:\[(?:\s*(?P<time>\d{1,12}\.\d{1,9})(?: ?<\s*\+?\d+\.\d+>)?|(?P<day>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})|"
+    r"(?:\[(?:\s*(?P<time>\d{1,12}\.\d{1,9})(?: ?<\s*\+?\d+\.\d+>)?|"
+    r"(?P<day>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})|"
     r"(?:[A-Z][a-z]{2} ?\d+ \d\d:\d\d|\s*\+\d+\.\d+))\](?: \S{1,64} kernel:)?)?"
     r"(?:\[\s*(?:T(?P<task>\d{1,10})|C\d+)\])?\s*(?P<text>.*)",
     re.ASCII,
@@ -25,8 +26,8 @@ _KMSG = re.compile(r"\d{1,4},\d+,(?P<us>\d{1,18}),[^;]{1,64};(?P<text>.*)", re.A
 OURS = re.compile(r"HUGETLB_TRACE|HUGEPAGE_[A-Z]+|HUGETLBFS_[A-Z]+|HUGETLB_EXTRA")
 # Parts of the lesson's lines, two or more in each: one that lost a part still shows the other.
 _NEARLY = re.compile(
-    r"HUGE[A-Z]*_|[A-Z]_(?:TRACE|INODE|CREATE|EXTRA|DEQUEUE|CLOSE)\b|\w_\w+\(\) ?(?:START|SUCCESS|FAILED|- |from=)|hstate|"
-    r"free_pages=|free_hugepages=|' in hugetlbfs|new inode, mode=0x|created inode \d|\bPID \d+ (?:got|closing)|"
+    r"HUGE[A-Z]{0,16}_|[A-Z]_(?:TRACE|INODE|CREATE|EXTRA|DEQUEUE|CLOSE)\b|\w_\w{1,64}\(\) ?(?:START|SUCCESS|FAILED|- |from=)|"
+    r"hstate|free_pages=|free_hugepages=|' in hugetlbfs|new inode, mode=0x|created inode \d|\bPID \d+ (?:got|closing)|"
     r"got page [0-9a-f]|closing hugepage|page=[0-9a-f]+, pfn=|vma=\[0x|, avoid_reserve="
 )
 _TEXT = ("file", "fn")
@@ -48,7 +49,7 @@ def read(text: str, line: int) -> Entry | None:
     else:
         date = match["day"] or match["date"]
         time = float(match["time"]) if match["time"] else seconds(date) if date else None
-        if match["date"] and not match["host"] and (not said or not match["date"][4:5] == "-"):
+        if match["date"] and not match["host"] and (not said or match["date"][4:5] != "-"):
             return None  # a date alone
         if not match["date"] and "]" not in text[: match.start("text")]:
             return None  # "kern  :info  : " alone

@@ -23,7 +23,7 @@ class Reader:
             ("graph", graph.read),
             ("bpftrace", bpftrace.read),
             ("perf script", script.read),
-            ("perf trace", perf.trace),
+            ("perf trace", script.trace),
             ("meminfo", snapshots.read),
             ("marks", markers.read),
             ("", headers.read),
@@ -39,7 +39,6 @@ class Reader:
         self.lines += 1
         if not text or text[0] == "#":
             entry, name = headers.read(text, line), ""
-            self._trace_cmd |= text.startswith("# trace-cmd")
         else:
             entry, name = self._any(text, line)
         if entry is None:
@@ -47,26 +46,32 @@ class Reader:
             if len(self.shown) < SHOWN:
                 self.shown.append((line, text))
             return None
+        kind = entry.kind
         if name == "graph" or (name == "ftrace" and not entry.moment):
             entry = self._braces.name(entry)
-        if entry.kind in EVENTS or entry.kind is Kind.COUNTERS:
+        if kind in EVENTS or kind is Kind.COUNTERS:
             self.events += 1
             self.formats[_format(name, entry)] += 1
-        elif entry.kind is Kind.MARK:
+        elif kind is Kind.MARK:
             self.formats["marks"] += 1
-        elif entry.kind is Kind.OTHER:
+        elif kind is Kind.OTHER:
             self.other += 1
             self.formats["other"] += 1
-        self._trace_cmd |= text.startswith("cpus=") or (name == "ftrace" and ": funcgraph_e" in text)
+        if not self._trace_cmd:
+            head = kind is Kind.NOTE and text.startswith(("cpus=", "# trace-cmd"))
+            self._trace_cmd = head or (name == "ftrace" and ": funcgraph_e" in text)
         return entry
 
     def _any(self, text: str, line: int) -> tuple[Entry | None, str]:
-        for at, (name, read) in enumerate(self._readers):
+        readers = self._readers
+        for at, (name, read) in enumerate(readers):
             entry = read(text, line)
             if entry is not None:
                 if at:  # what fitted last is tried first
-                    self._readers.insert(0, self._readers.pop(at))
+                    readers.insert(0, readers.pop(at))
                 return entry, name
+        if printk.OURS.search(text):  # one of the lesson's lines behind columns that nobody knows (a console, grep)
+            return printk.shape(text, line, None), "kernel log"
         return None, ""
 
     @property

@@ -11,15 +11,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..model.kernel import Kernel, boot
+from ..model.kernel import Kernel, boot, run
 from ..model.machines import SIZE_2M, Machine
 from ..model.vma import areas
-from ..recording import Recording, Step
+from ..recording import Recording
 from ..scenario import Op, Scenario, ScenarioError
 from ..source import Unsupported
 from ..state import Counters
-from . import words
-from .entry import Entry, Kind
+from . import match, words
+from .entry import EVENTS, Entry, Kind
 from .verdict import Says, Verdicts
 
 _RETURNED = re.compile(r"(?P<call>\w+)(?: \([^)]*\))? = (?P<value>-?\d+)\b(?P<rest>.*)")
@@ -43,6 +43,7 @@ class _Pending:
     answers: list[Entry] = field(default_factory=list)
     faults: list[Entry] = field(default_factory=list)
     closes: list[Entry] = field(default_factory=list)
+    lines: list[Entry] = field(default_factory=list)
 
     @property
     def texts(self) -> list[str]:
@@ -59,7 +60,6 @@ class Walk:
         self.machine: Machine | None = None
         self.pool: Counters | None = None
         self.ops: list[Op] = []
-        self.steps: list[Step] = []
         self.snaps = self.checked = 0
         self.stopped = ""  # why no step is done any more
         self._pending: _Pending | None = None
@@ -76,10 +76,16 @@ class Walk:
         self._main: int | None = None
         self._frames: dict[int, tuple[int, int]] = {}  # pfn of the log -> frame of the model, line
         self._mixed = False
-        self._number = 0
+        self._numbers: dict[str, int] = {}  # process -> its last step
+        self._begun = False
         self._ino: dict[int, int] = {}
         self._last_op: Op | None = None
         self._child_exit = False
+        self._first: Entry | None = None  # the first SNAP, if it shows a pool in use
+        self.before: list[Entry] = []  # printed lines that belong to no step
+        self._lines: list[tuple[int, _Pending]] = []  # number of the operation, its step
+        self._kept = 0
+        self.matched = 0  # fields of lines inside steps that are the model's
 
     # -- lines -------------------------------------------------------------------------------------------
     def feed(self, entry: Entry) -> None:
@@ -91,7 +97,14 @@ class Walk:
 
     def _event(self, entry: Entry) -> None:
         step = self._pending
-        if step is None or entry.kind not in (Kind.CALL, Kind.POINT):
+        if step is None:
+            if not self._begun and "text" in entry.fields and len(self.before) < match.MOST:
+                self.before.append(entry)
+            return
+        if self._kept < match.MOST and entry.kind in EVENTS:
+            self._kept += 1
+            step.lines.append(entry)
+        if entry.kind not in (Kind.CALL, Kind.POINT):
             return
         if entry.name == "hugetlb_fault" and "addr" in entry.fields and len(step.faults) < MOST_FAULTS:
             step.faults.append(entry)
@@ -127,13 +140,17 @@ class Walk:
     def _step(self, entry: Entry) -> None:
         self._settle()
         number = entry.fields["number"]
-        if self._number and number != self._number + 1 and self.steps:
-            text = f"step {number} after step {self._number}"
-            self.verdicts.contradicts(entry.line, "program", text)
-            number = self._number + 1
-        self._number = number
         who = self._procs.get(entry.pid, self._who) if entry.pid is not None and self._forked else self._who
-        self._pending = _Pending(entry, who if self._forked else "P")
+        proc = who if self._forked else "P"
+        before = self._numbers.get(proc, self._numbers.get("P"))  # a child goes on counting where the fork was
+        if before is not None or self._main is not None:  # a log may begin in the middle, but not skip a step
+            if number != (before or 0) + 1:
+                text = f"step {number} after step {before or 0}"
+                self.verdicts.contradicts(entry.line, "program", text)
+            number = (before or 0) + 1
+        self._numbers[proc] = number
+        self._begun = True
+        self._pending = _Pending(entry, proc)
         self._last_op = None
 
     def _ret(self, entry: Entry) -> None:
@@ -225,8 +242,14 @@ class Walk:
     # -- steps -------------------------------------------------------------------------------------------
     def _boot(self, entry: Entry, shown: Counters) -> None:
         if shown.free != shown.total or shown.rsvd or shown.surp:
-            self._stop(entry.line, "the pool was in use before the program began")
+            if self._first is None and not self._begun:
+                self._first = entry  # the next SNAP tells whether it is so, or this line is wrong
+            else:
+                self._stop(entry.line, "the pool was in use before the program began")
             return
+        if self._first is not None:
+            text = f"{_pool(self._first)}, and line {entry.line} has {_show(shown)} after a step that takes nothing"
+            self.verdicts.contradicts(self._first.line, "snap", text)
         self.machine, self.pool = self._machine(), shown
         try:
             self.kernel = boot(Scenario("log", shown.total, 0), self.machine)
@@ -235,6 +258,7 @@ class Walk:
             return
         self.checked += 1
         self.verdicts.agrees(entry.line, "snap", f"the pool begins with {_show(shown)}")
+        self._settle()
 
     def _stop(self, line: int, why: str) -> None:
         self.stopped = why
@@ -248,6 +272,8 @@ class Walk:
 
     def _settle(self) -> None:
         """Do the step that all answers are known of."""
+        if self.kernel is None and self._first is not None and not self.stopped:
+            return  # until the next SNAP tells what the pool was
         step, self._pending = self._pending, None
         if step is None or self.kernel is None or self.stopped:
             return
@@ -260,8 +286,11 @@ class Walk:
             if said is None:
                 self._stop(line, f"the step is not known: {text[:60]}")
                 return
-            if said.wrong:
-                self.verdicts.contradicts(line, "mapping", said.wrong)
+            wrong = said.wrong
+            if said.op == "munmap" and said.addr is not None and said.addr % SIZE_2M:
+                wrong = f"{said.addr:#x} is not the address of a huge page"
+            if wrong:
+                self.verdicts.contradicts(line, "mapping", wrong)
             op = self._op(said, step, answers)
             if op is None:
                 return
@@ -382,15 +411,19 @@ class Walk:
         done = self._do(op)
         if done is None:
             return
+        if step.lines and not self.stopped:
+            self._lines.append((len(self.ops) - 1, step))
         outcome, value = done
         shown = words.outcome(step.texts)
         line = step.answers[0].line if step.answers else step.entry.line
         if step.answers and outcome != shown:
-            self.verdicts.contradicts(line, "result", f"{op.op}: {shown}; in the model: {outcome}")
+            text = f"{op.op} (line {step.entry.line}): {shown}; in the model: {outcome}"
+            self.verdicts.contradicts(line, "result", text)
         elif step.answers and outcome != "ok":
             self.verdicts.agrees(line, "result", f"{op.op}: {outcome}, as in the model")
         if op.op == "fork":
             self._forked = True
+            self._numbers["C"] = self._numbers["P"]
         for answer in step.answers:
             self._answer(op, answer, value)
         if op.op in ("touch", "munmap") and outcome == "ok":
@@ -416,7 +449,9 @@ class Walk:
             if opened["mode"]:
                 node = self.kernel.mm(op.proc).fds[op.args["fd"]].f_inode
                 if node.i_mode != int(opened["mode"], 16):
-                    self.verdicts.contradicts(line, "mode", f"mode=0x{opened['mode']}; open made {node.i_mode:#x}")
+                    asked = self._done.line if self._done else 0
+                    text = f"mode=0x{opened['mode']}; the open of line {asked} makes {node.i_mode:#x}"
+                    self.verdicts.contradicts(line, "mode", text)
                 if node.i_size != int(opened["size"]):
                     self.verdicts.contradicts(line, "file", f"size={opened['size']}; the file has {node.i_size} bytes")
                 self._inode(int(opened["ino"]), line)
@@ -432,8 +467,8 @@ class Walk:
         signal = _SIGNALLED.search(text)
         if signal and signal["addr"]:
             ours = self._ours(int(signal["addr"], 16))
-            handle = self.kernel.maps.get((op.proc, op.args.get("map", "")))
-            first = handle.addr + op.get("page", 0) * SIZE_2M if handle else None
+            area = self.kernel.maps.get((op.proc, op.args.get("map", "")))
+            first = area.addr + op.get("page", 0) * SIZE_2M if area else None
             if first is None or ours is None or not first <= ours < first + op.get("count", 1) * SIZE_2M:
                 text = f"si_addr=0x{signal['addr']} is not what the step touches"
                 self.verdicts.contradicts(line, "result", text)
@@ -454,6 +489,7 @@ class Walk:
             if row.addr is not None and any(point.name == "hugetlb_fault" for point in row.points):
                 expected.extend(row.addr + i * row.size for i in range(min(row.n, MOST_FAULTS - len(expected))))
         wanted = [self._theirs(address) for address in dict.fromkeys(expected)]
+        self._exactly(step)
         at = 0
         for entry in step.faults:
             addr = entry.fields["addr"] & -SIZE_2M
@@ -470,6 +506,16 @@ class Walk:
             if op.get("mode", "w") == "w" and "flags" in entry.fields and not entry.fields["flags"] & 1:
                 text = f"flags={entry.fields['flags']:#x} is a read, and the step writes"
                 self.verdicts.contradicts(entry.line, "flags", text)
+
+    def _exactly(self, step: _Pending) -> None:
+        """One byte is accessed: the fault is at this byte, or at its page's begin."""
+        said = words.read(str(step.entry.fields["text"]))
+        if said is None or said.addr is None or not step.faults:
+            return
+        found = {entry.fields["addr"] for entry in step.faults}
+        if len(found) == 1 and not found <= {said.addr, said.addr & -SIZE_2M}:
+            text = f"accesses {said.addr:#x}; line {step.faults[0].line} has the fault at {found.pop():#x}"
+            self.verdicts.contradicts(step.entry.line, "touched", text)
 
     def _closed(self, op: Op, step: _Pending) -> None:
         assert self.kernel is not None
@@ -496,10 +542,19 @@ class Walk:
         return Scenario("log", nr=self.pool.total, steps=tuple(self.ops))
 
     def recording(self) -> Recording | None:
-        """The program, run in the model."""
-        from ..model.kernel import run
+        """The program, run in the model; the lines inside its steps are compared with it."""
+        program = self.program
+        if program is None:
+            return None
+        recording = run(program, self.machine)
+        for number, step in self._lines:
+            if number < len(recording.steps):
+                self.matched += match.compare(recording, number, step.entry, step.lines, self._theirs, self.verdicts)
+        return recording
 
-        return run(self.program, self.machine) if self.program is not None else None
+
+def _pool(entry: Entry) -> str:
+    return "/".join(str(entry.fields[name]) for name in ("nr", "free", "resv", "surp"))
 
 
 def _show(counters: Counters) -> str:

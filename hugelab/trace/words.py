@@ -35,7 +35,9 @@ def read(text: str) -> Said | None:
 
 
 def _open(path: str, flags: str, mode: str) -> Said:
-    return Said("open", {"path": _path(path), "flags": flags.split("|"), "mode": mode})
+    octal = set(mode) <= set("01234567")
+    args = {"path": _path(path), "flags": flags.split("|"), "mode": mode if octal else "0755"}
+    return Said("open", args, wrong="" if octal else f"mode {mode} is not octal")
 
 
 def _mmap(pages: str, size: str, prot: str, flags: str, fd: str, off: str) -> Said:

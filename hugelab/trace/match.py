@@ -1,0 +1,133 @@
+"""The lines inside a step against the model's events of the same step, field by field.
+
+Only where both have the same number of a kind of line: a probe that the log does not have, or a function that a kernel
+passes twice, then decides nothing. Which fields are compared is one table, ``FIELDS``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..model.machines import SIZE_2M
+from ..recording import Event, Recording
+from .books import NAMES
+from .entry import Entry, Kind
+from .verdict import Verdicts
+
+# (function, is it the way back) -> (moment of the model's event, fields of the log, are the counters comparable)
+FIELDS: dict[tuple[str, bool], tuple[str, tuple[str, ...], bool]] = {
+    ("hugetlbfs_get_inode", False): ("start", ("mode",), False),
+    ("hugetlbfs_file_mmap", False): ("start", ("vma_size", "vm_flags"), True),
+    ("hugetlb_reserve_pages", False): ("start", ("f", "t"), True),
+    ("hugetlb_acct_memory", False): ("", ("delta",), False),
+    ("hugetlb_fault", False): ("start", ("addr",), True),
+    ("alloc_huge_page", False): ("start", ("addr", "avoid_reserve"), True),
+    ("dequeue_huge_page_vma", True): ("", (), True),
+    ("alloc_huge_page", True): ("success", (), True),
+    ("free_huge_page", False): ("start", (), True),
+    ("hugetlb_vm_op_close", False): ("vma", ("start", "end"), False),
+}
+# The lesson's printk lines say what the model's event of the same name and moment has.
+PRINTED = frozenset(
+    (
+        *("vma_size", "vm_flags", "f", "t", "needed", "hugepage_size", "free", "resv", "delta", "avoid_reserve", "ret"),
+        *("file", "mode", "addr", "start", "end", "node", "offset", "freed", "chg", "nrpages"),
+    )
+)
+MOST = 50_000  # lines inside steps that are kept for comparing
+
+
+def compare(
+    recording: Recording,
+    step: int,
+    said: Entry,
+    entries: list[Entry],
+    theirs: Callable[[int], int],
+    verdicts: Verdicts,
+) -> int:
+    """Compare a step's lines with the model's; how many fields were equal.
+
+    ``said`` is the line with the step's words; ``theirs`` makes an address of the model one of the log.
+    """
+    ours: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    at = recording.steps[step]
+    for index in range(at.first, at.last + 1):
+        event = recording.event(index)
+        ours[event.name, event.moment].append(event)
+    logged: dict[tuple[str, str, bool], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        printed = entry.kind is Kind.POINT
+        way = FIELDS.get((entry.name, entry.kind is Kind.RETURN))
+        if printed:
+            logged[entry.name, entry.moment, True].append(entry)
+        elif way is not None:
+            logged[entry.name, way[0], False].append(entry)
+    equal = 0
+    for (name, moment, printed), lines in logged.items():
+        events = ours.get((name, moment), [])
+        if len(events) == len(lines):
+            for entry, event in zip(lines, events, strict=True):
+                equal += _one(entry, event, said, theirs, verdicts)
+    return equal
+
+
+def _one(entry: Entry, event: Event, said: Entry, theirs: Callable[[int], int], verdicts: Verdicts) -> int:
+    printed = entry.kind is Kind.POINT
+    if printed:
+        names: Iterable[str] = [name for name in entry.fields if name in PRINTED]
+    else:
+        _, fields, counters = FIELDS[entry.name, entry.kind is Kind.RETURN]
+        names = [name for name in (*fields, *(NAMES if counters else ())) if name in entry.fields]
+    equal = 0
+    for name in names:
+        ours = _value(event, name, theirs)
+        if ours is None:
+            continue
+        found = entry.fields[name]
+        if name in ("addr", "vm_flags") and not printed:  # anywhere in its page; soft dirty comes and goes
+            found, ours = (found & -SIZE_2M, ours & -SIZE_2M) if name == "addr" else (found & 0xFF, ours & 0xFF)
+        if found == ours:
+            equal += 1
+        else:
+            show = hex if name in ("addr", "start", "end", "vm_flags", "mode") else str
+            text = f"{name}={show(entry.fields[name])}; in the step of line {said.line} the model has {show(ours)}"
+            verdicts.contradicts(entry.line, _RULE.get(name, "counters"), text)
+    return equal
+
+
+_RULE = {
+    "addr": "touched",
+    "start": "mapping",
+    "end": "mapping",
+    "vma_size": "mapping",
+    "vm_flags": "flags",
+    "mode": "mode",
+    "f": "reserve",
+    "t": "reserve",
+    "needed": "reserve",
+    "delta": "reserve",
+    "avoid_reserve": "fault",
+    "ret": "result",
+    "file": "file",
+    "node": "nodes",
+    "hugepage_size": "flags",
+    "offset": "reserve",
+    "freed": "reserve",
+    "chg": "reserve",
+    "nrpages": "file",
+}
+
+
+def _value(event: Event, name: str, theirs: Callable[[int], int]) -> Any:
+    """The model's value of a field; None if it has none."""
+    if name in NAMES:
+        return event.counters[NAMES_AT[name]]
+    if name == "addr":
+        return theirs(event.addr) if event.addr is not None else None
+    value = event.detail.get(name)
+    return theirs(value) if name in ("start", "end") and isinstance(value, int) else value
+
+
+NAMES_AT = {"nr": 0, "free": 1, "resv": 2, "surp": 3}  # in state.Counters

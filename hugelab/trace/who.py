@@ -1,0 +1,113 @@
+"""Whose lines these are: PIDs and inodes that a log tells twice must be the same ones."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from .entry import Entry, Kind
+from .verdict import Verdicts
+
+MOST = 10_000  # different ones that are remembered
+
+
+class Who:
+    """Collects PIDs and inode numbers."""
+
+    def __init__(self, verdicts: Verdicts):
+        self.verdicts = verdicts
+        self.program: tuple[int, int] | None = None  # PID of PROG, line
+        self.family: dict[int, int] = {}  # PIDs that the marks name -> line
+        self.forked: tuple[int, int] | None = None
+        self.seen: Counter[int] = Counter()
+        self.lines: dict[int, list[int]] = {}
+        self.comms: dict[int, str] = {}
+        self.closers: set[int] = set()
+        self.inodes: dict[int, int] = {}
+        self.evicted: set[int] = set()
+
+    def feed(self, entry: Entry) -> None:
+        """Look at one line."""
+        fields = entry.fields
+        if entry.kind is Kind.MARK:
+            self._mark(entry)
+            return
+        pid = entry.pid if entry.pid is not None else fields.get("pid")
+        if isinstance(pid, int) and len(self.seen) < MOST:
+            self.seen[pid] += 1
+            lines = self.lines.setdefault(pid, [])
+            if len(lines) < 2:
+                lines.append(entry.line)
+            self.comms.setdefault(pid, entry.comm)
+            if entry.name == "hugetlb_vm_op_close":
+                self.closers.add(pid)
+        ino = fields.get("ino")
+        if isinstance(ino, int) and len(self.inodes) < MOST:
+            self._inode(entry, ino)
+
+    def _mark(self, entry: Entry) -> None:
+        pid, text = entry.fields.get("pid"), str(entry.fields.get("text", ""))
+        if entry.name == "PROG" and isinstance(pid, int):
+            self.program = (pid, entry.line)
+            self.family[pid] = entry.line
+            bits = entry.fields.get("bits")
+            if bits not in (None, 32, 64):
+                self.verdicts.contradicts(entry.line, "process", f"bits={bits}: a program has 32 or 64")
+        found = re.search(r"\bpid=(\d+)", text) if entry.name in ("CHILD", "PARENT") else re.match(r"fork = (\d+)", text)
+        if found:
+            child = int(found[1])
+            if entry.name == "CHILD" and self.forked and self.forked[0] != child:
+                text = f"pid={child}, and the fork of line {self.forked[1]} gave {self.forked[0]}"
+                self.verdicts.contradicts(entry.line, "process", text)
+            if entry.name == "RET":
+                self.forked = (child, entry.line)
+                if self.family and child not in self.family and any(p != self.main for p in self.family):
+                    other = next(p for p in self.family if p != self.main)
+                    text = f"fork = {child}, and line {self.family[other]} is the child with {other}"
+                    self.verdicts.contradicts(entry.line, "process", text)
+            self.family.setdefault(child, entry.line)
+
+    @property
+    def main(self) -> int | None:
+        """The program's own PID."""
+        return self.program[0] if self.program else None
+
+    def _inode(self, entry: Entry, ino: int) -> None:
+        if entry.name == "hugetlbfs_evict_inode" and entry.kind is Kind.POINT:
+            if self.inodes and ino not in self.inodes and entry.moment != "tracepoint":
+                last = next(reversed(self.inodes))
+                text = f"inode {ino} goes, and no line made it; line {self.inodes[last]} made {last}"
+                self.verdicts.contradicts(entry.line, "file", text)
+            return
+        self.inodes[ino] = entry.line
+
+    def finish(self) -> None:
+        """What only all lines together tell."""
+        if self.program is not None:
+            self._family()
+        elif len(self.seen) == 2 and not any(self.comms.values()):
+            self._two()
+
+    def _family(self) -> None:
+        assert self.program is not None
+        pid, line = self.program
+        comm = self.comms.get(pid, "")
+        strangers = [p for p in self.seen if p not in self.family and self.comms[p] == comm]
+        if self.seen and self.seen[pid] == 0 and len(strangers) == 1 and self.seen[strangers[0]] > 1:
+            text = f"pid={pid}; the program's lines are of PID {strangers[0]} (line {self.lines[strangers[0]][0]})"
+            self.verdicts.contradicts(line, "process", text)
+            return
+        for stranger in strangers:
+            for at in self.lines[stranger]:
+                text = f"PID {stranger}; the program is {', '.join(map(str, self.family))}"
+                self.verdicts.contradicts(at, "process", text)
+
+    def _two(self) -> None:
+        """One process closes what only another has touched, and no line shows a fork."""
+        for pid in self.seen:
+            if pid not in self.closers and self.closers:
+                other = next(iter(self.closers))
+                odd = pid if self.seen[pid] <= self.seen[other] else other
+                text = f"PID {odd}; the other lines of this mapping are of PID {other if odd == pid else pid}"
+                self.verdicts.contradicts(self.lines[odd][0], "process", text)
+                return
