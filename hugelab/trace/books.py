@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .entry import Entry, Kind
+from .entry import Entry, Kind, is_error
 from .verdict import Says, Verdicts
 
 NAMES = ("nr", "free", "resv", "surp")
@@ -47,6 +47,7 @@ OPEN = frozenset(
         "hugepage_new_subpool",
     )
 )
+INSIDE = frozenset(("free_huge_page", "hugetlb_acct_memory"))
 # With these a process begins something else: what it did before is over.
 BEGINS = frozenset(("hugetlbfs_create", "hugetlbfs_file_mmap", "hugetlb_fault", "hugetlb_vm_op_close", "hugetlbfs_evict_inode"))
 # Steps in which the pool may change where no probe stands.
@@ -58,6 +59,11 @@ Key = tuple[int | None, str]
 class _Shown:
     values: dict[str, int]
     line: int
+    lines: dict[str, int] = field(default_factory=dict)  # where each value stands, if not in one line
+
+    def at(self, name: str) -> int:
+        """The line of one value."""
+        return self.lines.get(name, self.line)
 
 
 @dataclass
@@ -98,6 +104,10 @@ class Books:
                 self._open.pop((entry.pid, entry.name), None)
             if begun:
                 self._add((entry.pid, entry.name), begun)
+            if kind is Kind.CALL and entry.name in INSIDE:  # from here on the lines inside tell what happens
+                for key in self._open:
+                    if key[0] == entry.pid and key[1] in OPEN:
+                        self._open[key] = dict(DROPPED)
 
     def _mark(self, entry: Entry) -> None:
         if entry.name == "SNAP":
@@ -133,8 +143,7 @@ class Books:
             for key in [key for key in self._open if key[0] == pid]:
                 del self._open[key]
         if name in OPEN:
-            inside = self._probed & {"free_huge_page", "hugetlb_acct_memory"}
-            return DROPPED if inside else ANYTHING
+            return DROPPED if self._probed & INSIDE else ANYTHING
         if name == "hugetlb_vm_op_close":
             return {} if "hugetlb_acct_memory" in self._probed else DROPPED
         if name == "hugetlb_acct_memory":
@@ -151,7 +160,7 @@ class Books:
         name, pid = entry.name, entry.pid
         self._probed.add(name)
         page = entry.fields.get("page")
-        got = isinstance(page, int) and 0 < page < (1 << 64) - 4095
+        got = isinstance(page, int) and page > 0 and not is_error(page)
         if name == "dequeue_huge_page_vma" and got:
             self._dequeued.add(pid)
             return TAKEN
@@ -188,7 +197,7 @@ class Books:
     # -- comparing -------------------------------------------------------------------------------------------
     def _shown(self, entry: Entry, now: Effect) -> None:
         values = {name: entry.fields[name] for name in NAMES if isinstance(entry.fields.get(name), int)}
-        shown = _Shown(values, entry.line)
+        shown = _Shown(values, entry.line, entry.fields.get("lines", {}))
         if not self._sane(shown):
             return  # as if the line had shown nothing
         last = self.last
@@ -240,7 +249,8 @@ class Books:
             return False
         for name in ("free", "surp"):
             if values.get(name, 0) > values.get("nr", MANY):
-                self.verdicts.contradicts(shown.line, "counters", f"{name}={values[name]} of {values['nr']} pages")
+                text = f"{name}={values[name]} of {values['nr']} pages (line {shown.at('nr')})"
+                self.verdicts.contradicts(shown.at(name), "counters", text)
                 return False
         return True
 

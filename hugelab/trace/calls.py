@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYREAD, VM_SHARED
 from ..model.machines import SIZE_2M
 from .areas import VM_SOFTDIRTY, Area, Areas
-from .entry import Entry, Kind
+from .entry import Entry, Kind, is_error
 from .pages import Pages
 from .verdict import Verdicts
 
 MOST_TASKS = 1024
-_ERROR = 1 | 2 | 0x10 | 0x20 | 0x40  # VM_FAULT_OOM, SIGBUS, HWPOISON, HWPOISON_LARGE, SIGSEGV (4.x and later)
+CALL_BYTES = 5  # of a call instruction on x86
+# VM_FAULT_OOM, SIGBUS, MAJOR, SIGSEGV, RETRY; those of a poisoned page have bits 0x30
+_FAULT_GIVES = frozenset((0, 1, 2, 4, 0x40, 0x400, 0x404, 0x100, 0x4000, 0x4400))
 
 
 @dataclass
@@ -34,6 +36,9 @@ class _Task:
     dequeued: Entry | None = None
     acct: Entry | None = None
     mode: Entry | None = None
+    gave: int = 0  # the line that gave the fault its page
+    evicts: bool = False
+    freed: int = 0  # pages that came back since the eviction began
 
 
 @dataclass
@@ -45,6 +50,7 @@ class Calls:
     areas: Areas = field(default_factory=Areas)
     sizes: dict[str, Counter[int]] = field(default_factory=dict)  # symbol -> sizes it was printed with
     size_at: dict[tuple[str, int], int] = field(default_factory=dict)
+    sites: dict[tuple[str, str, bool], dict[int, list[int]]] = field(default_factory=dict)  # offsets of an event
     flags: Counter[int] = field(default_factory=Counter)
     flags_at: dict[int, list[int]] = field(default_factory=dict)
     hugepage_size: dict[int, list[int]] = field(default_factory=dict)
@@ -64,6 +70,13 @@ class Calls:
             "alloc_huge_page": self._alloc,
             "dequeue_huge_page_vma": self._dequeue,
             "vma_commit_reservation": self._commit,
+            "hugetlb_cow": self._commit,
+            "region_del": self._delete,
+            "hugetlbfs_evict_inode": self._evict,
+            "hugetlb_unreserve_pages": self._delete,
+            "free_huge_page": self._free,
+            "__unmap_hugepage_range_final": self._unmap,
+            "__unmap_hugepage_range": self._unmap,
             "hugetlb_vm_op_close": self._close,
         }
 
@@ -197,14 +210,16 @@ class Calls:
     def _fault(self, entry: Entry, task: _Task) -> None:
         if entry.kind is Kind.RETURN:
             ret = _int(entry, "ret")
-            if ret is not None and (ret < 0 or ret > 0xFFFFF):
-                self._no(entry, "fault", f"hugetlb_fault gives VM_FAULT_ bits, not {ret}")
-            task.fault = task.alloc = None
+            if ret is not None and ret not in _FAULT_GIVES and not ret & 0x30:
+                self._no(entry, "fault", f"hugetlb_fault gives 0 or VM_FAULT_ bits, not {ret:#x}")
+            elif ret in (1, 2, 0x40) and task.gave:
+                self._no(entry, "fault", f"the fault failed ({ret:#x}), and line {task.gave} gave it a page")
+            task.fault, task.alloc, task.gave = None, None, 0
             return
         addr, flags = _int(entry, "addr"), _int(entry, "flags")
         if flags is not None and (why := _never(flags)):
             self._no(entry, "flags", f"flags={flags:#x}: {why}")
-        task.fault, task.alloc, task.mapping, task.reserve = entry, None, None, None
+        task.fault, task.alloc, task.mapping, task.reserve, task.gave = entry, None, None, None, 0
         if flags is not None:
             self.flags[flags & ~1] += 1
             lines = self.flags_at.setdefault(flags & ~1, [])
@@ -246,6 +261,8 @@ class Calls:
         )
         if addr is not None and task.fault and task.alloc is None:  # a format that shows only the way back
             self._same_page(entry, addr, task.fault)
+        if page > 0x1000 and not is_error(page):
+            task.gave = entry.line
         if asked is not None:
             self.pages.land(entry.pid, asked, page, entry.line)
 
@@ -320,24 +337,86 @@ class Calls:
         if flags is not None and not area.same_flags(flags):
             self._no(entry, "flags", f"flags={flags:#x}, and line {area.line} made the mapping with {area.flags:#x}")
 
+    def _unmap(self, entry: Entry, task: _Task) -> None:
+        start, end, flags = _int(entry, "start"), _int(entry, "end"), _int(entry, "vm_flags", "flags")
+        if start is None or end is None or entry.kind is Kind.RETURN:
+            return
+        area = self.areas.at(start)
+        if start % SIZE_2M or end % SIZE_2M or end <= start:
+            self._no(entry, "mapping", f"{start:#x}-{end:#x} is not a range of whole huge pages")
+        elif area is None and self.areas.known and not self.areas.forgot:
+            self._no(entry, "mapping", f"{start:#x}-{end:#x} is unmapped, and no line made such a mapping")
+        elif area is not None and end > area.end:
+            self._no(entry, "mapping", f"{start:#x}-{end:#x} reaches past the mapping of line {area.line}")
+        elif area is not None and flags is not None and not area.same_flags(flags):
+            text = f"flags={flags:#x}, and line {area.line} made the mapping with {area.flags:#x}"
+            self._no(entry, "flags", text)
+
+    def _evict(self, entry: Entry, task: _Task) -> None:
+        task.evicts, task.freed = entry.kind is Kind.CALL, 0
+
+    def _free(self, entry: Entry, task: _Task) -> None:
+        task.freed += entry.kind is Kind.CALL and "page" in entry.fields  # a graph shows the call once more
+
+    def _delete(self, entry: Entry, task: _Task) -> None:
+        """region_del and hugetlb_unreserve_pages: from a page on, to a page or the end of everything."""
+        first, end, freed = _int(entry, "f", "start", "offset"), _int(entry, "t", "end"), _int(entry, "freed")
+        if entry.kind is not Kind.CALL:
+            return
+        if end is not None and end > 1 << 40 and end not in (2**63 - 1, 2**31 - 1):
+            self._no(entry, "reserve", f"{end} is neither a page nor the end of everything ({2**63 - 1})")
+        elif task.evicts and first:
+            self._no(entry, "reserve", f"from {first} on: the end of a file takes its map from 0 on")
+        elif first is not None and (first < 0 or (end is not None and end < first)):
+            self._no(entry, "reserve", f"{first} to {end} is no range")
+        if freed is not None and task.evicts and task.freed and freed != task.freed:
+            self._no(entry, "reserve", f"freed={freed}, and {task.freed} pages came back in the lines before")
+
     def _symbol(self, entry: Entry) -> None:
         symbol, offset, size = entry.fields["at"]
         if offset >= size:
             self._no(entry, "symbol", f"{symbol}+{offset:#x} is past the function's end ({size:#x})")
-        elif entry.kind is Kind.CALL and offset:
-            pass  # a probe may stand anywhere in a function
-        sizes = self.sizes.setdefault(symbol, Counter())
-        sizes[size] += 1
+        self.sizes.setdefault(symbol, Counter())[size] += 1
         self.size_at.setdefault((symbol, size), entry.line)
+        place = entry.moment, symbol, entry.kind is Kind.RETURN
+        sites = self.sites.setdefault(place, {})
+        lines = sites.setdefault(offset, [])
+        if len(lines) < 2:
+            lines.append(entry.line)
+
+    def _places(self) -> None:
+        """A probe stands where it was put; two return addresses are a call instruction apart."""
+        begins = sum(len(sites) == 1 and 0 in sites for (_, _, back), sites in self.sites.items() if not back)
+        for (event, symbol, back), sites in self.sites.items():
+            if not back:
+                odd = [at for at in sites if at and (0 in sites or begins > 2)]
+            else:
+                near = [(a, b) for a in sites for b in sites if 0 < b - a < CALL_BYTES]
+                odd = [min(pair, key=lambda at: (len(sites[at]), -at)) for pair in near]
+            for at in odd:
+                line = sites[at][0]
+                others = f"line {next(lines[0] for other, lines in sites.items() if other != at)}" if len(sites) > 1 else ""
+                text = f"{event} at {symbol}+{at:#x}: " + (
+                    f"no call comes back there, so near {others}" if back else f"the probe is at its beginning {others}"
+                )
+                self.verdicts.contradicts(line, "symbol", text.rstrip())
 
     def finish(self) -> None:
         """What only all lines together tell."""
         for symbol, sizes in self.sizes.items():
             usual, often = sizes.most_common(1)[0]
             for size, times in sizes.items():
-                if size != usual and times < often:
-                    line = self.size_at[symbol, size]
-                    self.verdicts.contradicts(line, "symbol", f"{symbol} has {size:#x} bytes here, elsewhere {usual:#x}")
+                if size != usual and times <= often:
+                    line, other = self.size_at[symbol, size], self.size_at[symbol, usual]
+                    text = f"{symbol} has {size:#x} bytes here, {usual:#x} in line {other}"
+                    self.verdicts.contradicts(line, "symbol", text)
+        sizes_known = [size for sizes in self.sizes.values() for size in sizes]
+        if len(self.sizes) > 3 and sum(size % 16 == 0 for size in sizes_known) >= len(sizes_known) - 1:
+            for (symbol, size), line in self.size_at.items():
+                if size % 16:
+                    text = f"{symbol} has {size:#x} bytes; all other functions here fill whole 16 bytes"
+                    self.verdicts.contradicts(line, "symbol", text)
+        self._places()
         if len(self.hugepage_size) > 1 or any(size & (size - 1) for size in self.hugepage_size):
             usual = max(self.hugepage_size, key=lambda size: (size & (size - 1) == 0, len(self.hugepage_size[size])))
             for size, lines in self.hugepage_size.items():
@@ -359,8 +438,8 @@ class Calls:
 
 def _never(flags: int) -> str:
     """Why no program's access to a huge page has these fault flags; "" if it may. decode.FAULT_FLAGS has the names."""
-    if flags >= 0x2000:
-        return "there is no such flag"
+    if flags >= 0x2000 or flags & 0x2:  # NONLINEAR, MKWRITE: for pages of other files
+        return "no access to a huge page has these flags"
     for allow, killable, user, never in ((0x08, 0x20, 0x80, 0x16), (0x04, 0x10, 0x40, 0x10A)):
         if flags & (allow | killable) == allow | killable:
             old = user == 0x80

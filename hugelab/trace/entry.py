@@ -63,7 +63,7 @@ _NUMBER = re.compile(r"-?(?:0x[0-9a-f]+|\d+)\Z", re.ASCII)
 _BARE_HEX = re.compile(r"[0-9a-f]+\Z")
 _WRAPPER = re.compile(r"__(?:arm64|riscv|s390x?|powerpc|loongarch|x32|ia32_compat|arm64_compat)_sys_|compat_sys_")
 # Words of the kernel's huge page code, a probe's place, our counters.
-_HUGE = re.compile(r"hugetlb|huge_page|hugepage|HUGE[A-Z]{1,16}_|\+0x[0-9a-f]+/0x|\b(?:free|resv|rsvd|surp|pfn)=")
+_HUGE = re.compile(r"hugetlb|huge_page|(?<!k)hugepage|HUGE[A-Z]{1,16}_|\+0x[0-9a-f]+/0x|\b(?:free|resv|rsvd|surp|pfn)=")
 LONGEST_NUMBER = 32  # digits: no kernel prints more, and int() of thousands is slow or refused
 
 
@@ -71,7 +71,7 @@ def number(name: str, text: str) -> Any:
     """A field's value: an int where it is one, by the rule for its name; else the text itself."""
     if len(text) > LONGEST_NUMBER:
         return text.strip('"')
-    if _NUMBER.match(text) and (text.startswith(("0x", "-0x")) or name not in HEX):
+    if _NUMBER.match(text) and (text.startswith(("0x", "-0x")) or name not in HEX or len(text) > 16):
         return int(text, 16 if "x" in text else 10)
     if _BARE_HEX.match(text) and (name in HEX or name == "ret"):
         return int(text, 16)
@@ -84,6 +84,11 @@ def pairs(text: str) -> dict[str, Any]:
 
 
 @lru_cache(1 << 14)  # a kernel has more functions, a log does not: and a broken one shall not fill the memory
+def is_error(page: int) -> bool:
+    """ERR_PTR: a pointer among the last 4095 addresses is an error number."""
+    return page >= (1 << 64) - 4095 or (1 << 32) - 4095 <= page < 1 << 32
+
+
 def canonical(symbol: str) -> str:
     """The 3.10 name of a kernel symbol as a tool prints it, without the compiler's suffixes: ``.part.0``, ``.cold``."""
     name = symbol.partition(".")[0]
@@ -99,7 +104,7 @@ _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 _MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
 _CLOCK = re.compile(r"(\d\d?):(\d\d):(\d\d(?:[.,]\d+)?)\Z", re.ASCII)
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\Z", re.ASCII)
-_EPOCH = re.compile(r"\d{9,10}(?:\.\d{1,9})?\Z", re.ASCII)
+_EPOCH = re.compile(r"[1-4]\d{9}(?:\.\d{1,9})?\Z", re.ASCII)
 NO_YEAR = 1972  # a leap year: syslog's "Feb 29" is a day
 
 

@@ -92,7 +92,7 @@ def event(body: str, line: int, where: dict[str, Any]) -> Entry | None:
     if word.startswith(("sys_enter_", "sys_exit_")):
         return _syscall(word, rest, line, where)
     if re.fullmatch(r"\w+", word, re.ASCII) and word not in kprobe.EVENTS:  # another event that somebody switched on
-        return _other(word, rest, body, line, where)
+        return _other(word, rest, line, where)
     return None
 
 
@@ -147,10 +147,15 @@ def _written(text: str, line: int, where: dict[str, Any]) -> Entry | None:
     return None if markers.broken(text) else Entry(line, Kind.OTHER, fields={"text": text}, **where)
 
 
-def _other(word: str, rest: str, body: str, line: int, where: dict[str, Any]) -> Entry | None:
+def _other(word: str, rest: str, line: int, where: dict[str, Any]) -> Entry | None:
     if printk.OURS.search(rest):  # the event printk:console, or trace_printk
         return printk.shape(rest, line, where["time"], where)
-    if about_huge_pages(body) or markers.broken(rest):
+    # An event says something; only a probe's text begins with a place, and only a function's is "name <-caller".
+    if not rest or rest.startswith(("(", "tracing_mark_write:")) or "|  " in rest:
+        return None
+    if _FUNCTION.match(rest) or re.search(r"huge(?!lab)|getlb", word):
+        return None
+    if about_huge_pages(rest) or markers.broken(rest):
         return None
     return Entry(line, Kind.OTHER, word, "", {"text": rest}, **where)
 

@@ -69,7 +69,9 @@ def read(text: str, line: int) -> Entry | None:
         int(cpu) if cpu else None,
     )
     found = _entry(line, code.strip(), took, mark, at)
-    if not (time or cpu or pid or took) and found and (found.kind is Kind.OTHER or not text.startswith(" " * 8)):
+    if found is None:
+        return _unusual(text, line)
+    if not (time or cpu or pid or took) and (found.kind is Kind.OTHER or not text.startswith(" " * 8)):
         return None  # a bar and two words are no trace yet
     return found
 
@@ -133,7 +135,7 @@ def _comment(text: str, line: int, where: dict[str, Any]) -> Entry | None:
         return found
     if printk.OURS.search(text):
         return printk.shape(text, line, where["time"], where)
-    if about_huge_pages(text) or markers.broken(text):
+    if re.match(r"\w+:\s*(?:\(|\Z)", text) or about_huge_pages(text) or markers.broken(text):
         return None
     return Entry(line, Kind.OTHER, fields={"text": text}, **where)
 

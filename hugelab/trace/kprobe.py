@@ -12,7 +12,7 @@ from .entry import Entry, Kind, canonical, pairs
 
 # ...: (place) and then name=value to the line's end: whatever else stands there was not written by a probe.
 _PROBE = re.compile(
-    r"(?P<event>\w+):\s{1,64}\((?P<at>[^()]*)\)(?P<rest>(?:\s+[\w.]+=(?:\"[^\"]*\"|\{[^{}]*\}|\([^()]*\)|[^\s\"{(]*))*)\s*\Z",
+    r"(?P<event>\w+):\s{1,64}\((?P<at>[^()]*)\)(?P<rest>(?:\s+[\w.]+=(?:\"[^\"]*\"|\{[^{}]*\}|\([^()]*\)|[^\s\"{()]*))*)\s*\Z",
     re.ASCII,
 )
 _AT = re.compile(

@@ -10,7 +10,15 @@ from .entry import LONGEST_NUMBER, Entry, Kind, pairs
 _MARK = re.compile(r"(?P<word>PROG|STEP|RET|SNAP|PAGE|CHILD|PARENT)\b ?(?P<rest>.*)", re.DOTALL)
 _NODE = re.compile(r"\bn(\d{1,4})=(\d{1,18})/(\d{1,18})/(\d{1,18})", re.ASCII)
 _COUNTS = re.compile(
-    r"\b(?:free=\d+ (?:rsvd|resv)=|(?:rsvd|resv)=\d+ surp=|total=\d+ free=|va=0x[0-9a-f]+ pfn=|pfn=\d+ node=)"
+    r"\b(?:free=\d+ (?:rsvd|resv)=|(?:rsvd|resv)=\d+ surp=|total=\d+ free=|va=0x[0-9a-f]+ pfn=|pfn=\d+ node=|"
+    r"pid=\d+ bits=\d|RET \w+ = |STEP \d+ [a-z])"
+)
+
+_WORDS = ("PROG", "STEP", "RET", "SNAP", "PAGE", "CHILD", "PARENT")
+# A mark with one wrong letter, or with one too many before it.
+_ALMOST = re.compile(
+    r".?(?:(?:STEP|.TEP|S.EP|ST.P|STE.).?\d+ \w|RET \w|(?:.ET|R.T|RE.) \w+ = |RET.\w+ = |(?:SNAP|PAGE|PROG) \w)",
+    re.ASCII,
 )
 
 
@@ -37,5 +45,8 @@ def read(text: str, line: int, **where: Any) -> Entry | None:
 
 
 def broken(text: str) -> bool:
-    """Whether a text that read() does not take has a mark's counters, or begins as one: it was a mark once."""
-    return _MARK.match(text) is not None or _COUNTS.search(text) is not None
+    """Whether a text that read() does not take has a mark's counters or almost its word: it was a mark once."""
+    cut = text.strip()
+    if 0 < len(cut) < 7:
+        return any(word.startswith(cut) for word in _WORDS)
+    return any(pattern(text) is not None for pattern in (_MARK.match, _ALMOST.match, _COUNTS.search))

@@ -16,7 +16,7 @@ _LINE = re.compile(
     re.ASCII,
 )
 _FIELDS = {"HugePages_Total": "nr", "HugePages_Free": "free", "HugePages_Rsvd": "resv", "HugePages_Surp": "surp"}
-_TIME = re.compile(r"[-=# ]*(?P<time>\d{4}.*?|\d{9,10}\S*|[A-Z][a-z]{2},? .*?)[-= ]*\Z", re.ASCII)
+_TIME = re.compile(r"[-=# ]*(?P<time>\d{4}.*?|\d{10}\S*|[A-Z][a-z]{2},? .*?)[-= ]*\Z", re.ASCII)
 _CLOCK = re.compile(r"(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d(?:\.\d+)?)\Z|(?P<up>\d+\.\d\d) \d+\.\d\d\Z", re.ASCII)
 _BETWEEN = re.compile(r"(?:-{2,}|={2,}|\*{2,}|Every \d+\.\d+s: .*meminfo.*)\Z")
 LONGEST = 100  # characters of a line with a time
@@ -27,6 +27,7 @@ class Snapshots:
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
+        self._lines: dict[str, int] = {}
         self._time: float | None = None
 
     def read(self, text: str, line: int) -> Entry | None:
@@ -50,7 +51,7 @@ class Snapshots:
         if field != "surp" or len(self._seen) < 4:
             return Entry(line, Kind.NOTE, name, fields={field: value})
         seen, self._seen = self._seen, {}
-        return Entry(line, Kind.COUNTERS, "meminfo", "", seen, self._time)
+        return Entry(line, Kind.COUNTERS, "meminfo", "", seen | {"lines": dict(self._lines)}, self._time)
 
     def _moment(self, text: str, line: int) -> Entry | None:
         if _BETWEEN.match(text):

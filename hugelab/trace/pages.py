@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 from ..model.machines import SIZE_2M
 from ..units import BASE_PAGE_SIZE
-from .entry import Entry, Kind
+from .entry import Entry, Kind, is_error
 from .verdict import Says, Verdicts
 
 PER = SIZE_2M // BASE_PAGE_SIZE  # base pages of a 2 MiB page
 STRIDES = range(24, 129, 4)  # bytes a struct page has had
 VMEMMAP = 0xFFFFEA0000000000  # x86-64 without KASLR
 KPF_COMPOUND_TAIL, KPF_COMPOUND_HEAD, KPF_HUGE, KPF_ANON = 1 << 16, 1 << 15, 1 << 17, 1 << 12
-# LOCKED REFERENCED UPTODATE DIRTY LRU ACTIVE, MMAP, and the kernel's own above bit 31 come and go
-_MAY_CHANGE = 0x1 | 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | 0x800 | KPF_ANON | -1 << 32
+# REFERENCED UPTODATE DIRTY ACTIVE MMAP, and the kernel's own above bit 31 come and go
+_MAY_CHANGE = 0x4 | 0x8 | 0x10 | 0x40 | 0x800 | KPF_ANON | -1 << 32
 MOST_PAIRS = 512  # that the fit looks at
 
 
@@ -65,7 +65,10 @@ class Pages:
         self._forked = False
         self.used: dict[int, int] = {}  # struct page -> line where it was handed out
         self.back: dict[int, int] = {}  # struct page -> line where it came back
+        self.unknown: list[tuple[int, int]] = []  # pages that came back and were never handed out, lines
+        self.made: set[int] = set()  # surplus pages: they may go without ever being handed out
         self.one_node = False
+        self.gave = False  # some line shows a page being handed out
         self.whole = False  # the log begins with every page free, so it shows each page being taken
         self.kflags: Counter[int] = Counter()
         self.kflags_at: dict[int, list[int]] = {}
@@ -82,21 +85,23 @@ class Pages:
                 self._page_mark(entry)
             elif entry.name == "SNAP":
                 self.online |= set(entry.fields.get("nodes", ()))
+                if not self.pointers and entry.fields["free"] == entry.fields["nr"]:
+                    self.whole = True
             elif entry.name == "CHILD":  # without PIDs nobody can tell whose page an address is from now on
                 self._forked = True
             return
         page = fields.get("page")
-        if not isinstance(page, int) or page < 0x1000 or _is_error(page) or entry.kind is Kind.OTHER:
+        if not isinstance(page, int) or page < 0x1000 or is_error(page) or entry.kind is Kind.OTHER:
             return
         if len(self.pointers) < 4 * MOST_PAIRS:
             self.pointers.setdefault(page, entry.line)
         pfn = fields.get("pfn")
         if isinstance(pfn, int):
             self._pair(Pair(page, pfn, entry.line))
-        if entry.name == "dequeue_huge_page_vma" or (
-            entry.name in ("alloc_huge_page", "alloc_buddy_huge_page") and entry.moment != "start"
-        ):
+        if entry.name == "dequeue_huge_page_vma" or (entry.name == "alloc_huge_page" and entry.moment != "start"):
             self._taken(entry, page)
+        elif entry.name == "alloc_buddy_huge_page":
+            self.made.add(page)
         elif entry.name == "free_huge_page":
             self._freed(page, entry.line)
 
@@ -113,12 +118,17 @@ class Pages:
                     entry.line, "page", f"page {page:x} is handed out again; line {before} gave it, nothing freed it"
                 )
             self.used[page] = entry.line
+            self.gave = True
 
     def _freed(self, page: int, line: int) -> None:
-        if self.used.pop(page, None) is None and self.whole:
+        known = self.used.pop(page, None)
+        if known is None and self.whole and self.gave and page not in self.made:
             text = f"page {page:x} comes back, and no line handed it out"
             before = self.back.get(page)
             self.verdicts.contradicts(line, "page", text + (f" since line {before} took it back" if before else ""))
+        elif known is None:
+            self.unknown.append((page, line))
+            del self.unknown[2:]
         if len(self.back) < 4 * MOST_PAIRS:
             self.back[page] = line
 
@@ -133,8 +143,9 @@ class Pages:
             return
         if va % BASE_PAGE_SIZE:
             self.verdicts.contradicts(entry.line, "page", f"{va:#x} is not the address of a page")
-        if va % SIZE_2M == 0 and pfn % PER:
-            self.verdicts.contradicts(entry.line, "page", f"a huge page does not begin at pfn {pfn}: {pfn} % 512 != 0")
+        if (va // BASE_PAGE_SIZE - pfn) % PER:
+            text = f"{va:#x} and pfn {pfn} are not at the same place in a huge page: 512 pfns, 512 times 4096 bytes"
+            self.verdicts.contradicts(entry.line, "page", text)
         landed = self.landed.get((entry.pid, va & -SIZE_2M))
         if landed and va % SIZE_2M == 0 and (entry.pid is not None or not self._forked):
             self._pair(Pair(landed[0], pfn, entry.line))
@@ -170,6 +181,10 @@ class Pages:
             where = Fit(known.stride, self.vmemmap, 0)
         self._judge(where, found)
         self._heads(where or known)
+        if self.gave and not self.whole and len(self.unknown) == 1 and len(self.used) == 1:
+            (page, line), (other, at) = self.unknown[0], next(iter(self.used.items()))
+            text = f"page {page:x} comes back, and no line handed it out; line {at} handed out {other:x}, which never does"
+            self.verdicts.contradicts(line, "page", text)
         self._alike()
         return where
 
@@ -219,11 +234,6 @@ class Pages:
             if before == after != node:
                 text = f"pfn {pfn} is said to be on node {node}, and lies between pages of node {before}"
                 self.verdicts.contradicts(line, "nodes", text)
-
-
-def _is_error(page: int) -> bool:
-    """ERR_PTR: the last 4095 addresses."""
-    return page >= (1 << 64) - 4095 or (1 << 32) - 4095 <= page < 1 << 32
 
 
 def describe(where: Fit | None) -> dict[str, Any] | None:

@@ -13,7 +13,8 @@ from .entry import Entry, Kind, about_huge_pages, canonical, number
 
 # comm pid/tid [cpu] time: period event: what it says; -F leaves out what it is told to.
 _SCRIPT = re.compile(
-    r"\s*(?P<comm>\S.{0,31}?)(?:\s{1,24}(?:-?\d+/)?(?P<pid>-?\d+))?\s{1,24}(?:\[(?P<cpu>\d+)\]\s+)?(?P<time>\d+\.\d+):\s+"
+    r"\s*(?P<comm>[^\s\[\]][^\[\]]{0,31}?)(?:\s{1,24}(?:-?\d+/)?(?P<pid>-?\d+))?"
+    r"\s{1,24}(?:\[(?P<cpu>\d+)\]\s+)?(?P<time>\d+\.\d+):\s+"
     r"(?:(?P<record>PERF_RECORD_\w+)(?P<about>.*)|(?:\d+\s+)?(?P<event>\S{1,256}?):(?:\s+(?P<rest>.*))?\Z)",
     re.ASCII,
 )
@@ -33,7 +34,8 @@ _NOISE = re.compile(
 _LOST = re.compile(r"(?:LOST (?P<count>\d{1,18}) events!|.*\blost:?\s?(?P<said>\d{1,18}))\s*\Z")
 # time (duration): comm/tid what: time is ? where the call began before perf did.
 _TRACE = re.compile(
-    r"\s*(?P<time>\?|\d+\.\d+)(?P<took> \(\s{0,16}(?:\d+\.\d+ ms)?\s{0,16}\):)?\s+(?:(?P<comm>\S.{0,31}?)/(?P<pid>\d+)\s+)?"
+    r"\s*(?P<time>\?|\d+\.\d+)(?P<took> \(\s{0,16}(?:\d+\.\d+ ms)?\s{0,16}\):)?"
+    r"\s+(?:(?P<comm>\S.{0,31}?)/(?P<pid>\d+)\s+)?"
     r"(?P<what>(?:\.\.\. \[continued\]: |\w+\(|m(?:aj|in)fault |\w+:\w+[(:]).*)",
     re.ASCII,
 )
@@ -87,17 +89,15 @@ class Script:
             lost = _LOST.match(match["about"])
             return Entry(line, Kind.LOST, fields={"events": int(lost["said"] or 0) if lost else 0}, **where)
         rest = match["rest"] or ""
-        if re.fullmatch(r"[A-Za-z_]\w*", name or "", re.ASCII) and re.fullmatch(r"[A-Za-z_]\w*", group, re.ASCII):
-            if rest:
-                whole = f"{name}: {rest}"
-                probe = kprobe.read(whole, line, where, self._functions)
-                if probe:
-                    return probe
-                if not group.startswith(("probe", "kprobe")):
-                    return ftrace.event(whole, line, where)
-            if group.startswith(("probe", "kprobe")):
-                return None
-        if about_huge_pages(rest) and "(" not in rest:  # "hugetlb_fault+0x1 ([kernel.kallsyms])" is where a sample was
+        sampled = _FRAME.match(f" {rest}") is not None  # what the task was doing, not what the event says
+        if rest and not sampled and re.fullmatch(r"[A-Za-z_]\w*:[A-Za-z_]\w*", match["event"], re.ASCII):
+            whole = f"{name}: {rest}"
+            probe = kprobe.read(whole, line, where, self._functions)
+            if probe:
+                return probe
+            if not group.startswith(("probe", "kprobe")):
+                return ftrace.event(whole, line, where)
+        if group.startswith(("probe", "kprobe")) or (not sampled and (rest.startswith("(") or about_huge_pages(rest))):
             return None
         return Entry(line, Kind.OTHER, match["event"], "", {"text": rest}, **where)
 

@@ -26,7 +26,8 @@ _KMSG = re.compile(r"\d{1,4},\d+,(?P<us>\d{1,18}),[^;]{1,64};(?P<text>.*)", re.A
 OURS = re.compile(r"HUGETLB_TRACE|HUGEPAGE_[A-Z]+|HUGETLBFS_[A-Z]+|HUGETLB_EXTRA")
 # Parts of the lesson's lines, two or more in each: one that lost a part still shows the other.
 _NEARLY = re.compile(
-    r"HUGE[A-Z]{0,16}_|[A-Z]_(?:TRACE|INODE|CREATE|EXTRA|DEQUEUE|CLOSE)\b|\w_\w{1,64}\(\) ?(?:START|SUCCESS|FAILED|- |from=)|"
+    r"HUGE[A-Z]{0,16}_|[A-Z]_(?:TRACE|INODE|CREATE|EXTRA|DEQUEUE|CLOSE)\b|"
+    r"\w_\w{1,64}\(\) ?(?:START|SUCCESS|FAILED|- |from=)|"
     r"hstate|free_pages=|free_hugepages=|' in hugetlbfs|new inode, mode=0x|created inode \d|\bPID \d+ (?:got|closing)|"
     r"got page [0-9a-f]|closing hugepage|page=[0-9a-f]+, pfn=|vma=\[0x|, avoid_reserve="
 )
@@ -60,7 +61,7 @@ def read(text: str, line: int) -> Entry | None:
     mark = markers.read(said, line, time=time, **where)
     if mark:
         return mark
-    if not (match["who"] if kmsg is None else "") and (_NEARLY.search(said) or markers.broken(said)):
+    if not (match["who"] if kmsg is None else "") and (_nearly(said) or markers.broken(said)):
         return None
     return Entry(line, Kind.OTHER, fields={"text": said}, time=time, **where)
 
@@ -81,6 +82,13 @@ def shape(text: str, line: int, time: float | None, where: dict[str, Any] | None
             return Entry(line, Kind.POINT, known.name, known.moment, fields, **at)
         return Entry(line, Kind.POINT, known.name, known.moment, fields, time, fields.get("pid"))
     return None
+
+
+def _nearly(text: str) -> bool:
+    """Whether a text is one of the lesson's lines with a part wrong or cut off."""
+    if 0 < len(text) < 18:
+        return any(line.text.startswith(text) for line in flow.LINES)
+    return _NEARLY.search(text) is not None
 
 
 def _value(name: str, text: str) -> Any:

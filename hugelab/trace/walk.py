@@ -74,6 +74,7 @@ class Walk:
         self._who = "P"
         self._forked = False
         self._main: int | None = None
+        self._prog_line = 0
         self._frames: dict[int, tuple[int, int]] = {}  # pfn of the log -> frame of the model, line
         self._mixed = False
         self._numbers: dict[str, int] = {}  # process -> its last step
@@ -116,9 +117,7 @@ class Walk:
     def _prog(self, entry: Entry) -> None:
         pid = entry.fields.get("pid")
         if isinstance(pid, int):
-            self._procs[pid], self._main = "P", pid
-            if entry.pid is not None and entry.pid != pid:
-                self.verdicts.contradicts(entry.line, "process", f"pid={pid} in a line of PID {entry.pid}")
+            self._procs[pid], self._main, self._prog_line = "P", pid, entry.line
 
     def _child(self, entry: Entry) -> None:
         found = re.search(r"pid=(\d+)", str(entry.fields["text"]))
@@ -132,7 +131,7 @@ class Walk:
     def _parent(self, entry: Entry) -> None:
         found = re.search(r"pid=(\d+)", str(entry.fields["text"]))
         if found and self._main is not None and int(found[1]) != self._main:
-            text = f"the parent has PID {found[1]}, and the program began with {self._main}"
+            text = f"the parent has PID {found[1]}, and the program began with {self._main} (line {self._prog_line})"
             self.verdicts.contradicts(entry.line, "process", text)
         self._settle()
         self._who = "P"
@@ -352,6 +351,10 @@ class Walk:
                 text = f"{said.addr:#x} is in no mapping of the program" if said.addr else "nothing is mapped"
                 self.verdicts.contradicts(line, "mapping", text)
                 return None
+            over = where[1] + args.get("pages", 0) - where[2]
+            if over > 0:
+                text = f"{args['pages']} pages, and the mapping ends after {args['pages'] - over}"
+                self.verdicts.contradicts(line, "mapping", text)
             args = {"map": where[0], **({"page": where[1]} if said.addr is not None else {}), **args}
             if name == "touch" and said.newest and "count" not in args:
                 args["count"] = where[2]
@@ -421,6 +424,8 @@ class Walk:
             self.verdicts.contradicts(line, "result", text)
         elif step.answers and outcome != "ok":
             self.verdicts.agrees(line, "result", f"{op.op}: {outcome}, as in the model")
+        if op.op == "close" and outcome == "ok":
+            self._fds = {fd: known for fd, known in self._fds.items() if known[0] != op.args["fd"]}
         if op.op == "fork":
             self._forked = True
             self._numbers["C"] = self._numbers["P"]

@@ -24,7 +24,7 @@ class Who:
         self.comms: dict[int, str] = {}
         self.closers: set[int] = set()
         self.inodes: dict[int, int] = {}
-        self.evicted: set[int] = set()
+        self.nameless = False  # files that no RET tells of
 
     def feed(self, entry: Entry) -> None:
         """Look at one line."""
@@ -47,12 +47,22 @@ class Who:
 
     def _mark(self, entry: Entry) -> None:
         pid, text = entry.fields.get("pid"), str(entry.fields.get("text", ""))
+        if entry.name == "STEP":
+            self.nameless |= "MAP_ANONYMOUS" in text
+        opened = re.match(r"open = \d+ ino=(\d+)", text) if entry.name == "RET" else None
+        if opened:
+            self.inodes[int(opened[1])] = entry.line
         if entry.name == "PROG" and isinstance(pid, int):
             self.program = (pid, entry.line)
             self.family[pid] = entry.line
             bits = entry.fields.get("bits")
             if bits not in (None, 32, 64):
                 self.verdicts.contradicts(entry.line, "process", f"bits={bits}: a program has 32 or 64")
+        own = re.search(r"\bpid=(\d+)", text)
+        if own and entry.pid is not None and int(own[1]) != entry.pid:
+            self.verdicts.contradicts(entry.line, "process", f"pid={own[1]} in a line of PID {entry.pid}")
+            self.family.setdefault(entry.pid, entry.line)
+            return
         found = re.search(r"\bpid=(\d+)", text) if entry.name in ("CHILD", "PARENT") else re.match(r"fork = (\d+)", text)
         if found:
             child = int(found[1])
@@ -73,8 +83,9 @@ class Who:
         return self.program[0] if self.program else None
 
     def _inode(self, entry: Entry, ino: int) -> None:
-        if entry.name == "hugetlbfs_evict_inode" and entry.kind is Kind.POINT:
-            if self.inodes and ino not in self.inodes and entry.moment != "tracepoint":
+        if entry.name == "hugetlbfs_evict_inode" and entry.moment != "tracepoint":
+            sure = entry.kind is Kind.POINT or (self.program and not self.nameless)
+            if sure and self.inodes and ino not in self.inodes:
                 last = next(reversed(self.inodes))
                 text = f"inode {ino} goes, and no line made it; line {self.inodes[last]} made {last}"
                 self.verdicts.contradicts(entry.line, "file", text)
@@ -108,6 +119,7 @@ class Who:
             if pid not in self.closers and self.closers:
                 other = next(iter(self.closers))
                 odd = pid if self.seen[pid] <= self.seen[other] else other
-                text = f"PID {odd}; the other lines of this mapping are of PID {other if odd == pid else pid}"
+                rest = other if odd == pid else pid
+                text = f"PID {odd}; line {self.lines[rest][0]} of the same mapping is of PID {rest}"
                 self.verdicts.contradicts(self.lines[odd][0], "process", text)
                 return

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+SIZES = (2 << 20, 1 << 30)  # bytes of a huge page
 PUNCH = ["FALLOC_FL_PUNCH_HOLE", "FALLOC_FL_KEEP_SIZE"]
 # Steps that say something and do nothing.
 NOTHING = re.compile(r"end\b|child maps |file left in hugetlbfs")
@@ -45,7 +46,7 @@ def _mmap(pages: str, size: str, prot: str, flags: str, fd: str, off: str) -> Sa
     if int(off, 0):
         args["offset_bytes"] = int(off, 0)
     unit, rest = divmod(int(size), int(pages)) if int(pages) else (0, 1)
-    wrong = "" if not rest and unit and unit & (unit - 1) == 0 else f"{pages} pages are not {size} bytes"
+    wrong = "" if not rest and unit in SIZES else f"{pages} pages are not {size} bytes"
     return Said("mmap", args, fd=int(fd) if fd != "-1" else None, wrong=wrong)
 
 
