@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from ..live.errors import LiveUnavailable
 from ..scenario import Scenario, ScenarioError, load
 from ..units import count
 from . import live
-from .common import DIFFERENT, DONE, STOPPED, AddCommand, add_slips, complain, slipping
+from .common import DIFFERENT, DONE, STOPPED, AddCommand, Progress, add_slips, complain, slipping
 
 Check = Callable[[Scenario], CaseResult]
 
@@ -40,7 +38,7 @@ def add(command: AddCommand) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check every case of every file; returns the exit code."""
     files = [_File(name, slipping(load(name), args.slips), recorded_on(name)) for name in args.files]
-    progress = _Progress(sum(len(file.cases) for file in files))
+    progress = Progress(sum(len(file.cases) for file in files))
     try:
         with _checker(args) as one:
             return max(_file(file, one, args, progress) for file in files)
@@ -84,7 +82,7 @@ def recorded_on(path: str) -> str:
     return live.numbers(kernel) if isinstance(kernel, str) else ""
 
 
-def _file(file: _File, one: Check, args: argparse.Namespace, progress: _Progress) -> int:
+def _file(file: _File, one: Check, args: argparse.Namespace, progress: Progress) -> int:
     on_live = args.on == "live"
     for case in file.cases:
         progress.show(case.name)
@@ -101,7 +99,7 @@ def _file(file: _File, one: Check, args: argparse.Namespace, progress: _Progress
     return file.refused or (DIFFERENT if file.different else DONE)
 
 
-def _case(file: _File, case: Scenario, one: Check, args: argparse.Namespace, progress: _Progress) -> None:
+def _case(file: _File, case: Scenario, one: Check, args: argparse.Namespace, progress: Progress) -> None:
     try:
         result = one(case)
     except (ScenarioError, LiveUnavailable) as error:
@@ -151,24 +149,3 @@ def _summary(file: _File, on_live: bool) -> str:
     if file.partly:
         said += f"; {count(file.partly, 'case')} with {count(file.waiting, 'step')} the live kernel does not run yet"
     return said + (f"; {count(file.skipped, 'case')} not to be run" if file.skipped else "")
-
-
-class _Progress:
-    """A line on the terminal, from the first second on; nothing where stderr is no terminal."""
-
-    def __init__(self, total: int):
-        self.total, self.done = total, 0
-        self._next = time.monotonic() + 1 if sys.stderr.isatty() else float("inf")
-        self._shown = False
-
-    def show(self, name: str) -> None:
-        """Ten times a second at most."""
-        if (now := time.monotonic()) >= self._next:
-            self._next, self._shown = now + 0.1, True
-            print(f"\r\033[K{self.done + 1:,} of {self.total:,}: {name}"[:100], end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Make room for something else."""
-        if self._shown:
-            self._shown = False
-            print("\r\033[K", end="", file=sys.stderr, flush=True)

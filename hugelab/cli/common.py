@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from ..scenario import Scenario
+from ..scenario import Scenario, ScenarioError
 
 DONE, DIFFERENT, BAD_INPUT = 0, 1, 2
 STOPPED = 130  # by Ctrl-C, as a shell says it
@@ -101,3 +103,43 @@ def complain(error: object) -> int:
         sys.stdout.flush()
     print(f"hugelab: {error}", file=sys.stderr)
     return BAD_INPUT
+
+
+class Progress:
+    """A line on the terminal, from the first second on; nothing where stderr is no terminal."""
+
+    def __init__(self, total: int = 0):
+        self.total, self.done = total, 0
+        self._next = time.monotonic() + 1 if sys.stderr.isatty() else float("inf")
+        self._shown = False
+
+    def show(self, name: str) -> None:
+        """Ten times a second at most."""
+        self.say(f"{self.done + 1:,} of {self.total:,}: {name}")
+
+    def say(self, text: str) -> None:
+        """The same, in other words than a number of things."""
+        if (now := time.monotonic()) >= self._next:
+            self._next, self._shown = now + 0.1, True
+            print(f"\r\033[K{text}"[:100], end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Make room for something else."""
+        if self._shown:
+            self._shown = False
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def write_page(target: Path, text: str) -> None:
+    """Write an HTML page at once or not at all. Raises ScenarioError where another kind of file is in the way."""
+    if target.is_file() and not target.read_bytes()[:15].lower().startswith(b"<!doctype html"):
+        raise ScenarioError(f"{target} exists and is no HTML page: it stays; choose another name")
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(target)
+    except OSError as error:
+        raise ScenarioError(f"{target}: {error.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()

@@ -6,7 +6,6 @@ import argparse
 import difflib
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from ..scenario import NAMED, Scenario, ScenarioError, lesson, load
 from ..source import record
 from ..units import count, format_size
 from . import live
-from .common import DIFFERENT, DONE, AddCommand, add_slips, complain, seconds, slipping, whole_number
+from .common import DIFFERENT, DONE, AddCommand, add_slips, complain, seconds, slipping, whole_number, write_page
 
 if TYPE_CHECKING:
     from ..live.pool import Pool
@@ -74,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     if args.on == "model":
         machine = _machine(args)
         if args.html:
-            return _write_page(cases, machine, args)
+            return _page(cases, machine, args)
         return _each(cases, lambda case: _show(record(boot(case, machine), case), args))
     for option in ("log", "extra", "machine", "pid", "ino", "html"):
         if getattr(args, option):
@@ -141,7 +140,7 @@ def _live(case: Scenario, pool: Pool, args: argparse.Namespace) -> int:
     return _show(live.on_live(case, pool, lambda kernel: record(kernel, case)), args)
 
 
-def _write_page(cases: list[Scenario], machine: Machine, args: argparse.Namespace) -> int:
+def _page(cases: list[Scenario], machine: Machine, args: argparse.Namespace) -> int:
     """A page of one case. An existing page is replaced at once or not at all; any other file stays."""
     from ..draw.page import TooLong, page  # drawing costs a start that the other commands need not wait for
 
@@ -150,22 +149,12 @@ def _write_page(cases: list[Scenario], machine: Machine, args: argparse.Namespac
     if args.json or args.log:
         raise ScenarioError("--html goes without --json and --log: the page has steps and log")
     target: Path = args.html
-    if target.is_file() and not target.read_bytes()[:15].lower().startswith(b"<!doctype html"):
-        raise ScenarioError(f"{target} exists and is no HTML page: it stays; choose another name")
     recording = record(boot(cases[0], machine), cases[0])
     try:
         text = page((recording,), _title(recording, machine.title))
     except TooLong as error:
         raise ScenarioError(f"{cases[0].name}: {error}") from None
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(target)
-    except OSError as error:
-        raise ScenarioError(f"{target}: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
+    write_page(target, text)
     print(f"{target}: {len(recording):,} events, {len(text) // 1024:,} KB; open it in a browser")
     return DONE
 

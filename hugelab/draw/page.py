@@ -45,8 +45,8 @@ class TooLong(ValueError):
     """A recording with more to show than a page can hold, or with nothing."""
 
 
-def page(recordings: tuple[Recording, ...], title: str, names: tuple[str, ...] = ()) -> str:
-    """The file's text: one recording, or two beside each other.
+def page(recordings: tuple[Recording, ...], title: str, names: tuple[str, ...] = (), below: str = "") -> str:
+    """The file's text: one recording, or two beside each other; ``below`` is HTML that stands after them.
 
     Of long stretches of equal events it has the first ones and the last, so it stays small. Raises TooLong for one that
     still has more than MOST_FRAMES, or no event at all (that of a live kernel has none), and ValueError for any other
@@ -64,12 +64,21 @@ def page(recordings: tuple[Recording, ...], title: str, names: tuple[str, ...] =
     content = {"head": head, "window": {**film.whole(), "run": 0}, "position": 0}
     data = json.dumps(content, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\u0021--")
     note = "" if len(timeline) == len(recordings[0]) or len(recordings) == 2 else _note(recordings[0], len(timeline))
+    shown = f'<script type="application/json" id="film">{data}</script>'
+    return _html(title, f'{note}<main id="view"></main>{below}', shown, f"{VIEWER}{THEME}{START}")
+
+
+def plain_page(title: str, body: str) -> str:
+    """A page of the same kind without a recording: ``body`` is HTML."""
+    return _html(title, body, "", THEME)
+
+
+def _html(title: str, body: str, data: str, script: str) -> str:
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}{PAGE_STYLE}</style></head>'
-        f'<body class="hugelab"><h1>{escape(title)}</h1>{note}<main id="view"></main>'
-        f'<script type="application/json" id="film">{data}</script>'
-        f'<script type="module">{VIEWER}{THEME}{START}</script></body></html>\n'
+        f'<body class="hugelab"><h1>{escape(title)}</h1>{body}{data}'
+        f'<script type="module">{script}</script></body></html>\n'
     )
 
 

@@ -3,6 +3,7 @@
 ``labs.promise()`` at the end of a cell shows a lab; each takes the first values of its controls as arguments.
 """
 
+from .can_trace import can_trace, tracing_obstacles
 from .compare import RULES, compare
 from .doctor import doctor
 from .entries import entries
@@ -24,9 +25,11 @@ from .reach import reach
 from .refusal import refusal
 from .resize import resize
 from .shortage import shortage
+from .shown import shown, views_agree
 from .side_by_side import agreement, side_by_side
 from .start import start
 from .tlb_size import tlb_size
+from .who import who
 
 # Every lab with a timeline: what the tests sweep.
 ALL = {
@@ -55,7 +58,11 @@ SHEETS = {
     "shortage": shortage,
     "pools": pools,
     "page_cost": page_cost,
+    "shown": shown,
+    "who": who,
+    "can_trace": can_trace,
 }
 
 __all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "kernels", "predict"]
+__all__ += ["tracing_obstacles", "views_agree"]
 __all__ += [*ALL, *SHEETS]

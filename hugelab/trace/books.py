@@ -1,4 +1,4 @@
-"""The four counters, kept like books: each line that shows them must follow from the line before and what happened since.
+"""The four counters, kept like books: a line that shows them must follow from the line before and what happened since.
 
 Needs no model and no marks. What a function does to the pool by the time of its line, and what it may still do after
 it, is told by :meth:`Books._call`, ``_back`` and ``_printed``; a change that no open call explains is a contradiction.
@@ -49,7 +49,9 @@ OPEN = frozenset(
 )
 INSIDE = frozenset(("free_huge_page", "hugetlb_acct_memory"))
 # With these a process begins something else: what it did before is over.
-BEGINS = frozenset(("hugetlbfs_create", "hugetlbfs_file_mmap", "hugetlb_fault", "hugetlb_vm_op_close", "hugetlbfs_evict_inode"))
+BEGINS = frozenset(
+    ("hugetlbfs_create", "hugetlbfs_file_mmap", "hugetlb_fault", "hugetlb_vm_op_close", "hugetlbfs_evict_inode")
+)
 # Steps in which the pool may change where no probe stands.
 STEPS = ("munmap", "unlink", "close", "end", "echo", "ftruncate", "fallocate", "madvise", "mount", "umount", "fork")
 Key = tuple[int | None, str]
@@ -72,6 +74,7 @@ class Books:
 
     verdicts: Verdicts
     checked: int = 0  # values that had to be what they are
+    seen: bool = False  # some line shows a counter
     last: _Shown | None = None
     _open: dict[Key, Effect] = field(default_factory=dict)  # what calls that are not over may still do
     _any: bool = False  # anything may have happened since the last line
@@ -153,7 +156,10 @@ class Books:
         if name == "alloc_huge_page":
             self._dequeued.discard(pid)
             return {} if "dequeue_huge_page_vma" in self._probed else TAKEN_HERE
-        return BACK if name == "free_huge_page" else {}
+        if name == "free_huge_page":
+            of_file = any(key[0] == pid and key[1] in OPEN for key in self._open)
+            return BACK if not of_file else {**BACK, "resv": (0, 0)}  # only a private page restores its promise
+        return {}
 
     def _back(self, entry: Entry) -> Effect:
         """What has changed when a function comes back."""
@@ -172,8 +178,17 @@ class Books:
         if name == "alloc_huge_page" and got:
             if (pid, name) in self._open:
                 return {}  # its own line going in has told it
-            return PAID if pid in self._dequeued else TAKEN_HERE
+            return PAID if pid in self._dequeued else self._taken(entry)
         return {}
+
+    def _taken(self, entry: Entry) -> Effect:
+        """A page was handed out: off the free list, or a surplus page that was made for it."""
+        before, now = self.last.values.get("nr") if self.last else None, entry.fields.get("nr")
+        if before is None or not isinstance(now, int):
+            return TAKEN_HERE
+        if now == before:
+            return TAKEN
+        return {"nr": (1, 1), "surp": (1, 1), "resv": (-1, 0)}
 
     def _printed(self, entry: Entry) -> Effect:
         """The lesson's printk lines."""
@@ -197,6 +212,7 @@ class Books:
     # -- comparing -------------------------------------------------------------------------------------------
     def _shown(self, entry: Entry, now: Effect) -> None:
         values = {name: entry.fields[name] for name in NAMES if isinstance(entry.fields.get(name), int)}
+        self.seen = True
         shown = _Shown(values, entry.line, entry.fields.get("lines", {}))
         if not self._sane(shown):
             return  # as if the line had shown nothing
@@ -226,7 +242,8 @@ class Books:
             least, most = last.values[name] + sum(s[0] for s in spans), last.values[name] + sum(s[1] for s in spans)
             if not least <= shown.values[name] <= most:
                 should = f"{least}" if least == most else f"{max(least, 0)} to {most}"
-                return f"{name}={shown.values[name]}; after line {last.line} ({name}={last.values[name]}) it must be {should}"
+                before = f"after line {last.line} ({name}={last.values[name]})"
+                return f"{name}={shown.values[name]}; {before} it must be {should}"
         return None
 
     def _use(self, last: _Shown, shown: _Shown, now: Effect) -> None:

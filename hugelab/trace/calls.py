@@ -33,6 +33,7 @@ class _Task:
     mapping: Entry | None = None
     chg: Entry | None = None
     chg_ret: int | None = None
+    chg_line: int = 0
     dequeued: Entry | None = None
     acct: Entry | None = None
     mode: Entry | None = None
@@ -143,7 +144,7 @@ class Calls:
             text = f"{start:#x}-{end:#x} has {end - start} bytes, line {made.line} says vma_size={size}"
             self._no(entry, "mapping", text)
         pgoff = _int(task.reserve, "f") or 0 if task.reserve else 0
-        self.areas.add(Area(start, end, entry.line, _int(made, "vm_flags", "flags"), pgoff))
+        self.areas.add(Area(start, end, made.line, _int(made, "vm_flags", "flags"), pgoff))
         if entry.moment == "success":
             task.mapping = task.reserve = None
 
@@ -201,7 +202,7 @@ class Calls:
         if first is None or end is None:
             return
         if task.chg_ret is not None and delta > task.chg_ret:
-            text = f"delta={delta}, and region_chg (line {task.chg.line if task.chg else 0}) counted {task.chg_ret}"
+            text = f"delta={delta}, and region_chg counted {task.chg_ret} (line {task.chg_line})"
             self._no(entry, "reserve", text)
         elif delta > end - first:
             self._no(entry, "reserve", f"delta={delta} for {end - first} pages (line {task.reserve.line})")
@@ -256,8 +257,10 @@ class Calls:
         if task.dequeued and task.dequeued.fields["page"] != page:
             text = f"page {page:x}, and line {task.dequeued.line} took {task.dequeued.fields['page']:x}"
             self._no(entry, "page", text)
-        asked = addr if addr is not None else next(
-            (a for a in (_int(e, "addr") for e in (task.alloc, task.fault) if e) if a is not None), None
+        asked = (
+            addr
+            if addr is not None
+            else next((a for a in (_int(e, "addr") for e in (task.alloc, task.fault) if e) if a is not None), None)
         )
         if addr is not None and task.fault and task.alloc is None:  # a format that shows only the way back
             self._same_page(entry, addr, task.fault)
@@ -297,7 +300,9 @@ class Calls:
         if task.reserve is not None:
             wanted = _int(task.reserve, "f"), _int(task.reserve, "t")
             if None not in wanted and wanted != (first, end):
-                self._no(entry, "reserve", f"f={first} t={end}, line {task.reserve.line} asks for {wanted[0]}..{wanted[1]}")
+                self._no(
+                    entry, "reserve", f"f={first} t={end}, line {task.reserve.line} asks for {wanted[0]}..{wanted[1]}"
+                )
             return
         addr = _int(task.fault, "addr") if task.fault else None
         area = self.areas.at(addr) if addr is not None else None
@@ -316,9 +321,13 @@ class Calls:
         if not 0 <= ret <= most:
             self._no(entry, "reserve", f"{entry.name} counts 0 to {most} pages in line {chg.line}, not {ret}")
         if entry.name == "region_chg":
-            task.chg_ret = ret
+            task.chg_ret, task.chg_line = ret, entry.line
         elif task.chg_ret is not None and ret not in (0, task.chg_ret):
-            self._no(entry, "reserve", f"region_add added {ret} pages, and region_chg had counted {task.chg_ret}")
+            self._no(
+                entry,
+                "reserve",
+                f"region_add added {ret} pages, region_chg counted {task.chg_ret} (line {task.chg_line})",
+            )
 
     # -- the end ----------------------------------------------------------------------------------------
     def _close(self, entry: Entry, task: _Task) -> None:
@@ -395,7 +404,9 @@ class Calls:
                 odd = [min(pair, key=lambda at: (len(sites[at]), -at)) for pair in near]
             for at in odd:
                 line = sites[at][0]
-                others = f"line {next(lines[0] for other, lines in sites.items() if other != at)}" if len(sites) > 1 else ""
+                others = (
+                    f"line {next(lines[0] for other, lines in sites.items() if other != at)}" if len(sites) > 1 else ""
+                )
                 text = f"{event} at {symbol}+{at:#x}: " + (
                     f"no call comes back there, so near {others}" if back else f"the probe is at its beginning {others}"
                 )
@@ -447,10 +458,10 @@ def _never(flags: int) -> str:
                 return "there is no such flag before 4.0"
             if not flags & never and (old or flags & user or not flags & 0x1000):
                 return ""
-    if flags & 0x3C == 0 or flags & 0x20 and not flags & 0xC0:  # the kernel's own access, or one tried again
+    if not flags & 0xF8 or (flags & 0x20 and not flags & 0xC0):  # the kernel's own access, or one tried again
         return ""
-    if flags & 0x60 == 0x60 or flags & 0x50 == 0x50:
-        return "" if not flags & 0x10A and flags & 0x20 else "not the flags of an access by a program"
+    if flags & 0x70 == 0x70 and not flags & 0x10A:  # tried again, and not a third time: 4.0 to 5.5
+        return ""
     return "not the flags of an access by a program"
 
 

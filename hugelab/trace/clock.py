@@ -53,7 +53,9 @@ class Clock:
             rounded = any(abs(took - least) < 0.001 * least for _, least in MARKS)
             old = mark == "!" and took > 100  # before 4.x there was no mark above it
             if mark != wanted and not rounded and not old:
-                text = f"{took} us has the mark {mark or 'of less than 10 us'!r}, its time asks for {wanted or 'none'!r}"
+                text = (
+                    f"{took} us has the mark {mark or 'of less than 10 us'!r}, its time asks for {wanted or 'none'!r}"
+                )
                 self.verdicts.contradicts(entry.line, "clock", text)
         calls = self._calls.setdefault(entry.pid if entry.pid is not None else entry.cpu, [])
         if entry.kind is Kind.CALL and entry.fields.get("leaf") is False:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from ..scenario import Scenario, ScenarioError
 from . import lesson
 from .books import Books
 from .calls import Calls
+from .claims import Claims
 from .clock import Clock
 from .entry import Entry, Kind
 from .pages import VMEMMAP, Fit, Pages, describe, undecided
@@ -83,6 +85,7 @@ class Detective:
         self.books = Books(self.verdicts)
         self.clock = Clock(self.verdicts)
         self.who = Who(self.verdicts)
+        self.claims = Claims(self.verdicts, self.pages)
         self.walk = Walk(self.verdicts, self.versions.machine)
 
         self._program: Scenario | None = None
@@ -93,6 +96,8 @@ class Detective:
         """One line, without its end."""
         entry = self.reader.read(text, line)
         if entry is None:
+            if self.claims.read(text, line):
+                self.reader.understood(line)
             return
         kind = entry.kind
         if kind is Kind.NOTE or kind is Kind.OTHER:
@@ -111,6 +116,7 @@ class Detective:
         self.calls.feed(entry)
         self.pages.feed(entry)
         self.who.feed(entry)
+        self.claims.feed(entry)
 
     def _end_program(self) -> None:
         walk = self.walk
@@ -136,8 +142,10 @@ class Detective:
         self.calls.finish()
         self.pages.one_node = self.versions.words == 32
         self.who.finish()
+        self.claims.finish()
         where = self.pages.finish(self._known())
         undecided(self.verdicts, self.pages, where)
+        self._what_is_missing()
         found = self.verdicts.in_order()
         return Report(
             name,
@@ -155,6 +163,15 @@ class Detective:
             recording,
             self.reader.shown,
         )
+
+    def _what_is_missing(self) -> None:
+        """What the log's kernel shows, where it does not name itself, and what its format never carries."""
+        if not self.versions.header and self.versions.kernel:
+            for sign in (self.versions.seen or {}).values():
+                self.verdicts.agrees(sign.line, "version", f"{sign.says}: {sign.why}")
+        if self.reader.events and not self.books.seen and not self._checked:
+            text = f"{self.reader.format} does not show the pool's counters"
+            self.verdicts.add(0, Says.UNDECIDABLE, "complete", text)
 
     def _known(self) -> Fit | None:
         """The struct page of a kernel of this version, where the log's own pairs do not tell."""
@@ -177,11 +194,21 @@ class Detective:
         except ScenarioError as error:
             self.verdicts.add(lines[0].line, Says.UNDECIDABLE, "program", f"no program was found: {error}")
             return None, None
+        agreed = sum(step.lines for step in steps if step.agrees)
+        if agreed:
+            text = (
+                f"{agreed} lines are what a kernel prints for {', '.join(step.op.op for step in steps if step.lines)}"
+            )
+            self.verdicts.agrees(lines[0].line, "program", text)
         for step in steps:
             if step.line is not None:
                 text = f"log: {step.theirs or 'no such line'}; a kernel prints: {step.ours or 'no line here'}"
+                text += f" (the pool of {program.pool} is that of line {program.pool_line})"
                 self.verdicts.contradicts(step.line, "program", text)
-        return program, recording
+        for note, number in Counter(step.note for step in steps if step.note and not step.lines).items():
+            text = f"{note}; {number} step{'s' * (number > 1)} the log does not show"
+            self.verdicts.add(lines[-1].line, Says.UNDECIDABLE, "program", text)
+        return program.scenario, recording
 
 
 def examine(lines: Iterable[str], name: str = "") -> Report:

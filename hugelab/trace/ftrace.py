@@ -16,9 +16,9 @@ from .entry import Entry, Kind, about_huge_pages, canonical
 # With latency-format the CPU stands before the flags and the time is "12us+". A clock that counts (trace_clock) has
 # no point: such a time is not in seconds.
 _LINE = re.compile(
-    r"\s*(?P<comm>\S.{0,31}?)-(?P<pid>\d+)\s+(?:\(\s*[\d-]+\)\s+)?"
-    r"(?:\[(?P<cpu>\d+)\]\s+(?:[\w.#?]{4,8}\s+)?|(?P<at>\d+)[\w.#?]{4,7}\s+)"
-    r"(?P<time>\d+(?:\.\d+)?)(?P<us>us[ +!#*@$]?)?:\s+(?P<body>\S.*)",
+    r"\s*(?P<comm>\S.{0,31}?)-(?P<pid>\d{1,10})\s+(?:\(\s*[\d-]+\)\s+)?"
+    r"(?:\[(?P<cpu>\d{1,5})\]\s+(?:[\w.#?]{4,8}\s+)?|(?P<at>\d{1,5})[\w.#?]{4,7}\s+)"
+    r"(?P<time>\d{1,20}(?:\.\d{1,12})?)(?P<us>us[ +!#*@$]?)?:\s+(?P<body>\S.*)",
     re.ASCII,
 )
 _LOST = re.compile(r"CPU:\d+ \[LOST (?:(\d{1,18}) )?EVENTS\]", re.ASCII)

@@ -13,19 +13,19 @@ from typing import Any
 from . import kprobe, markers, printk
 from .entry import Entry, Kind, about_huge_pages, canonical, pairs
 
-_TOOK = r"(?:(?P<mark>[+!#*@$])?\s{0,16}(?P<took>\d+(?:\.\d+)?) us\s*)?"
+_TOOK = r"(?:(?P<mark>[+!#*@$])?\s{0,16}(?P<took>\d{1,20}(?:\.\d{1,12})?) us\s*)?"
 # Runs of blanks have bounds: a line of nothing else would be tried in as many ways as it is long, squared.
 # time |  cpu)  comm-pid  |  flags |  + took us  |  code: each but the code may be switched off.
 _LINE = re.compile(
-    r"\s{0,64}(?:(?P<time>\d+\.\d+)\s{1,16}\|\s{1,16})?"
-    r"(?:(?P<cpu>\d+)\)\s{0,32})?"
-    r"(?:(?P<comm>[^\s|][^|]{0,31}?)-(?P<pid>\d+)\s{1,32}(?:\|\s{1,32})?)?"
+    r"\s{0,64}(?:(?P<time>\d{1,20}\.\d{1,12})\s{1,16}\|\s{1,16})?"
+    r"(?:(?P<cpu>\d{1,5})\)\s{0,32})?"
+    r"(?:(?P<comm>[^\s|][^|]{0,31}?)-(?P<pid>\d{1,10})\s{1,32}(?:\|\s{1,32})?)?"
     r"(?:[\w.#?]{4,8}\s{1,32}(?:\|\s{1,32})?)?" + _TOOK + r"\|(?P<code>  .*)",
     re.ASCII,
 )
 _COLUMNS = re.compile(_TOOK + r"\|(?P<code>  .*)", re.ASCII)
 _NO_BAR = re.compile(
-    r"\s*(?:(?P<time>\d+\.\d+)\s+\|\s+)?(?P<cpu>\d+)\)  (?P<code>.*)", re.ASCII
+    r"\s*(?:(?P<time>\d{1,20}\.\d{1,12})\s+\|\s+)?(?P<cpu>\d{1,5})\)  (?P<code>.*)", re.ASCII
 )  # nofuncgraph-duration
 _TAIL = r"\s*(?:(?:/\*(?P<tail>.*)\*/|\((?P<ret>ret ?=[^()]*)\))\s*)?\Z"
 _CALL = re.compile(r"(?P<name>[A-Za-z_][\w.$]*)(?: \[\w+\])?\((?P<args>.*?)\)(?P<end>;| \{)" + _TAIL, re.ASCII)

@@ -10,6 +10,7 @@ from .entry import Entry, Kind, pairs
 _KERNEL = re.compile(r"#\s*kernel:\s*(?:Linux )?(?P<kernel>\d\S*.*)|Linux(?: version)? (?P<uname>\d+\.\d+\S* .*)")
 _POOL = re.compile(r"# pool hugepages-(?P<kb>\d{1,9})kB: (?P<rest>.*)")
 _SAID = re.compile(r"#\s*(?P<what>tracer|cmdline|command):\s*(?P<value>.*)")
+_EVENT = re.compile(r"\|  +(?:[\w.]+\(|\}|/\*)|\[\d{3}\] .*\d\.\d+: |\d ms\): ")  # an event whose first letter went
 _TOOL = re.compile(
     # trace-cmd record and report
     r"cpus=\d+|version = \d+|CPU \d+ is empty|Buffer \S+ contains \d+ .*|plugin '?\w+'?|Hit Ctrl\^C to stop recording|"
@@ -26,6 +27,8 @@ def read(text: str, line: int) -> Entry | None:
     if not bare:
         return Entry(line, Kind.NOTE)
     if bare[0] == "#":
+        if _EVENT.search(bare):
+            return None
         fields: dict[str, Any] = {}
         kernel, pool, said = _KERNEL.match(bare), _POOL.match(bare), _SAID.match(bare)
         if kernel:

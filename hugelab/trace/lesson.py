@@ -55,6 +55,7 @@ class Program:
     machine: Machine
     steps: list[Inferred]
     pool: int
+    pool_line: int = 0  # the line that the pool's size was taken from; 0: no line shows it
 
     @property
     def scenario(self) -> Scenario:
@@ -109,7 +110,8 @@ class _Inference:
         while i < len(self.lines):
             i = self._step(i)
         machine, pool = self._machine()
-        return Program(machine, self.steps, pool)
+        shown = (line.line for line in self.lines if "free" in line.fields and line.fields["free"] == pool)
+        return Program(machine, self.steps, pool, next(shown, 0))
 
     # Each handler takes the lines of one step from index i on and returns the index after them.
     def _step(self, i: int) -> int:
@@ -379,7 +381,7 @@ def check(text: str) -> list[Verdict]:
     return judge(read(text))[1]
 
 
-def judge(lines: list[Entry]) -> tuple[Scenario, list[Verdict], Recording]:
+def judge(lines: list[Entry]) -> tuple[Program, list[Verdict], Recording]:
     """The program behind the lines, a verdict for each of its steps, and what the model makes of it.
 
     Raises ScenarioError when no program can be found that would print such lines.
@@ -394,7 +396,7 @@ def judge(lines: list[Entry]) -> tuple[Scenario, list[Verdict], Recording]:
         verdicts.append(Verdict(inferred.op, len(inferred.lines), *found, inferred.note))
         if found[0] is not None:
             break
-    return program.scenario, verdicts, recording
+    return program, verdicts, recording
 
 
 def _first_difference(ours: list[str], inferred: Inferred, is_last: bool) -> tuple[int | None, str | None, str | None]:

@@ -47,6 +47,6 @@ def read(text: str, line: int, **where: Any) -> Entry | None:
 def broken(text: str) -> bool:
     """Whether a text that read() does not take has a mark's counters or almost its word: it was a mark once."""
     cut = text.strip()
-    if 0 < len(cut) < 7:
-        return any(word.startswith(cut) for word in _WORDS)
-    return any(pattern(text) is not None for pattern in (_MARK.match, _ALMOST.match, _COUNTS.search))
+    return any(word.startswith(cut) for word in _WORDS if cut) or any(
+        pattern(text) is not None for pattern in (_MARK.match, _ALMOST.match, _COUNTS.search)
+    )

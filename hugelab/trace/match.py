@@ -65,7 +65,7 @@ def compare(
         elif way is not None:
             logged[entry.name, way[0], False].append(entry)
     equal = 0
-    for (name, moment, printed), lines in logged.items():
+    for (name, moment, _), lines in logged.items():
         events = ours.get((name, moment), [])
         if len(events) == len(lines):
             for entry, event in zip(lines, events, strict=True):

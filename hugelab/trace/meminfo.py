@@ -11,7 +11,7 @@ from .entry import Entry, Kind, seconds
 
 # "grep -H" and a node's own meminfo put something before the name. All but the pool's counters have a unit.
 _LINE = re.compile(
-    r"\s*(?:\S*meminfo:)?(?:Node (?P<node>\d+) )?"
+    r"\s*(?:\S*meminfo:)?(?:Node (?P<node>\d{1,5}) )?"
     r"(?P<name>[A-Z]\w*(?:\(\w+\))?):\s+(?P<value>\d{1,18})(?P<unit> kB)?\s*\Z",
     re.ASCII,
 )

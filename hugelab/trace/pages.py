@@ -171,8 +171,15 @@ class Pages:
         """Say what all pairs together tell. ``known``: what a kernel of this version has, where no pair shows it."""
         found = fit(self.pairs)
         where = found
-        if where is None and self.pairs and known:
-            pair = self.pairs[0]
+        sound = [pair for pair in self.pairs if pair.pfn % PER == 0 and pair.page % 4 == 0]
+        for pair in self.pairs:
+            if pair.page % 4:
+                self.verdicts.contradicts(pair.line, "page", f"page {pair.page:x} is no address of a struct")
+            if pair.pfn % PER:
+                text = f"a huge page does not begin at pfn {pair.pfn}: {pair.pfn} % {PER} is {pair.pfn % PER}"
+                self.verdicts.contradicts(pair.line, "page", text)
+        if where is None and sound and known:
+            pair = sound[0]
             base = pair.page - known.stride * pair.pfn
             where = Fit(known.stride, base, 0)
         elif where is None and known and known.base and self.pointers:
@@ -183,7 +190,9 @@ class Pages:
         self._heads(where or known)
         if self.gave and not self.whole and len(self.unknown) == 1 and len(self.used) == 1:
             (page, line), (other, at) = self.unknown[0], next(iter(self.used.items()))
-            text = f"page {page:x} comes back, and no line handed it out; line {at} handed out {other:x}, which never does"
+            text = (
+                f"page {page:x} comes back, and no line handed it out; line {at} handed out {other:x}, which never does"
+            )
             self.verdicts.contradicts(line, "page", text)
         self._alike()
         return where

@@ -13,8 +13,8 @@ from .entry import Entry, Kind, about_huge_pages, canonical, number
 
 # comm pid/tid [cpu] time: period event: what it says; -F leaves out what it is told to.
 _SCRIPT = re.compile(
-    r"\s*(?P<comm>[^\s\[\]][^\[\]]{0,31}?)(?:\s{1,24}(?:-?\d+/)?(?P<pid>-?\d+))?"
-    r"\s{1,24}(?:\[(?P<cpu>\d+)\]\s+)?(?P<time>\d+\.\d+):\s+"
+    r"\s*(?P<comm>[^\s\[\]][^\[\]]{0,31}?)(?:\s{1,24}(?:-?\d+/)?(?P<pid>-?\d{1,10}))?"
+    r"\s{1,24}(?:\[(?P<cpu>\d{1,5})\]\s+)?(?P<time>\d{1,20}\.\d{1,12}):\s+"
     r"(?:(?P<record>PERF_RECORD_\w+)(?P<about>.*)|(?:\d+\s+)?(?P<event>\S{1,256}?):(?:\s+(?P<rest>.*))?\Z)",
     re.ASCII,
 )
@@ -34,8 +34,8 @@ _NOISE = re.compile(
 _LOST = re.compile(r"(?:LOST (?P<count>\d{1,18}) events!|.*\blost:?\s?(?P<said>\d{1,18}))\s*\Z")
 # time (duration): comm/tid what: time is ? where the call began before perf did.
 _TRACE = re.compile(
-    r"\s*(?P<time>\?|\d+\.\d+)(?P<took> \(\s{0,16}(?:\d+\.\d+ ms)?\s{0,16}\):)?"
-    r"\s+(?:(?P<comm>\S.{0,31}?)/(?P<pid>\d+)\s+)?"
+    r"\s*(?P<time>\?|\d{1,20}\.\d{1,12})(?P<took> \(\s{0,16}(?:\d+\.\d+ ms)?\s{0,16}\):)?"
+    r"\s+(?:(?P<comm>\S.{0,31}?)/(?P<pid>\d{1,10})\s+)?"
     r"(?P<what>(?:\.\.\. \[continued\]: |\w+\(|m(?:aj|in)fault |\w+:\w+[(:]).*)",
     re.ASCII,
 )

@@ -74,6 +74,12 @@ class Reader:
             return printk.shape(text, line, None), "kernel log"
         return None, ""
 
+    def understood(self, line: int) -> None:
+        """Somebody else knows what the line says that was read last."""
+        self.unread -= 1
+        if self.shown and self.shown[-1][0] == line:
+            self.shown.pop()
+
     @property
     def format(self) -> str:
         """What the log is, in words; "" for one without an event or mark."""

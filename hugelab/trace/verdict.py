@@ -1,4 +1,4 @@
-"""What the detective says about a line, and the rules that it goes by: each with the notebook section that teaches it."""
+"""What the detective says about a line, and the rules it goes by, each with the notebook section that teaches it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Says(Enum):
 
 
 class Rule(NamedTuple):
-    """A rule of the kernel or of arithmetic. ``section`` is a notebook and a heading in it; ``source`` says who has it."""
+    """A rule of the kernel or of arithmetic: where it is taught (notebook#heading) and who has it."""
 
     text: str
     section: str
@@ -101,9 +101,7 @@ RULES = {
         "05_layout.ipynb#Explain",
         "include/asm-generic/memory_model.h",
     ),
-    "available": Rule(
-        "Available is free - rsvd.", "07_pressure.ipynb#Explain", "mm/hugetlb.c: available_huge_pages"
-    ),
+    "available": Rule("Available is free - rsvd.", "07_pressure.ipynb#Explain", "mm/hugetlb.c: available_huge_pages"),
     "version": Rule(
         "Names and flags tell the kernel version.", "05_layout.ipynb#Explain", "include/linux/mm.h, by version"
     ),

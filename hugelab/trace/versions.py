@@ -30,6 +30,13 @@ class Sign(NamedTuple):
     why: str
     line: int
 
+    @property
+    def says(self) -> str:
+        """The range in words."""
+        since = f"since {_dotted(self.since)}" if self.since else ""
+        until = f"up to {_dotted(_before(self.until))}" if self.until else ""
+        return " ".join(part for part in (since, until) if part) or "any version"
+
 
 @dataclass
 class Versions:

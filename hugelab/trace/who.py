@@ -24,6 +24,7 @@ class Who:
         self.comms: dict[int, str] = {}
         self.closers: set[int] = set()
         self.inodes: dict[int, int] = {}
+        self.modes: dict[int, tuple[int | None, int]] = {}  # inode -> mode, line
         self.nameless = False  # files that no RET tells of
 
     def feed(self, entry: Entry) -> None:
@@ -44,6 +45,8 @@ class Who:
         ino = fields.get("ino")
         if isinstance(ino, int) and len(self.inodes) < MOST:
             self._inode(entry, ino)
+            if entry.moment == "tracepoint":
+                self._tracepoint(entry, ino)
 
     def _mark(self, entry: Entry) -> None:
         pid, text = entry.fields.get("pid"), str(entry.fields.get("text", ""))
@@ -63,7 +66,9 @@ class Who:
             self.verdicts.contradicts(entry.line, "process", f"pid={own[1]} in a line of PID {entry.pid}")
             self.family.setdefault(entry.pid, entry.line)
             return
-        found = re.search(r"\bpid=(\d+)", text) if entry.name in ("CHILD", "PARENT") else re.match(r"fork = (\d+)", text)
+        found = (
+            re.search(r"\bpid=(\d+)", text) if entry.name in ("CHILD", "PARENT") else re.match(r"fork = (\d+)", text)
+        )
         if found:
             child = int(found[1])
             if entry.name == "CHILD" and self.forked and self.forked[0] != child:
@@ -91,6 +96,19 @@ class Who:
                 self.verdicts.contradicts(entry.line, "file", text)
             return
         self.inodes[ino] = entry.line
+
+    def _tracepoint(self, entry: Entry, ino: int) -> None:
+        """hugetlbfs tracepoints say the same inode's mode again, and count its pages in blocks of 512 bytes."""
+        mode, blocks, size = (entry.fields.get(name) for name in ("mode", "blocks", "size"))
+        known, line = self.modes.setdefault(ino, (mode, entry.line))
+        if mode is not None and known is not None and known != mode:
+            text = f"inode {ino} has mode {mode:#o}, in line {line} {known:#o}"
+            self.verdicts.contradicts(entry.line, "mode", text)
+        if isinstance(blocks, int) and blocks % 4096:
+            self.verdicts.contradicts(entry.line, "file", f"{blocks} blocks of 512 bytes are no whole huge pages")
+        elif isinstance(blocks, int) and isinstance(size, int) and blocks * 512 > size:
+            text = f"{blocks} blocks of 512 bytes are more than the file's {size} bytes"
+            self.verdicts.contradicts(entry.line, "file", text)
 
     def finish(self) -> None:
         """What only all lines together tell."""

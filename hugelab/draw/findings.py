@@ -1,0 +1,42 @@
+"""What the detective found in a log, as a part of an HTML page: the same words as the text, with no script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+STYLE = """<style>
+.hl-findings{max-width:72em;margin:16px 0;color:var(--hl-text)}
+.hl-findings table{border-collapse:collapse;width:100%;font-size:14px}
+.hl-findings caption{text-align:left;padding:8px 0}
+.hl-findings th,.hl-findings td{text-align:left;vertical-align:top;padding:4px 8px}
+.hl-findings th,.hl-findings td{border-bottom:1px solid var(--hl-grid)}
+.hl-findings td:first-child{text-align:right;font-variant-numeric:tabular-nums}
+.hl-findings td{overflow-wrap:anywhere}
+.hl-findings [data-says=contradicts] td:nth-child(2),.hl-findings [data-says=slip] td:nth-child(2){font-weight:700}
+</style>"""
+MOST = 500  # rows; the text has all
+
+
+def findings(summary: str, verdicts: Sequence[dict[str, Any]], unread: Sequence[tuple[int, str]] = ()) -> str:
+    """HTML of one log: ``summary`` in one line, verdicts as ``Verdict.to_json`` gives them, lines not understood."""
+    rows = "".join(map(_row, verdicts[:MOST]))
+    more = f"<p>{len(verdicts) - MOST:,} more: hugelab trace --all shows them.</p>" if len(verdicts) > MOST else ""
+    odd = "".join(
+        f"<tr><td>{line}</td><td>not read</td><td>{escape(text[:200])}</td><td></td></tr>" for line, text in unread
+    )
+    table = (
+        f"<table><caption>{escape(summary)}</caption><thead><tr><th>Line</th><th>Verdict</th><th>Why</th>"
+        f"<th>Notebook</th></tr></thead><tbody>{rows}{odd}</tbody></table>"
+    )
+    return f'{STYLE}<section class="hl-findings" aria-label="Verdicts">{table}{more}</section>'
+
+
+def _row(verdict: dict[str, Any]) -> str:
+    line = str(verdict["line"]) if verdict["line"] else "all"
+    says, section = verdict["verdict"], verdict["section"].replace("#", ", ")
+    return (
+        f'<tr data-says="{escape(says)}"><td>{line}</td><td>{escape(says)}</td>'
+        f"<td>{escape(verdict['text'])}</td><td>{escape(section)}</td></tr>"
+    )

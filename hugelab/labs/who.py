@@ -1,0 +1,121 @@
+"""Lab of notebook 10: who holds the huge pages of a recorded machine, or of this one, and what remains unexplained."""
+
+from __future__ import annotations
+
+from html import escape
+
+from ..draw.sheet import Sheet
+from ..draw.svg import Picture, box, text
+from ..draw.tables import Table
+from ..live.errors import LiveUnavailable
+from ..live.holders import who_holds
+from ..live.inventory import FILES, PROCESSES, Inventory
+from ..state import Counters
+from ..units import count, format_size
+from . import seen
+from .controls import Choice, Control
+from .sheet import SheetLab
+
+HERE = "this machine"
+EMPTY = Inventory({2 << 20: Counters(0, 0, 0, 0)})
+WIDTH, BAR, TOP, ROW = 620, 360, 34, 26  # pixels
+
+
+class Who(SheetLab):
+    """A recorded machine, or this one as it is at the moment when it is chosen."""
+
+    run_me = "Run this cell (Shift+Enter) for the live lab, and to look at your own machine."
+
+    def __init__(self, title: str, controls: dict[str, Control]):
+        self.why = ""  # this machine cannot be asked
+        super().__init__(title, controls, self._sheet)
+
+    def _sheet(self, machine: str) -> Sheet:
+        if machine != HERE:
+            return sheet_of(seen.inventory(), machine[0].upper() + machine[1:])
+        try:
+            found, self.why = who_holds(), ""
+        except LiveUnavailable as error:
+            found, self.why = EMPTY, str(error)
+        return sheet_of(found, HERE.capitalize())
+
+    def _about(self) -> str:
+        if self.values["machine"] != HERE:
+            return f"This was <b>recorded</b>. Choose <i>{HERE}</i> to look at yours: nothing is changed."
+        if self.why:
+            return f"This machine cannot be asked: {escape(self.why)}."
+        return "This is <b>this machine</b>, as it was when you chose it."
+
+
+def sheet_of(found: Inventory, name: str) -> Sheet:
+    """An inventory as a sheet; of several pools the first one that has pages."""
+    size = next((size for size, now in found.pools.items() if now.total), next(iter(found.pools)))
+    now = found.pools[size]
+    files, private, mounts = found.open_promises(size)
+    words = (
+        f"{name}: {count(now.in_use, 'page')} of {format_size(size)} in use: {found.sentence(size)} {now.rsvd:,} of "
+        f"the {now.free:,} free ones are promised, so {now.available:,} are available. "
+        f"{' '.join(found.remarks().split())}"
+    ).rstrip()
+    sums = [
+        ("in use, by the counters", f"{now.in_use:,}", "total - free"),
+        ("in files", f"{found.in_files(size):,}", "the page cache: rm, then close and munmap"),
+        ("private pages", f"{found.in_private(size):,}", "of processes: munmap or exit"),
+        ("not found", f"{found.not_found(size):,}", "somewhere that cannot be seen from here"),
+        ("promised, by the counters", f"{now.rsvd:,}", "among the free ones"),
+        ("promised to files, at most", f"{files:,}", "pages of their length that are not there"),
+        ("promised to private mappings, at most", f"{private:,}", "pages not touched"),
+        ("promised to mounts, at most", f"{mounts:,}", "min_size="),
+    ]
+    return Sheet(
+        "who",
+        words,
+        [
+            ("used", "in use", f"{now.in_use:,}"),
+            ("found", "of them found", f"{found.in_files(size) + found.in_private(size):,}"),
+            ("promised", "promised", f"{now.rsvd:,}"),
+            ("available", "available", f"{now.available:,}"),
+        ],
+        [_picture(found, size)],
+        [
+            (
+                "What the counters say, and what was found",
+                Table(("what", "pages", "where, or what gives it back"), sums),
+            ),
+            ("Processes: pages mapped, and of them touched", Table(PROCESSES, found.process_rows(size))),
+            ("Files of hugetlbfs", Table(FILES, found.file_rows(size))),
+        ],
+        "from hugelab.live.holders import who_holds\n\nprint(who_holds().text())",
+    )
+
+
+def _picture(found: Inventory, size: int) -> Picture:
+    """The pool by its counters, and by what was found."""
+    now = found.pools[size]
+    rest = max(found.not_found(size), 0)
+    bars = {
+        "the counters": ((now.in_use, "hl-a-used"), (now.rsvd, "hl-a-rsvd"), (now.available, "hl-a-free")),
+        "found: in files": ((found.in_files(size), "hl-a-used"),),
+        "found: private pages": ((found.in_private(size), "hl-a-used"),),
+        "in use, not found": ((rest, "hl-empty"),),
+        "promised": ((now.rsvd, "hl-a-rsvd"),),
+        "available": ((now.available, "hl-a-free"),),
+    }
+    parts = [text(0, 12, f"The pool of {format_size(size)} pages", "hl-h")]
+    for number, (name, pieces) in enumerate(bars.items()):
+        y, x = TOP + ROW * number, 160.0
+        parts.append(text(0, y + 12, name, "hl-t"))
+        for pages, style in pieces:
+            width = BAR * pages / max(now.total, 1)
+            if pages > 0:
+                parts.append(box(round(x, 1), y, round(width, 1), 16, style))
+            x += max(width, 0)
+        parts.append(text(round(x) + 6, y + 12, " + ".join(f"{pages:,}" for pages, _ in pieces), "hl-t hl-b"))
+    said = ", ".join(f"{name} {pieces[0][0]}" for name, pieces in list(bars.items())[1:])
+    return Picture("".join(parts), WIDTH, TOP + ROW * len(bars) + 4, f"The pool of {format_size(size)} pages: {said}")
+
+
+def who(machine: str = "") -> Who:
+    """Processes and files that hold huge pages, their sums beside the counters of the pool, and what is left over."""
+    recorded = f"recorded on Linux {seen.kernel()}"
+    return Who("Who holds the huge pages", {"machine": Choice("machine", (recorded, HERE), machine or recorded)})
