@@ -2,75 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import BinaryIO
 
 from ..recording import Recording
 from ..scenario import Scenario, ScenarioError
+from ..units import count
 from . import lesson
 from .books import Books
 from .calls import Calls
 from .claims import Claims
 from .clock import Clock
 from .entry import Entry, Kind
-from .pages import VMEMMAP, Fit, Pages, describe, undecided
+from .pages import VMEMMAP, Fit, Pages, undecided
 from .reader import Reader
-from .verdict import Says, Verdict, Verdicts
+from .report import Report
+from .source import LogError, Source
+from .verdict import Says, Verdicts
 from .versions import Versions
 from .walk import Walk
 from .who import Who
 
 NOT_PRINTED = ("syscall", "tracepoint", "majfault", "minfault")
 MOST_PRINTED = 20_000  # lines of the lesson's kind among which a program is looked for
-
-
-@dataclass
-class Report:
-    """What was found in one log."""
-
-    name: str
-    format: str
-    kernel: str
-    lines: int
-    unread: int
-    events: int
-    snaps: int
-    snaps_checked: int
-    verdicts: list[Verdict]
-    counted: dict[str, int]  # verdicts of each kind, also those that were not kept
-    struct_page: Fit | None = None
-    program: Scenario | None = None
-    recording: Recording | None = None
-    unread_lines: list[tuple[int, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)  # about the file itself
-    error: str = ""  # why it could not be read at all
-
-    @property
-    def contradictions(self) -> list[Verdict]:
-        """The verdicts that say so."""
-        return [verdict for verdict in self.verdicts if verdict.says is Says.CONTRADICTS]
-
-    def to_json(self) -> dict[str, Any]:
-        """One object: format, kernel, lines, unread, events, snaps_checked, verdicts and what else is known."""
-        return {
-            "file": self.name,
-            "format": self.format,
-            "kernel": self.kernel,
-            "lines": self.lines,
-            "unread": self.unread,
-            "unread_lines": [{"line": line, "text": text[:200]} for line, text in self.unread_lines],
-            "events": self.events,
-            "snaps": self.snaps,
-            "snaps_checked": self.snaps_checked,
-            "struct_page": describe(self.struct_page),
-            "program": [op.to_json() for op in self.program.steps] if self.program else None,
-            "counted": self.counted,
-            "verdicts": [verdict.to_json() for verdict in self.verdicts],
-            "notes": self.notes,
-            "error": self.error or None,
-        }
 
 
 class Detective:
@@ -211,8 +167,32 @@ class Detective:
         return program.scenario, recording
 
 
-def examine(lines: Iterable[str], name: str = "") -> Report:
-    """Read a log, given as lines, and say what was found."""
+def examine(
+    where: str | os.PathLike[str] | BinaryIO, progress: Callable[[int, int | None, int], None] | None = None
+) -> Report:
+    """Read a log (a file's name, ``"-"``, an open binary stream) to its end and say what was found.
+
+    ``progress`` is called about every MiB with the bytes read, the bytes there are (None: unknown), the lines read.
+    Raises LogError for what is no log of huge pages, with one line that says why.
+    """
+    source, detective = Source(), Detective()
+
+    def show(done: int, size: int | None) -> None:
+        if progress:
+            progress(done, size, detective.reader.lines)
+
+    for number, text in enumerate(source.lines(where, show), 1):
+        detective.feed(text, number)
+    name = "standard input" if where == "-" else os.fspath(where) if isinstance(where, (str, os.PathLike)) else "log"
+    report = detective.report(name)
+    report.notes = source.notes
+    if not report.events and not report.snaps:
+        raise LogError(f"{name}: {count(report.lines, 'line')}, none of them of a huge page log")
+    return report
+
+
+def examine_lines(lines: Iterable[str], name: str = "log") -> Report:
+    """The same for lines that are in memory, with or without their ends. Never raises LogError."""
     detective = Detective()
     for number, text in enumerate(lines, 1):
         detective.feed(text.rstrip("\r\n"), number)

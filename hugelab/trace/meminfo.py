@@ -17,7 +17,7 @@ _LINE = re.compile(
 )
 _FIELDS = {"HugePages_Total": "nr", "HugePages_Free": "free", "HugePages_Rsvd": "resv", "HugePages_Surp": "surp"}
 _TIME = re.compile(r"[-=# ]*(?P<time>\d{4}.*?|\d{10}\S*|[A-Z][a-z]{2},? .*?)[-= ]*\Z", re.ASCII)
-_CLOCK = re.compile(r"(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d(?:\.\d+)?)\Z|(?P<up>\d+\.\d\d) \d+\.\d\d\Z", re.ASCII)
+_CLOCK = re.compile(r"(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d(?:\.\d+)?)\Z|(?P<up>\d{1,12}\.\d\d) \d+\.\d\d\Z", re.ASCII)
 _BETWEEN = re.compile(r"(?:-{2,}|={2,}|\*{2,}|Every \d+\.\d+s: .*meminfo.*)\Z")
 LONGEST = 100  # characters of a line with a time
 

@@ -119,6 +119,11 @@ class Verdict(NamedTuple):
     rule: str
     text: str
 
+    @property
+    def agrees(self) -> bool:
+        """Nothing is wrong with this line."""
+        return self.says is Says.AGREES
+
     def to_json(self) -> dict[str, Any]:
         """``{line, verdict, rule, text, section}``."""
         return {
