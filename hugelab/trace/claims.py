@@ -190,15 +190,16 @@ class Claims:
 
 
 _HEX = r"(?:0x)?([0-9a-f]{6,16})"
+_N = r"(\d{1,19})"
 _CLAIMS = (
-    (re.compile(r'open\("[^"]+",[^)]*?, ?(0\d+)\)'), "open"),
-    (re.compile(rf"physical page {_HEX} \(PFN (\d+)\)", re.IGNORECASE), "physical"),
-    (re.compile(rf"^\s*(\d+)\s+0x([0-9a-f]+)\s+{_HEX}\s+(\d+)\s+free=(\d+), resv=(\d+)\s*$"), "row"),
+    (re.compile(r'open\("[^"]+",[^)]*?, ?(0\d{1,19})\)'), "open"),
+    (re.compile(rf"physical page {_HEX} \(PFN {_N}\)", re.IGNORECASE), "physical"),
+    (re.compile(rf"^\s*{_N}\s+0x([0-9a-f]+)\s+{_HEX}\s+{_N}\s+free={_N}, resv={_N}\s*$"), "row"),
     (re.compile(r"\bPhysical Page\s+PFN\b"), "heading"),
     (re.compile(r"[Aa]ll reservations released"), "released"),
-    (re.compile(r"free_?\w*=(\d+) \(\d+ ?MB available\)"), "available"),
-    (re.compile(r"(\d+) TLB entries instead of (\d+)"), "tlb"),
-    (re.compile(r"(\d+) faults instead of (\d+)"), "faults"),
-    (re.compile(r"free_pages: (\d+)(?:→|->)(\d+), resv_pages: (\d+)(?:→|->)(\d+)"), "falls"),
-    (re.compile(r"free_pages: (\d+(?:(?:→|->)\d+){2,})"), "rises"),
+    (re.compile(r"free_?\w*=(\d{1,19}) \(\d{1,19} ?MB available\)"), "available"),
+    (re.compile(r"(\d{1,19}) TLB entries instead of (\d{1,19})"), "tlb"),
+    (re.compile(r"(\d{1,19}) faults instead of (\d{1,19})"), "faults"),
+    (re.compile(r"free_pages: (\d{1,19})(?:→|->)(\d{1,19}), resv_pages: (\d{1,19})(?:→|->)(\d{1,19})"), "falls"),
+    (re.compile(r"free_pages: (\d{1,19}(?:(?:→|->)\d{1,19}){2,})"), "rises"),
 )

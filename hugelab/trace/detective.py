@@ -26,6 +26,9 @@ from .walk import Walk
 from .who import Who
 
 NOT_PRINTED = ("syscall", "tracepoint", "majfault", "minfault")
+_PASSAGES = (Kind.CALL, Kind.RETURN)
+_GRAPH = frozenset(("leaf", "took", "mark", "caller"))  # fields that no rule but the clock's looks at
+MOST_HELD = 50_000  # lines that wait for the kernel's version
 MOST_PRINTED = 20_000  # lines of the lesson's kind among which a program is looked for
 
 
@@ -44,6 +47,7 @@ class Detective:
         self.claims = Claims(self.verdicts, self.pages)
         self.walk = Walk(self.verdicts, self.versions.machine)
 
+        self._held: list[Entry] | None = []
         self._program: Scenario | None = None
         self._recording: Recording | None = None
         self._snaps = self._checked = self._matched = 0
@@ -62,17 +66,42 @@ class Detective:
             if entry.fields:
                 self.versions.feed(entry, text)
             return
+        if not entry.moment and kind in _PASSAGES and entry.fields.keys() <= _GRAPH:
+            self._passage(entry, text)
+            return
         self.versions.feed(entry, text)
         self.clock.feed(entry)
-        if kind is Kind.MARK and entry.name == "PROG" and self.walk.program:
-            self._end_program()  # the program was run once more
-            self.walk = Walk(self.verdicts, self.versions.machine)
-        self.walk.feed(entry)
+        if self._held is None:
+            self._walk(entry)
+        else:
+            self._held.append(entry)
+            if self.versions.header or len(self._held) > MOST_HELD:
+                self._let_go()
         self.books.feed(entry)
         self.calls.feed(entry)
         self.pages.feed(entry)
         self.who.feed(entry)
         self.claims.feed(entry)
+
+    def _passage(self, entry: Entry, text: str) -> None:
+        """A call of which only the name is known: most lines of most logs, so they must cost little."""
+        self.clock.feed(entry)
+        if entry.name not in self.versions.names:
+            self.versions.feed(entry, text)
+        if entry.pid is not None and not self.who.knows(entry.pid):
+            self.who.feed(entry)
+
+    def _let_go(self) -> None:
+        """Only names and flags may tell the kernel's version, so a log without a head waits for as many as it can."""
+        held, self._held = self._held or [], None
+        for entry in held:
+            self._walk(entry)
+
+    def _walk(self, entry: Entry) -> None:
+        if entry.kind is Kind.MARK and entry.name == "PROG" and self.walk.program:
+            self._end_program()  # the program was run once more
+            self.walk = Walk(self.verdicts, self.versions.machine)
+        self.walk.feed(entry)
 
     def _end_program(self) -> None:
         walk = self.walk
@@ -86,6 +115,7 @@ class Detective:
 
     def report(self, name: str = "") -> Report:
         """Everything that was found. Call it once, at the end."""
+        self._let_go()
         self._end_program()
         program, recording = self._program, self._recording
         if self._matched:

@@ -69,6 +69,8 @@ LONGEST_NUMBER = 32  # digits: no kernel prints more, and int() of thousands is 
 
 def number(name: str, text: str) -> Any:
     """A field's value: an int where it is one, by the rule for its name; else the text itself."""
+    if name not in HEX and text.isdecimal() and text.isascii() and len(text) <= LONGEST_NUMBER:  # most of them
+        return int(text)
     if len(text) > LONGEST_NUMBER:
         return text.strip('"')
     if _NUMBER.match(text) and (text.startswith(("0x", "-0x")) or name not in HEX or len(text) > 16):
@@ -83,16 +85,17 @@ def pairs(text: str) -> dict[str, Any]:
     return {SAME.get(name, name): number(name, value) for name, value in _PAIR.findall(text)}
 
 
-@lru_cache(1 << 14)  # a kernel has more functions, a log does not: and a broken one shall not fill the memory
 def is_error(page: int) -> bool:
     """ERR_PTR: a pointer among the last 4095 addresses is an error number."""
     return page >= (1 << 64) - 4095 or (1 << 32) - 4095 <= page < 1 << 32
 
 
+@lru_cache(1 << 14)  # a kernel has more functions, a log does not: and a broken one shall not fill the memory
 def canonical(symbol: str) -> str:
     """The 3.10 name of a kernel symbol as a tool prints it, without the compiler's suffixes: ``.part.0``, ``.cold``."""
     name = symbol.partition(".")[0]
-    return function_name_310(_WRAPPER.sub("__x64_sys_", name, count=1) if "_sys_" in name else name)
+    found: str = function_name_310.__wrapped__(_WRAPPER.sub("__x64_sys_", name, count=1) if "_sys_" in name else name)
+    return found
 
 
 def about_huge_pages(text: str) -> bool:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from . import graph, kprobe, markers, printk
-from .entry import Entry, Kind, about_huge_pages, canonical
+from .entry import Entry, Kind, about_huge_pages, canonical, pairs
 
 # comm-pid (tgid) [cpu] flags time: event; comm may hold anything, 3.10 has four flags, trace-cmd and old tools none.
 # With latency-format the CPU stands before the flags and the time is "12us+". A clock that counts (trace_clock) has
@@ -100,7 +100,7 @@ def _plain(body: str, line: int, where: dict[str, Any]) -> Entry | None:
     """An event without a name of its own: a function, a system call, a stack's head."""
     function = _FUNCTION.match(body)
     if function:
-        fields: dict[str, Any] = kprobe.pairs(function["args"]) if function["args"] else {}
+        fields: dict[str, Any] = pairs(function["args"]) if function["args"] else {}
         fields["caller"] = function["caller"]
         return Entry(line, Kind.CALL, canonical(function["name"]), "", fields, **where)
     call = _SYSCALL.match(body)

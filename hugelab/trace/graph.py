@@ -32,7 +32,7 @@ _CALL = re.compile(r"(?P<name>[A-Za-z_][\w.$]*)(?: \[\w+\])?\((?P<args>.*?)\)(?P
 _CLOSE = re.compile(r"\}" + _TAIL, re.ASCII)
 _CLOSES = re.compile(r"\s*(?!ret\b)[A-Za-z_][\w.$]*", re.ASCII)
 _CALLER = re.compile(r"<-\s*(?P<caller>[\w.$]+)", re.ASCII)
-_RETVAL = re.compile(r"(?:\bret ?|(?<!\S))=\s*(?P<ret>-?(?:0x)?[0-9a-f]{1,16})\b")
+_RETVAL = re.compile(r"(?:\bret ?|(?<!\S))=\s*(?P<ret>-?(?:0x)?[0-9a-f]{1,16}|true|false)\b")
 # What stands between the lines of two tasks or around an interrupt, with the options for it.
 _BETWEEN = re.compile(
     r"\s*(?:-{10,}|(?:\| ?)?\d+\)\s{1,20}\S[^|=]{0,31}-\d+\s{1,20}=>\s{1,20}\S[^|=]{0,31}-\d+|\(Overruns: \d+\)|"
@@ -124,7 +124,10 @@ def _returned(tail: str | None) -> dict[str, Any]:
     fields: dict[str, Any] = {"caller": caller["caller"]} if caller else {}
     if found:
         text = found["ret"]
-        fields["returned"] = int(text, 16 if "x" in text or re.search("[a-f]", text) else 10)
+        if text in ("true", "false"):  # by the function's type, where the kernel knows it
+            fields["returned"] = int(text == "true")
+        else:
+            fields["returned"] = int(text, 16 if "x" in text or re.search("[a-f]", text) else 10)
     return fields
 
 

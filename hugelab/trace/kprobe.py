@@ -6,6 +6,7 @@ Documentation/trace/kprobetrace.rst. 3.10 prints hexadecimal fields without 0x: 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from .entry import Entry, Kind, canonical, pairs
@@ -59,17 +60,29 @@ def read(text: str, line: int, where: dict[str, Any], functions: dict[str, str] 
     own name does.
     """
     probe = _PROBE.match(text)
-    if probe is None or not _AT.match(probe["at"]):
+    stands = _stands(probe["at"]) if probe else None
+    if probe is None or stands is None:
         return None
-    event = probe["event"]
-    place, arrow, back = probe["at"].partition(" <- ")
+    kind, symbol, at = stands
+    event, fields = probe["event"], pairs(probe["rest"])
+    if not symbol:
+        symbol = (functions or {}).get(event) or named(event)
+    elif at:
+        fields["at"] = at
+    return Entry(line, kind, canonical(symbol), event, fields, **where)
+
+
+@lru_cache(4096)  # probes are few
+def _stands(text: str) -> tuple[Kind, str, tuple[str, int, int] | None] | None:
+    """Where a probe stands: entry or return, the function ("" for a bare address), and the place that was printed."""
+    if not _AT.match(text):
+        return None
+    place, arrow, back = text.partition(" <- ")
+    kind = Kind.RETURN if arrow else Kind.CALL
     symbol = re.split(r"[+ ]", back if arrow else place, maxsplit=1)[0]
-    fields = pairs(probe["rest"])
     if _BARE.match(symbol):
-        name = canonical((functions or {}).get(event) or named(event))
-    else:
-        name = canonical(symbol.rpartition(":")[2])  # perf and modules: "[kernel.kallsyms]:name"
-        found = _PLACE.match(place)
-        if found:
-            fields["at"] = (found["symbol"], int(found["offset"], 16), int(found["size"], 16))
-    return Entry(line, Kind.RETURN if arrow else Kind.CALL, name, event, fields, **where)
+        return kind, "", None
+    symbol = symbol.rpartition(":")[2]  # perf: "module:name"
+    found = _PLACE.match(place)
+    at = (found["symbol"], int(found["offset"], 16), int(found["size"], 16)) if found else None
+    return (kind, symbol, at) if canonical(symbol) else None

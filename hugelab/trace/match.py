@@ -62,7 +62,7 @@ def compare(
         way = FIELDS.get((entry.name, entry.kind is Kind.RETURN))
         if printed:
             logged[entry.name, entry.moment, True].append(entry)
-        elif way is not None:
+        elif way is not None and any(name in entry.fields for name in (*way[1], *NAMES)):
             logged[entry.name, way[0], False].append(entry)
     equal = 0
     for (name, moment, _), lines in logged.items():

@@ -31,6 +31,7 @@ _NOISE = re.compile(
     r"\s*Summary of events:|\s*\S.{0,31} \(\d+\), \d+ events?, \d+\.\d%|\s*syscall\s+calls\s.*|\s*\(msec\)[\s()%msec]*|"
     r"[\s-]{20,}|\s+\w+\s+\d+\s+(?:\d+\s+)?\d+\.\d+\s+\d+\.\d+\s+\d+\.\d+\s+\d+\.\d+\s+\d+\.\d+%"
 )
+_RECORD = re.compile(r"\s{0,64}(?P<record>PERF_RECORD_\w+)(?P<about>.*)", re.ASCII)
 _LOST = re.compile(r"(?:LOST (?P<count>\d{1,18}) events!|.*\blost:?\s?(?P<said>\d{1,18}))\s*\Z")
 # time (duration): comm/tid what: time is ? where the call began before perf did.
 _TRACE = re.compile(
@@ -66,6 +67,9 @@ class Script:
             if len(self._functions) < 4096:
                 self._functions[on["event"]] = on["symbol"]
             return Entry(line, Kind.NOTE, fields={"probe": on["symbol"]})
+        bare = _RECORD.match(text)
+        if bare:
+            return _record(bare["record"], bare["about"], line, {})
         if text.startswith("LOST "):
             lost = _LOST.match(text)
             return Entry(line, Kind.LOST, fields={"events": int(lost["count"] or 0)}) if lost else None
@@ -77,17 +81,17 @@ class Script:
         group, _, name = (match["event"] or "").partition(":")
         if match["pid"] is None and not name and (match["cpu"] is None or not match["record"]):
             return None  # "Figure 3.1: words": prose
+        comm, pid = match["comm"], match["pid"]
+        if pid is None and re.fullmatch(r"(?:\d+/)?\d{1,10}", comm, re.ASCII):  # -F without comm
+            comm, pid = "", comm.rpartition("/")[2]
         where: dict[str, Any] = {
             "time": float(match["time"]),
-            "pid": int(match["pid"]) if match["pid"] else None,
-            "comm": match["comm"],
+            "pid": int(pid) if pid else None,
+            "comm": comm,
             "cpu": int(match["cpu"]) if match["cpu"] else None,
         }
         if match["record"]:
-            if not match["record"].startswith("PERF_RECORD_LOST"):
-                return Entry(line, Kind.OTHER, match["record"], "", {"text": match["about"].strip()}, **where)
-            lost = _LOST.match(match["about"])
-            return Entry(line, Kind.LOST, fields={"events": int(lost["said"] or 0) if lost else 0}, **where)
+            return _record(match["record"], match["about"], line, where)
         rest = match["rest"] or ""
         sampled = _FRAME.match(f" {rest}") is not None  # what the task was doing, not what the event says
         if rest and not sampled and re.fullmatch(r"[A-Za-z_]\w*:[A-Za-z_]\w*", match["event"], re.ASCII):
@@ -139,6 +143,14 @@ class Script:
         symbol = self._functions.get(name)
         kind = Kind.RETURN if back else Kind.CALL
         return Entry(line, kind, canonical(symbol) if symbol else kprobe.named(name), name, fields, **where)
+
+
+def _record(record: str, about: str, line: int, where: dict[str, Any]) -> Entry:
+    """What perf recorded about the recording: losses, programs, their mappings."""
+    if not record.startswith("PERF_RECORD_LOST"):
+        return Entry(line, Kind.OTHER, record, "", {"text": about.strip()}, **where)
+    lost = _LOST.match(about)
+    return Entry(line, Kind.LOST, fields={"events": int(lost["said"] or 0) if lost else 0}, **where)
 
 
 def _call(call: re.Match[str], line: int, where: dict[str, Any]) -> Entry | None:

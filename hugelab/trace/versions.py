@@ -50,7 +50,7 @@ class Versions:
 
     def __post_init__(self) -> None:
         self.seen = {}
-        self._names: set[str] = set()
+        self.names: set[str] = set()  # functions that were seen
         self._mayshare = False
 
     def feed(self, entry: Entry, text: str) -> None:
@@ -63,8 +63,8 @@ class Versions:
             if entry.name == "PROG" and entry.fields.get("bits") in (32, 64):
                 self.words = entry.fields["bits"]
             return
-        if entry.name not in self._names and entry.kind is not Kind.OTHER:
-            self._names.add(entry.name)
+        if entry.name not in self.names and entry.kind is not Kind.OTHER:
+            self.names.add(entry.name)
             self._name(entry, text)
         fields = entry.fields
         if fields:

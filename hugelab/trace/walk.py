@@ -6,7 +6,6 @@ when all its RETs are known, because a kernel may not have a call, or not take a
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,20 +17,18 @@ from ..recording import Recording
 from ..scenario import Op, Scenario, ScenarioError
 from ..source import Unsupported
 from ..state import Counters
-from . import match, words
+from . import alone, match, words
+from .alone import SIGNALLED, WROTE
 from .entry import EVENTS, Entry, Kind
 from .verdict import Says, Verdicts
 
-_RETURNED = re.compile(r"(?P<call>\w+)(?: \([^)]*\))? = (?P<value>-?\d+)\b(?P<rest>.*)")
-_MAPPED = re.compile(r"mmap = 0x(?P<start>[0-9a-f]+)-0x(?P<end>[0-9a-f]+)")
-_OPENED = re.compile(r"open = (?P<fd>\d+)(?: ino=(?P<ino>\d+) mode=0x(?P<mode>[0-9a-f]+) size=(?P<size>\d+))?")
-_SIGNALLED = re.compile(r"touch = signal (?P<number>\d+) \((?P<name>SIG\w+)\)(?: si_addr=0x(?P<addr>[0-9a-f]+))?")
-_WROTE = re.compile(r"write (?P<file>\S+) '(?P<what>[^']*)' = (?P<value>-?\d+)")
-_ZERO = frozenset(("munmap", "close", "unlink", "ftruncate", "fallocate", "madvise", "mount", "umount"))
-_SIGNALS = {7: "SIGBUS", 9: "SIGKILL", 11: "SIGSEGV"}
+_MAPPED = re.compile(r"mmap = 0x(?P<start>[0-9a-f]{1,16})-0x(?P<end>[0-9a-f]{1,16})")
+_OPENED = re.compile(
+    r"open = (?P<fd>\d{1,19})(?: ino=(?P<ino>\d{1,19}) mode=0x(?P<mode>[0-9a-f]{1,16}) size=(?P<size>\d{1,19}))?"
+)
 MOST_STEPS = 20_000  # a log with more is judged up to there
 MOST_FAULTS = 100_000  # of one step that are compared one by one
-MIXED = 3  # from the first surplus page on, frames come from the buddy allocator, which is not hugetlb's
+MAIN, CHILD = "main", "child"
 
 
 @dataclass
@@ -39,7 +36,9 @@ class _Pending:
     """A step whose answers are being read."""
 
     entry: Entry
+    who: str
     proc: str
+    either: bool = False  # nothing in the log tells whose step it is
     answers: list[Entry] = field(default_factory=list)
     faults: list[Entry] = field(default_factory=list)
     closes: list[Entry] = field(default_factory=list)
@@ -70,8 +69,8 @@ class Walk:
         self._last_fd = ""
         self._maps = self._opened = self._mounts = 0
         self._mount = "m"
-        self._procs: dict[int, str] = {}
-        self._who = "P"
+        self._family: dict[int, str] = {}  # PID -> MAIN or CHILD
+        self._who = MAIN  # whose turn it is, where lines have no PID
         self._forked = False
         self._main: int | None = None
         self._prog_line = 0
@@ -117,64 +116,49 @@ class Walk:
     def _prog(self, entry: Entry) -> None:
         pid = entry.fields.get("pid")
         if isinstance(pid, int):
-            self._procs[pid], self._main, self._prog_line = "P", pid, entry.line
+            self._family[pid], self._main, self._prog_line = MAIN, pid, entry.line
 
     def _child(self, entry: Entry) -> None:
-        found = re.search(r"pid=(\d+)", str(entry.fields["text"]))
+        found = re.search(r"pid=(\d{1,19})", str(entry.fields["text"]))
         if found:
             self._settle()
-            self._who = "C" if self._forked else "P"
-            self._procs.setdefault(int(found[1]), self._who)
+            self._who = CHILD
+            self._family.setdefault(int(found[1]), CHILD)
+            self._numbers[CHILD] = self._numbers.get(MAIN, 0)  # it goes on counting where the fork was
         else:  # CHILD exit
-            self._who = "P"
+            self._who = MAIN
+            self._numbers.pop(CHILD, None)
 
     def _parent(self, entry: Entry) -> None:
-        found = re.search(r"pid=(\d+)", str(entry.fields["text"]))
+        found = re.search(r"pid=(\d{1,19})", str(entry.fields["text"]))
         if found and self._main is not None and int(found[1]) != self._main:
             text = f"the parent has PID {found[1]}, and the program began with {self._main} (line {self._prog_line})"
             self.verdicts.contradicts(entry.line, "process", text)
         self._settle()
-        self._who = "P"
+        self._who = MAIN
 
     def _step(self, entry: Entry) -> None:
         self._settle()
         number = entry.fields["number"]
-        who = self._procs.get(entry.pid, self._who) if entry.pid is not None and self._forked else self._who
-        proc = who if self._forked else "P"
-        before = self._numbers.get(proc, self._numbers.get("P"))  # a child goes on counting where the fork was
+        who = self._turn(entry)
+        either = entry.pid is None and CHILD in self._numbers and self._numbers[CHILD] == self._numbers.get(MAIN)
+        before = self._numbers.get(who)
         if before is not None or self._main is not None:  # a log may begin in the middle, but not skip a step
             if number != (before or 0) + 1:
                 text = f"step {number} after step {before or 0}"
                 self.verdicts.contradicts(entry.line, "program", text)
             number = (before or 0) + 1
-        self._numbers[proc] = number
+        self._numbers[who] = number
         self._begun = True
-        self._pending = _Pending(entry, proc)
+        self._pending = _Pending(entry, who, self._process(who), either and self._forked)
         self._last_op = None
 
     def _ret(self, entry: Entry) -> None:
-        self._own(entry)
+        alone.answer(entry, self.verdicts)
         if self._pending is not None:
             self._pending.answers.append(entry)
         elif "child exit" in str(entry.fields["text"]):
             self._exit()
-
-    def _own(self, entry: Entry) -> None:
-        """What a RET says in itself."""
-        text = str(entry.fields["text"])
-        error = re.search(r"errno=(\d+) (\D+)$", text)
-        if error and os.strerror(int(error[1])) != error[2].strip():
-            self.verdicts.contradicts(entry.line, "result", f"errno {error[1]} is {os.strerror(int(error[1]))}")
-        signal = _SIGNALLED.search(text)
-        if signal and _SIGNALS.get(int(signal["number"])) not in (None, signal["name"]):
-            self.verdicts.contradicts(entry.line, "result", f"signal {signal['number']} is not {signal['name']}")
-        found = _RETURNED.match(text)
-        if found and found["call"] in _ZERO and int(found["value"]) > 0:
-            self.verdicts.contradicts(entry.line, "result", f"{found['call']} gives 0 or -1, not {found['value']}")
-        wrote = _WROTE.match(text)
-        if wrote and int(wrote["value"]) not in (len(wrote["what"]), len(wrote["what"]) + 1, -1):
-            text = f"{len(wrote['what'])} bytes were written, not {wrote['value']}"
-            self.verdicts.contradicts(entry.line, "result", text)
 
     def _page(self, entry: Entry) -> None:
         self._settle()
@@ -182,7 +166,7 @@ class Walk:
             return
         va, pfn = entry.fields["va"], entry.fields["pfn"]
         self._mixed |= self.kernel.state.counters()[0].surp > 0
-        proc = self._proc(entry)
+        proc = self._process(self._turn(entry))
         ours = self._ours(va)
         held = self.kernel.state.records.get(f"mm/{proc}")
         if ours is None or held is None:
@@ -208,7 +192,7 @@ class Walk:
 
     def _snap(self, entry: Entry) -> None:
         self.snaps += 1
-        self._nodes(entry)
+        alone.snap(entry, self.verdicts)
         shown = Counters(*(entry.fields[name] for name in ("nr", "free", "resv", "surp")))
         if self.kernel is None:
             if not self.stopped:
@@ -227,16 +211,6 @@ class Walk:
         if self._child_exit:  # a child that was never forked in the model is its only process
             self._child_exit = False
             self._exit()
-
-    def _nodes(self, entry: Entry) -> None:
-        nodes = entry.fields.get("nodes")
-        if not nodes:
-            return
-        sums = [sum(node[i] for node in nodes.values()) for i in range(3)]
-        for name, total in zip(("nr", "free", "surp"), sums, strict=True):
-            if entry.fields[name] != total:
-                text = f"{name}={entry.fields[name]}, and the nodes together have {total}"
-                self.verdicts.contradicts(entry.line, "nodes", text)
 
     # -- steps -------------------------------------------------------------------------------------------
     def _boot(self, entry: Entry, shown: Counters) -> None:
@@ -264,10 +238,19 @@ class Walk:
         text = f"{why}: from here on the steps are not done again in the model"
         self.verdicts.add(line, Says.UNDECIDABLE, "complete", text)
 
-    def _proc(self, entry: Entry) -> str:
-        if not self._forked:
-            return "P"
-        return self._procs.get(entry.pid, self._who) if entry.pid is not None else self._who
+    def _turn(self, entry: Entry) -> str:
+        """Whose line this is: by its PID, else by the marks, else by the number of the step."""
+        if entry.pid is not None:
+            return self._family.get(entry.pid, self._who)
+        if entry.name == "STEP" and CHILD in self._numbers:
+            number, other = entry.fields["number"], CHILD if self._who == MAIN else MAIN
+            if number != self._numbers[self._who] + 1 and number == self._numbers[other] + 1:
+                self._who = other
+        return self._who
+
+    def _process(self, who: str) -> str:
+        """The model's process; a child whose fork is no step of its own is the only one there is."""
+        return "C" if who == CHILD and self._forked else "P"
 
     def _settle(self) -> None:
         """Do the step that all answers are known of."""
@@ -290,7 +273,11 @@ class Walk:
                 wrong = f"{said.addr:#x} is not the address of a huge page"
             if wrong:
                 self.verdicts.contradicts(line, "mapping", wrong)
-            op = self._op(said, step, answers)
+            try:
+                op = self._op(said, step, answers)
+            except ScenarioError as error:  # words about a process that has ended, for one
+                self._stop(line, str(error))
+                return
             if op is None:
                 return
             self._run(op, step)
@@ -307,11 +294,12 @@ class Walk:
         proc = "C" if self._forked else "P"
         if f"mm/{proc}" in self.kernel.state.records:
             self._do(Op("exit", proc=proc))
-        self._who = "P"
+        self._who = MAIN
 
     def _do(self, op: Op) -> tuple[str, Any] | None:
         assert self.kernel is not None
         first = len(self.kernel.state.rows)
+        self._kept_maps = dict(self.kernel.maps), dict(self.kernel.segments)
         try:
             outcome, value = self.kernel.run(op)
         except (ScenarioError, Unsupported) as error:
@@ -412,9 +400,11 @@ class Walk:
             return
         self._last_op = op
         done = self._do(op)
+        if done is not None and step.either and step.answers and done[0] != words.outcome(step.texts):
+            op, done = self._other(op, step, done)
         if done is None:
             return
-        if step.lines and not self.stopped:
+        if step.lines and step.answers and not self.stopped:  # a log may end in the middle of a step
             self._lines.append((len(self.ops) - 1, step))
         outcome, value = done
         shown = words.outcome(step.texts)
@@ -428,11 +418,35 @@ class Walk:
             self._fds = {fd: known for fd, known in self._fds.items() if known[0] != op.args["fd"]}
         if op.op == "fork":
             self._forked = True
-            self._numbers["C"] = self._numbers["P"]
+            self._numbers[CHILD] = self._numbers.get(MAIN, 0)
         for answer in step.answers:
             self._answer(op, answer, value)
         if op.op in ("touch", "munmap") and outcome == "ok":
             self._events(op, step)
+
+    def _other(self, op: Op, step: _Pending, done: tuple[str, Any]) -> tuple[Op, tuple[str, Any] | None]:
+        """Nothing tells whose step it is, and what came out is not this process's: it is the other's, if that fits."""
+        who = MAIN if step.who == CHILD else CHILD
+        other = Op(op.op, op.args, self._process(who))
+        self._undo()
+        found = self._do(other)
+        if found is not None and found[0] == words.outcome(step.texts):
+            for name, change in ((who, 1), (step.who, -1)):
+                if name in self._numbers:  # a child may have ended since
+                    self._numbers[name] += change
+            step.who, step.proc = who, other.proc
+            return other, found
+        if found is None:
+            return op, None
+        self._undo()
+        return op, self._do(op)
+
+    def _undo(self) -> None:
+        """Take the last operation back: the model keeps every change with its inverse."""
+        assert self.kernel is not None
+        self.ops.pop()
+        self.kernel.state.rollback(self._rows)
+        self.kernel.maps, self.kernel.segments = self._kept_maps
 
     # -- what came back ----------------------------------------------------------------------------------
     def _answer(self, op: Op, answer: Entry, value: Any) -> None:
@@ -461,15 +475,15 @@ class Walk:
                     self.verdicts.contradicts(line, "file", f"size={opened['size']}; the file has {node.i_size} bytes")
                 self._inode(int(opened["ino"]), line)
         elif op.op == "fork":
-            child = re.match(r"fork = (\d+)", text)
+            child = re.match(r"fork = (\d{1,19})", text)
             if child:
-                self._procs[int(child[1])] = "C"
+                self._family[int(child[1])] = CHILD
         elif op.op in ("set_nr", "set_overcommit"):
-            wrote = _WROTE.match(text)
+            wrote = WROTE.match(text)
             if wrote and wrote["what"] != str(op.args["n"]):
                 text = f"'{wrote['what']}' was written, and the step says {op.args['n']}"
                 self.verdicts.contradicts(line, "result", text)
-        signal = _SIGNALLED.search(text)
+        signal = SIGNALLED.search(text)
         if signal and signal["addr"]:
             ours = self._ours(int(signal["addr"], 16))
             area = self.kernel.maps.get((op.proc, op.args.get("map", "")))

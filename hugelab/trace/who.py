@@ -48,11 +48,15 @@ class Who:
             if entry.moment == "tracepoint":
                 self._tracepoint(entry, ino)
 
+    def knows(self, pid: int) -> bool:
+        """Has a line of this process been seen twice?"""
+        return self.seen[pid] > 1
+
     def _mark(self, entry: Entry) -> None:
         pid, text = entry.fields.get("pid"), str(entry.fields.get("text", ""))
         if entry.name == "STEP":
             self.nameless |= "MAP_ANONYMOUS" in text
-        opened = re.match(r"open = \d+ ino=(\d+)", text) if entry.name == "RET" else None
+        opened = re.match(r"open = \d{1,19} ino=(\d{1,19})", text) if entry.name == "RET" else None
         if opened:
             self.inodes[int(opened[1])] = entry.line
         if entry.name == "PROG" and isinstance(pid, int):
@@ -61,13 +65,15 @@ class Who:
             bits = entry.fields.get("bits")
             if bits not in (None, 32, 64):
                 self.verdicts.contradicts(entry.line, "process", f"bits={bits}: a program has 32 or 64")
-        own = re.search(r"\bpid=(\d+)", text)
+        own = re.search(r"\bpid=(\d{1,19})", text)
         if own and entry.pid is not None and int(own[1]) != entry.pid:
             self.verdicts.contradicts(entry.line, "process", f"pid={own[1]} in a line of PID {entry.pid}")
             self.family.setdefault(entry.pid, entry.line)
             return
         found = (
-            re.search(r"\bpid=(\d+)", text) if entry.name in ("CHILD", "PARENT") else re.match(r"fork = (\d+)", text)
+            re.search(r"\bpid=(\d{1,19})", text)
+            if entry.name in ("CHILD", "PARENT")
+            else re.match(r"fork = (\d{1,19})", text)
         )
         if found:
             child = int(found[1])

@@ -78,26 +78,30 @@ def _path(path: str) -> str:
 _WORDS = [
     (re.compile(pattern), build)
     for pattern, build in (
-        (r'open\("([^"]+)", ([\w|]+), (\d+)\)', _open),
-        (r"mmap\(NULL, (\d+) pages = (\d+), ([\w|]+), ([\w|]+), fd=(-?\d+), off=(\w+)\)", _mmap),
-        (r"(write|read) one byte at (0x[0-9a-f]+)", _touch),
-        (r"memset\(\w+(?: \d+)?(?: \+ (\d+) \* 2 MB)?, 'H'(?:, (\d+)( MB)?)?\)", _memset),
-        (r"munmap\((0x[0-9a-f]+), (\d+) pages\)", _munmap),
-        (r"close\((\d+)\)", lambda fd: Said("close", {}, fd=int(fd))),
+        (r'open\("([^"]+)", ([\w|]+), (\d{1,19})\)', _open),
+        (
+            r"mmap\(NULL, (\d{1,19}) pages = (\d{1,19}), ([\w|]+), ([\w|]+), fd=(-?\d{1,9}), "
+            r"off=(\d{1,19}|0x[0-9a-f]{1,16})\)",
+            _mmap,
+        ),
+        (r"(write|read) one byte at (0x[0-9a-f]{1,16})", _touch),
+        (r"memset\(\w+(?: \d+)?(?: \+ (\d{1,19}) \* 2 MB)?, 'H'(?:, (\d{1,19})( MB)?)?\)", _memset),
+        (r"munmap\((0x[0-9a-f]{1,16}), (\d{1,19}) pages\)", _munmap),
+        (r"close\((\d{1,19})\)", lambda fd: Said("close", {}, fd=int(fd))),
         (r'unlink\("([^"]+)"\)', lambda path: Said("unlink", {"path": _path(path)})),
-        (r"ftruncate\(fd, (\d+) pages\)", lambda pages: Said("ftruncate", {"pages": int(pages)})),
-        (r"echo (\d+) > nr_hugepages", lambda n: Said("set_nr", {"n": int(n)})),
-        (r"echo (\d+) > nr_overcommit_hugepages", lambda n: Said("set_overcommit", {"n": int(n)})),
+        (r"ftruncate\(fd, (\d{1,19}) pages\)", lambda pages: Said("ftruncate", {"pages": int(pages)})),
+        (r"echo (\d{1,19}) > nr_hugepages", lambda n: Said("set_nr", {"n": int(n)})),
+        (r"echo (\d{1,19}) > nr_overcommit_hugepages", lambda n: Said("set_overcommit", {"n": int(n)})),
         (r"fork\(\)", lambda: Said("fork", {"child": "C"})),
         (
-            r"fallocate\(PUNCH_HOLE\|KEEP_SIZE, page (\d+)\)",
+            r"fallocate\(PUNCH_HOLE\|KEEP_SIZE, page (\d{1,19})\)",
             lambda page: Said("fallocate", {"page": int(page), "pages": 1, "mode": PUNCH}),
         ),
         (
-            r"fallocate\(fd, 0, (\d+), (\d+) pages\)",
+            r"fallocate\(fd, 0, (\d{1,19}), (\d{1,19}) pages\)",
             lambda at, pages: Said("fallocate", {"page": int(at) >> 21, "pages": int(pages)}),
         ),
-        (r"madvise\(page (\d+), (MADV_\w+)\)", _madvise),
+        (r"madvise\(page (\d{1,19}), (MADV_\w+)\)", _madvise),
         (r"mount -t hugetlbfs(?: -o (\S+))? none (\S+)", lambda options, where: _mount(options)),
         (r"umount (\S+)", lambda where: Said("umount", {"mount": "m"})),
     )

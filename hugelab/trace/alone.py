@@ -1,0 +1,45 @@
+"""What a mark says in itself: an errno and its name, a signal and its number, nodes and their sum."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from .entry import Entry
+from .verdict import Verdicts
+
+_RETURNED = re.compile(r"(?P<call>\w+)(?: \([^)]*\))? = (?P<value>-?\d{1,19})\b(?P<rest>.*)")
+_ZERO = frozenset(("munmap", "close", "unlink", "ftruncate", "fallocate", "madvise", "mount", "umount"))
+_SIGNALS = {7: "SIGBUS", 9: "SIGKILL", 11: "SIGSEGV"}
+SIGNALLED = re.compile(r"touch = signal (?P<number>\d{1,19}) \((?P<name>SIG\w+)\)(?: si_addr=0x(?P<addr>[0-9a-f]+))?")
+WROTE = re.compile(r"write (?P<file>\S+) '(?P<what>[^']*)' = (?P<value>-?\d{1,19})")
+
+
+def answer(entry: Entry, verdicts: Verdicts) -> None:
+    """What a RET says in itself."""
+    text = str(entry.fields["text"])
+    error = re.search(r"errno=(\d{1,6}) (\D+)$", text)
+    if error and int(error[1]) < 4096 and os.strerror(int(error[1])) != error[2].strip():
+        verdicts.contradicts(entry.line, "result", f"errno {error[1]} is {os.strerror(int(error[1]))}")
+    signal = SIGNALLED.search(text)
+    if signal and _SIGNALS.get(int(signal["number"])) not in (None, signal["name"]):
+        verdicts.contradicts(entry.line, "result", f"signal {signal['number']} is not {signal['name']}")
+    found = _RETURNED.match(text)
+    if found and found["call"] in _ZERO and int(found["value"]) > 0:
+        verdicts.contradicts(entry.line, "result", f"{found['call']} gives 0 or -1, not {found['value']}")
+    wrote = WROTE.match(text)
+    if wrote and int(wrote["value"]) not in (len(wrote["what"]), len(wrote["what"]) + 1, -1):
+        text = f"{len(wrote['what'])} bytes were written, not {wrote['value']}"
+        verdicts.contradicts(entry.line, "result", text)
+
+
+def snap(entry: Entry, verdicts: Verdicts) -> None:
+    """The nodes of a SNAP add up to its whole."""
+    nodes = entry.fields.get("nodes")
+    if not nodes:
+        return
+    sums = [sum(node[i] for node in nodes.values()) for i in range(3)]
+    for name, total in zip(("nr", "free", "surp"), sums, strict=True):
+        if entry.fields[name] != total:
+            text = f"{name}={entry.fields[name]}, and the nodes together have {total}"
+            verdicts.contradicts(entry.line, "nodes", text)
