@@ -68,12 +68,16 @@ def all_names(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((name, *(later for _, later in NAMES.get(name, ())))))
 
 
+# Later names in NAMES that 3.10 has, too, for a function of their own.
+_ALSO_IN_3_10 = frozenset(("handle_mm_fault", "zap_page_range_single", "__unmap_hugepage_range"))
+
+
 @cache
 def _by_later_name() -> dict[str, str]:
     later: dict[str, str] = {}
     for name, changes in NAMES.items():
         for _, new in changes:
-            if new not in NAMES:
+            if new not in NAMES and new not in _ALSO_IN_3_10:
                 later.setdefault(new, name)
     return later
 

@@ -1,7 +1,7 @@
 """``python -m tests.proof [--programs N]``: everything that holds the model against real kernels, as numbers.
 
-Recorded answers in the model and on the running kernel, random programs on both, all small worlds, mutants. Exit 1 if
-anything differs. What this machine cannot do is said; with CI set in the environment that is a failure.
+Recorded answers in the model and on the running kernel, random programs on both, all small worlds, mutants; and broken
+logs through all that reads them. Exit 1 if anything differs. What this machine cannot do is said; with CI set in the environment that is a failure.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hugelab import Scenario, load
 from hugelab.check import CaseResult, check, check_case
+from tests.fuzz import logs
 from tests.truth import MACHINES, Walk, scenarios
 
 DATA = Path(__file__).parent / "data"
@@ -94,6 +95,11 @@ def mutants() -> bool:
     return main([]) == 0
 
 
+def broken_logs() -> bool:
+    """A minute of broken recordings through the readers and the detective, other ones every day."""
+    return logs.fuzz(seconds=60, seed=int(time.time()) // 86400 * 100_000) == 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="proof", description=__doc__)
     parser.add_argument("--programs", type=int, default=PROGRAMS, help=f"random programs (default {PROGRAMS})")
@@ -105,7 +111,7 @@ def main() -> int:
     if not missing:
         parts.append(("the same on this kernel", on_this_kernel))
         parts.append(("random programs on both", lambda: random_programs(args.programs)))
-    parts += [("small worlds", small_worlds), ("mutants", mutants)]
+    parts += [("small worlds", small_worlds), ("mutants", mutants), ("broken logs", broken_logs)]
     failed = bool(missing and os.environ.get("CI"))
     for title, part in parts:
         start = time.monotonic()

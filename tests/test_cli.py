@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import importlib.util
 import io
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import types
@@ -19,8 +21,7 @@ import pytest
 
 from hugelab import LESSON, Op, Scenario, __version__, flow, lesson, load, run
 from hugelab.__main__ import main
-from hugelab.cli import check as check_command
-from hugelab.cli import live
+from hugelab.cli import common, live
 from hugelab.live.errors import LiveUnavailable
 from hugelab.model.kernel import Kernel, boot
 from hugelab.model.machines import X86_64
@@ -126,9 +127,10 @@ def test_page_overwrites_no_other_file(tmp_path: Path, capsys: pytest.CaptureFix
         (("run", str(DATA)), "Is a directory"),
         (("check", LESSON_TXT), "not JSON"),
         (("check", "/nonexistent"), "No such file or directory"),
-        (("trace", "/nonexistent"), "No such file or directory"),
-        (("trace", CASES), "no line in the lesson's format"),
-        (("trace", str(DATA / "k310pae_fork_cow_dmesg.txt")), "line 53: PID 334 after PID 333"),
+        (("trace", "/nonexistent"), "there is no file /nonexistent"),
+        (("trace", CASES), "none of them of a huge page log"),
+        (("trace", LESSON_TXT, LESSON_TXT, "--html", "x.html"), "a page shows one log, not 2"),
+        (("trace", LESSON_TXT, "--html", "x.html", "--json"), "--html goes without --json"),
     ],
     ids=lambda value: " ".join(value)[-40:] if isinstance(value, tuple) else "",
 )
@@ -235,14 +237,18 @@ def test_check_finds_a_doctored_answer(tmp_path: Path, capsys: pytest.CaptureFix
 
 # -- trace --------------------------------------------------------------------------------------------
 def test_trace_agrees_with_the_lesson(capsys: pytest.CaptureFixture[str]) -> None:
-    """The lesson's text: exit code 0, each step with its lines, and what the log does not show."""
+    """The lesson's text: exit code 0, the kernel, the slips, what the log does not show."""
     assert call("trace", LESSON_TXT) == 0
     out = capsys.readouterr().out
-    assert "the model agrees with every line (18 lines)" in out
+    assert "printk; Linux 3.9 to 3.11, 32-bit PAE; 205 lines; 18 events" in out
+    assert "struct page: stride 32, base 0xf6bfd000 (5 pairs of page and pfn)" in out
+    assert "18 lines are what a kernel prints" in out
     assert "4 faults not in the log" in out
+    assert out.count("  slip  ") == 7
+    assert out.splitlines()[-1].startswith("nothing contradicts")
 
 
-def test_trace_names_the_first_wrong_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_trace_names_the_wrong_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong count: exit code 1, the line's number, what the log says and what the model says."""
     text = (DATA / "k310pae_as_lesson_b.txt").read_text()
     wrong = text.replace("free_pages=8, resv_pages=3", "free_pages=8, resv_pages=4")
@@ -250,15 +256,51 @@ def test_trace_names_the_first_wrong_line(tmp_path: Path, capsys: pytest.Capture
     path = tmp_path / "wrong.txt"
     path.write_text(wrong)
     assert call("trace", str(path)) == 1
-    *_, first, theirs, ours = capsys.readouterr().out.splitlines()
-    assert first == f"first disagreement: line {number}"
-    assert theirs == "  log:   HUGETLB_TRACE: hstate - free_pages=8, resv_pages=4"
-    assert ours == "  model: HUGETLB_TRACE: hstate - free_pages=8, resv_pages=3"
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1].startswith(f"first contradiction: line {number} ")
+    assert "log: HUGETLB_TRACE: hstate - free_pages=8, resv_pages=4; a kernel prints: " in out
     assert call("trace", str(path), "--json") == 1
     shown = json.loads(capsys.readouterr().out)
-    assert (shown["agrees"], shown["line"]) == (False, number)
-    assert shown["steps"][-1].keys() == {"op", "lines", "agrees", "line", "model", "log", "note"}
-    assert [step["agrees"] for step in shown["steps"]] == [True] * (len(shown["steps"]) - 1) + [False]
+    assert {v["line"] for v in shown["verdicts"] if v["verdict"] == "contradicts"} == {number}
+
+
+def test_trace_of_several_files_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One object a file, in order, with the same keys; the exit code is that of the worst."""
+    packed = tmp_path / "log.gz"
+    packed.write_bytes(gzip.compress((DATA / "k310pae_lesson_dmesg.txt").read_bytes()))
+    assert call("trace", LESSON_TXT, "/nonexistent", str(packed), "--json") == 2
+    lesson, missing, third = map(json.loads, capsys.readouterr().out.splitlines())
+    assert lesson.keys() == missing.keys() == third.keys()
+    assert "there is no file" in missing["error"]
+    assert (third["format"], third["unread"], third["snaps_checked"], third["error"]) == ("printk", 0, 8, None)
+
+
+def test_trace_lists_what_it_could_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of no format is shown with its number; with --all each SNAP that agrees is, too."""
+    path = tmp_path / "log"
+    path.write_text((DATA / "k310pae_partial_dmesg.txt").read_text() + "and so on\n")
+    assert call("trace", str(path), "--all") == 0
+    out = capsys.readouterr().out
+    assert "; 1 not understood; " in out
+    assert "not read     and so on" in out
+    assert out.count("as in the model  [snap]") == 8
+
+
+def test_trace_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One HTML file: timeline and verdicts; without a program the verdicts alone; another file is not overwritten."""
+    page = tmp_path / "page.html"
+    assert call("trace", LESSON_TXT, "--html", str(page)) == 0
+    text = page.read_text()
+    assert 'id="film"' in text
+    assert text.count('data-says="slip"') == 7
+    assert not re.search(r"(src|href)=|https?://(?!www.w3.org)", text)
+    assert call("trace", str(ROOT / "tests/trace/data/d73_kaslr_recipe_tracepoint.txt"), "--html", str(page)) == 0
+    assert 'id="film"' not in page.read_text()
+    other = tmp_path / "notes.txt"
+    other.write_text("mine")
+    assert call("trace", LESSON_TXT, "--html", str(other)) == 2
+    assert other.read_text() == "mine"
+    capsys.readouterr()
 
 
 # -- the live kernel, played by the model ---------------------------------------------------------------
@@ -426,13 +468,13 @@ def test_ctrl_c_says_how_far_it_got(play: Play, tmp_path: Path, capsys: pytest.C
 def test_progress_is_for_people_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal, after a second, on one line that is cleared; nowhere else."""
     now = [0.0]
-    monkeypatch.setattr(check_command.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(common.time, "monotonic", lambda: now[0])
     for terminal in (True, False):
         err = io.StringIO()
         monkeypatch.setattr(err, "isatty", lambda answer=terminal: answer)
         monkeypatch.setattr(sys, "stderr", err)
         now[0] = 0.0
-        progress = check_command._Progress(3)
+        progress = common.Progress(3)
         for second in (0.5, 1.0, 1.05, 1.2):
             now[0] = second
             progress.show(f"at {second}")
@@ -612,7 +654,8 @@ def test_trace_reads_standard_input() -> None:
     log = (DATA / "k310pae_partial_dmesg.txt").read_text()
     done = shell("hugelab trace -", log)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "agrees with every line (29 lines)" in done.stdout
+    assert "29 lines are what a kernel prints" not in done.stdout  # the marks tell the program: nothing is guessed
+    assert "9 of 9 SNAPs compared" in done.stdout
     assert shell("hugelab trace -", log.replace("delta=-3", "delta=-2")).returncode == 1
     nothing = shell("hugelab trace -", "nothing here\n")
     assert (nothing.returncode, nothing.stderr.count("\n")) == (2, 1)

@@ -86,6 +86,8 @@ def _one(entry: Entry, event: Event, said: Entry, theirs: Callable[[int], int], 
         if ours is None:
             continue
         found = entry.fields[name]
+        if not isinstance(found, type(ours)):  # no number where one should be
+            continue
         if name in ("addr", "vm_flags") and not printed:  # anywhere in its page; soft dirty comes and goes
             found, ours = (found & -SIZE_2M, ours & -SIZE_2M) if name == "addr" else (found & 0xFF, ours & 0xFF)
         if found == ours:

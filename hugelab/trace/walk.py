@@ -106,11 +106,15 @@ class Walk:
             step.lines.append(entry)
         if entry.kind not in (Kind.CALL, Kind.POINT):
             return
-        if entry.name == "hugetlb_fault" and "addr" in entry.fields and len(step.faults) < MOST_FAULTS:
+        if (
+            entry.name == "hugetlb_fault"
+            and isinstance(entry.fields.get("addr"), int)
+            and len(step.faults) < MOST_FAULTS
+        ):
             step.faults.append(entry)
-        elif entry.name == "hugetlb_vm_op_close" and "start" in entry.fields:
+        elif entry.name == "hugetlb_vm_op_close" and isinstance(entry.fields.get("start"), int):
             step.closes.append(entry)
-        elif entry.name == "hugetlbfs_get_inode" and "ino" in entry.fields:
+        elif entry.name == "hugetlbfs_get_inode" and isinstance(entry.fields.get("ino"), int):
             self._ino[entry.fields["ino"]] = entry.line
 
     def _prog(self, entry: Entry) -> None:
@@ -244,7 +248,7 @@ class Walk:
             return self._family.get(entry.pid, self._who)
         if entry.name == "STEP" and CHILD in self._numbers:
             number, other = entry.fields["number"], CHILD if self._who == MAIN else MAIN
-            if number != self._numbers[self._who] + 1 and number == self._numbers[other] + 1:
+            if number != self._numbers.get(self._who, 0) + 1 and number == self._numbers.get(other, 0) + 1:
                 self._who = other
         return self._who
 
@@ -462,7 +466,7 @@ class Walk:
             if self._base and handle.length == 0:
                 return
             self._base[op.args["map"]] = (start, handle.addr)
-        elif op.op == "open" and opened:
+        elif op.op == "open" and opened and op.args["fd"] in self.kernel.mm(op.proc).fds:
             self._fds[int(opened["fd"])] = (op.args["fd"], line)
             self._odd_fd = None
             if opened["mode"]:
@@ -522,7 +526,11 @@ class Walk:
                 text = f"a fault at {addr:#x}; the step of line {step.entry.line} comes to {wanted[at]:#x} here"
                 self.verdicts.contradicts(entry.line, "touched", text)
             at += 1
-            if op.get("mode", "w") == "w" and "flags" in entry.fields and not entry.fields["flags"] & 1:
+            if (
+                op.get("mode", "w") == "w"
+                and isinstance(entry.fields.get("flags"), int)
+                and not entry.fields["flags"] & 1
+            ):
                 text = f"flags={entry.fields['flags']:#x} is a read, and the step writes"
                 self.verdicts.contradicts(entry.line, "flags", text)
 

@@ -107,7 +107,7 @@ class Who:
         """hugetlbfs tracepoints say the same inode's mode again, and count its pages in blocks of 512 bytes."""
         mode, blocks, size = (entry.fields.get(name) for name in ("mode", "blocks", "size"))
         known, line = self.modes.setdefault(ino, (mode, entry.line))
-        if mode is not None and known is not None and known != mode:
+        if isinstance(mode, int) and isinstance(known, int) and known != mode:
             text = f"inode {ino} has mode {mode:#o}, in line {line} {known:#o}"
             self.verdicts.contradicts(entry.line, "mode", text)
         if isinstance(blocks, int) and blocks % 4096:
