@@ -1,7 +1,8 @@
 """``python -m tests.proof [--programs N]``: everything that holds the model against real kernels, as numbers.
 
 Recorded answers in the model and on the running kernel, random programs on both, all small worlds, mutants; and broken
-logs through all that reads them. Exit 1 if anything differs. What this machine cannot do is said; with CI set in the environment that is a failure.
+logs through all that reads them. Exit 1 if anything differs. What this machine cannot do is said; with CI set in the
+environment that is a failure.
 """
 
 from __future__ import annotations

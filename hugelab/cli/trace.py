@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 
 from ..trace.detective import examine
+from ..trace.record import record
 from ..trace.report import Report
-from ..trace.source import LogError
+from ..trace.source import LogError, Source
 from ..trace.verdict import Says
 from ..units import count
 from .common import BAD_INPUT, DIFFERENT, DONE, AddCommand, Progress, complain, write_page
@@ -85,9 +86,12 @@ def page_of(report: Report) -> str:
     title = f"hugelab trace {Path(report.name).name}"
     found = [verdict.to_json() for verdict in report.verdicts]
     below = findings(f"{report.summary}: {report.sum}", found, report.unread_lines)
-    if report.recording is not None:
+    shown = report.recording
+    if shown is None and report.name != "standard input":  # no program is known: what the lines themselves say
+        shown = record(Source().lines(report.name))
+    if shown is not None:
         try:
-            return page((report.recording,), title, below=below)
+            return page((shown,), title, below=below)
         except TooLong as error:
             below = f"<p>No timeline: {error}.</p>{below}"
     return plain_page(title, below)

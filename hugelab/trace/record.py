@@ -1,0 +1,141 @@
+"""A log as a Recording: what its lines say happened, with the counters as they stand in them, and nothing computed.
+
+Counters that a format does not carry stay what they were last; a log that never shows them has an empty pool. Files and
+mappings are not rebuilt here: the lesson's own lines say enough for that (lesson.recording), other formats do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from ..model.machines import SIZE_2M, Machine
+from ..recording import Recording, Step
+from ..scenario import Op, Scenario
+from ..state import State
+from ..structs import hstate, mm_struct
+from ..units import BASE_PAGE_SIZE
+from . import words
+from .entry import EVENTS, Entry, Kind
+from .reader import Reader, entries
+from .versions import Versions
+
+MOST = 100_000  # events; a log with more is recorded up to there
+
+
+def record(lines: Iterable[str], most: int = MOST) -> Recording:
+    """The first ``most`` events of a log, given as lines. An empty log gives a Recording with no event but "boot"."""
+    reader, versions = Reader(), Versions()
+    found: list[Entry] = []
+    events = 0
+    for entry, text in _with_text(lines, reader):
+        versions.feed(entry, text)
+        if entry.kind in EVENTS or entry.kind in (Kind.MARK, Kind.COUNTERS):
+            found.append(entry)
+            events += entry.kind in EVENTS
+            if events >= most:
+                break
+    return _Recorder(versions.machine()).record(found)
+
+
+def _with_text(lines: Iterable[str], reader: Reader) -> Iterator[tuple[Entry, str]]:
+    last = ""
+
+    def each() -> Iterator[str]:
+        nonlocal last
+        for last in lines:
+            yield last
+
+    for entry in entries(each(), reader):
+        yield entry, last
+
+
+class _Recorder:
+    """Writes entries into a State, one row an event."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = replace(machine, sizes=(SIZE_2M,))  # no format shows another pool
+        self.state = State()
+        self.h = hstate(self.state, SIZE_2M)
+        self.steps: list[Step] = []
+        self.events = 1
+        self._op: tuple[Op, int] | None = None
+
+    def record(self, found: list[Entry]) -> Recording:
+        state, h = self.state, self.h
+        state.pools = [h]
+        state.row("")
+        state.enter(h)
+        first = next((entry for entry in found if "nr" in entry.fields), None)
+        h.nr_huge_pages = h.free_huge_pages = first.fields["nr"] if first and isinstance(first.fields["nr"], int) else 0
+        state.enter(mm_struct(state, "P", self.machine.pid, self.machine.sizes))
+        state.point("boot")
+        for entry in found:
+            if entry.kind is Kind.MARK and entry.name == "STEP":
+                self._end_step()
+                self._op = _operation(str(entry.fields["text"])), self.events
+            self._show(entry)
+            if entry.kind in EVENTS:
+                self._event(entry)
+        self._end_step()
+        state.finish()
+        scenario = Scenario("log", nr=h.nr_huge_pages, steps=tuple(step.op for step in self.steps))
+        return Recording(scenario, self.machine, state, "log", self.steps)
+
+    def _show(self, entry: Entry) -> None:
+        if entry.kind in (Kind.MARK, Kind.COUNTERS) and entry.name not in ("SNAP", "meminfo"):
+            return
+        if entry.kind is Kind.CALL and not entry.moment:  # arguments of a function, not counters
+            return
+        for name, field in _COUNTERS.items():
+            value = entry.fields.get(name)
+            if isinstance(value, int) and 0 <= value < 1 << 40:
+                setattr(self.h, field, value)
+
+    def _event(self, entry: Entry) -> None:
+        row = self.state.row("P", 1, SIZE_2M)
+        addr, pfn = entry.fields.get("addr"), entry.fields.get("pfn")
+        row.addr = addr if isinstance(addr, int) else None
+        row.frame = pfn // (SIZE_2M // BASE_PAGE_SIZE) if isinstance(pfn, int) else None
+        shown: dict[str, Any] = {
+            name: value
+            for name, value in entry.fields.items()
+            if name not in ("text", "at", "leaf") and value is not None
+        }
+        # moments of its own: the model's have fields that no other format has
+        moment = {Kind.CALL: "entered", Kind.RETURN: "came back"}.get(entry.kind, "logged")
+        self.state.point(entry.name, moment, **shown | {"line": entry.line})
+        self.events += 1
+
+    def _end_step(self) -> None:
+        if self._op is None:
+            return
+        op, first = self._op
+        self._op = None
+        if self.events > first:
+            index = len(self.steps)
+            self.steps.append(Step(index, op, "ok", None, {"2M": self.h.counters}, first, self.events - 1))
+
+
+_COUNTERS = {
+    "nr": "nr_huge_pages",
+    "free": "free_huge_pages",
+    "resv": "resv_huge_pages",
+    "surp": "surplus_huge_pages",
+}
+
+
+def _operation(text: str) -> Op:
+    """A step's words as an operation, as far as words alone go; what nobody knows reads the pool."""
+    said = words.read(text)
+    if said is None:
+        return Op("meminfo", {})
+    args = (
+        {"fd": "fd", "map": "map", **said.args} if said.op in ("open", "mmap", "touch", "munmap") else dict(said.args)
+    )
+    if said.op in ("close", "ftruncate", "fallocate"):
+        args["fd"] = "fd"
+    elif said.op == "madvise":
+        args["map"] = "map"
+    return Op(said.op, args)

@@ -1,0 +1,45 @@
+"""Logs of every format as Recordings: events and counters as the lines say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hugelab.draw.page import page
+from hugelab.trace.detective import examine
+from hugelab.trace.record import record
+
+from .recordings import RECORDINGS, lines
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name)
+def test_every_format_becomes_a_recording(path: Path) -> None:
+    """As many events as the detective counts, with their lines; and it can be drawn."""
+    recording, report = record(lines(path)), examine(path)
+    counted = report.events - report.format.count("meminfo")  # a snapshot is no event
+    assert len(recording) == counted + 1
+    assert recording.source == "log"
+    numbers = [recording.event(i).detail["line"] for i in range(1, len(recording))]
+    assert numbers == sorted(set(numbers))
+    assert [recording.event(i).index for i in range(len(recording))] == list(range(len(recording)))
+    assert 'id="film"' in page((recording,), path.name)
+
+
+def test_counters_are_those_of_the_lines() -> None:
+    """A kprobe log shows all four at every line: so does its recording."""
+    path = next(path for path in RECORDINGS if path.name == "d61amd64_lesson_kprobe.txt")
+    recording = record(lines(path))
+    shown = [recording.event(i) for i in range(1, len(recording))]
+    with_counters = [event for event in shown if "free" in event.detail]
+    assert len(with_counters) > 40
+    for event in with_counters:
+        assert (event.counters.total, event.counters.free) == (event.detail["nr"], event.detail["free"])
+        assert (event.counters.rsvd, event.counters.surp) == (event.detail["resv"], event.detail["surp"])
+    assert [step.op.op for step in recording.steps] == ["open", "mmap", "touch", "munmap", "unlink"]  # close: no line
+
+
+def test_a_long_log_is_recorded_up_to_a_limit() -> None:
+    path = RECORDINGS[0]
+    assert len(record(lines(path), most=10)) == 11
+    assert len(record([])) == 1
