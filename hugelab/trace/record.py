@@ -6,7 +6,7 @@ mappings are not rebuilt here: the lesson's own lines say enough for that (lesso
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..structs import hstate, mm_struct
 from ..units import BASE_PAGE_SIZE
 from . import words
 from .entry import EVENTS, Entry, Kind
-from .reader import Reader, entries
+from .reader import Reader
 from .versions import Versions
 
 MOST = 100_000  # events; a log with more is recorded up to there
@@ -29,30 +29,21 @@ def record(lines: Iterable[str], most: int = MOST) -> Recording:
     reader, versions = Reader(), Versions()
     found: list[Entry] = []
     events = 0
-    for entry, text in _with_text(lines, reader):
+    for number, text in enumerate(lines, 1):
+        entry = reader.read(text.rstrip("\r\n"), number)
+        if entry is None:
+            continue
         versions.feed(entry, text)
         if entry.kind in EVENTS or entry.kind in (Kind.MARK, Kind.COUNTERS):
             found.append(entry)
-            events += entry.kind in EVENTS
+            events += entry.kind in EVENTS or entry.name in _POOL
             if events >= most:
                 break
     return _Recorder(versions.machine()).record(found)
 
 
-def _with_text(lines: Iterable[str], reader: Reader) -> Iterator[tuple[Entry, str]]:
-    last = ""
-
-    def each() -> Iterator[str]:
-        nonlocal last
-        for last in lines:
-            yield last
-
-    for entry in entries(each(), reader):
-        yield entry, last
-
-
 class _Recorder:
-    """Writes entries into a State, one row an event."""
+    """Writes entries into a State, a row for each event and for each reading of the pool."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = replace(machine, sizes=(SIZE_2M,))  # no format shows another pool
@@ -75,8 +66,7 @@ class _Recorder:
             if entry.kind is Kind.MARK and entry.name == "STEP":
                 self._end_step()
                 self._op = _operation(str(entry.fields["text"])), self.events
-            self._show(entry)
-            if entry.kind in EVENTS:
+            if entry.kind in EVENTS or entry.name in _POOL:
                 self._event(entry)
         self._end_step()
         state.finish()
@@ -84,8 +74,6 @@ class _Recorder:
         return Recording(scenario, self.machine, state, "log", self.steps)
 
     def _show(self, entry: Entry) -> None:
-        if entry.kind in (Kind.MARK, Kind.COUNTERS) and entry.name not in ("SNAP", "meminfo"):
-            return
         if entry.kind is Kind.CALL and not entry.moment:  # arguments of a function, not counters
             return
         for name, field in _COUNTERS.items():
@@ -95,6 +83,7 @@ class _Recorder:
 
     def _event(self, entry: Entry) -> None:
         row = self.state.row("P", 1, SIZE_2M)
+        self._show(entry)
         addr, pfn = entry.fields.get("addr"), entry.fields.get("pfn")
         row.addr = addr if isinstance(addr, int) else None
         row.frame = pfn // (SIZE_2M // BASE_PAGE_SIZE) if isinstance(pfn, int) else None
@@ -105,7 +94,7 @@ class _Recorder:
         }
         # moments of its own: the model's have fields that no other format has
         moment = {Kind.CALL: "entered", Kind.RETURN: "came back"}.get(entry.kind, "logged")
-        self.state.point(entry.name, moment, **shown | {"line": entry.line})
+        self.state.point(_POOL.get(entry.name, entry.name), moment, **shown | {"line": entry.line})
         self.events += 1
 
     def _end_step(self) -> None:
@@ -118,6 +107,8 @@ class _Recorder:
             self.steps.append(Step(index, op, "ok", None, {"2M": self.h.counters}, first, self.events - 1))
 
 
+_POOL = {"SNAP": "hugetlb_report_meminfo", "meminfo": "hugetlb_report_meminfo"}  # somebody reads the pool
+_NOT_SHOWN = ("text", "at", "leaf", "lines", "nodes")
 _COUNTERS = {
     "nr": "nr_huge_pages",
     "free": "free_huge_pages",

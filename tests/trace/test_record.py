@@ -15,10 +15,9 @@ from .recordings import RECORDINGS, lines
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name)
 def test_every_format_becomes_a_recording(path: Path) -> None:
-    """As many events as the detective counts, with their lines; and it can be drawn."""
+    """As many events and SNAPs as the detective counts, with their lines; and it can be drawn."""
     recording, report = record(lines(path)), examine(path)
-    counted = report.events - report.format.count("meminfo")  # a snapshot is no event
-    assert len(recording) == counted + 1
+    assert len(recording) == 1 + report.events + report.snaps
     assert recording.source == "log"
     numbers = [recording.event(i).detail["line"] for i in range(1, len(recording))]
     assert numbers == sorted(set(numbers))
@@ -36,7 +35,7 @@ def test_counters_are_those_of_the_lines() -> None:
     for event in with_counters:
         assert (event.counters.total, event.counters.free) == (event.detail["nr"], event.detail["free"])
         assert (event.counters.rsvd, event.counters.surp) == (event.detail["resv"], event.detail["surp"])
-    assert [step.op.op for step in recording.steps] == ["open", "mmap", "touch", "munmap", "unlink"]  # close: no line
+    assert [step.op.op for step in recording.steps] == ["open", "mmap", "touch", "munmap", "close", "unlink", "meminfo"]
 
 
 def test_a_long_log_is_recorded_up_to_a_limit() -> None:
