@@ -13,7 +13,8 @@ STYLE = """<style>
 .hl-findings th,.hl-findings td{text-align:left;vertical-align:top;padding:4px 8px}
 .hl-findings th,.hl-findings td{border-bottom:1px solid var(--hl-grid)}
 .hl-findings td:first-child{text-align:right;font-variant-numeric:tabular-nums}
-.hl-findings td{overflow-wrap:anywhere}
+.hl-findings td:nth-child(3){overflow-wrap:anywhere}
+.hl-findings td:nth-child(2),.hl-findings td:nth-child(4){white-space:nowrap}
 .hl-findings [data-says=contradicts] td:nth-child(2),.hl-findings [data-says=slip] td:nth-child(2){font-weight:700}
 </style>"""
 MOST = 500  # rows; the text has all

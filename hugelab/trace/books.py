@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..model.machines import SIZE_2M
 from .entry import Entry, Kind, is_error
 from .verdict import Says, Verdicts
 
@@ -47,6 +48,7 @@ OPEN = frozenset(
         "hugepage_new_subpool",
     )
 )
+PROMISES = ("hugetlbfs_file_mmap", "hugetlb_reserve_pages")
 INSIDE = frozenset(("free_huge_page", "hugetlb_acct_memory"))
 # With these a process begins something else: what it did before is over.
 BEGINS = frozenset(
@@ -101,10 +103,13 @@ class Books:
             if any(name in entry.fields for name in NAMES):
                 self._event = True
                 self._shown(entry, now)
-            elif now:
-                self._add((entry.pid, f"{entry.name} at {entry.line}"), now)
+            hidden = {name: span for name, span in now.items() if name not in entry.fields}
+            if hidden:  # what this line does not show, a later one may
+                self._add((entry.pid, f"{entry.name} at {entry.line}"), hidden)
             if kind is Kind.RETURN:
                 self._open.pop((entry.pid, entry.name), None)
+            elif kind is Kind.CALL and entry.name in BEGINS:  # its own line may still show what the last call did
+                self._open = {key: effect for key, effect in self._open.items() if key[0] != entry.pid}
             if begun:
                 self._add((entry.pid, entry.name), begun)
             if kind is Kind.CALL and entry.name in INSIDE:  # from here on the lines inside tell what happens
@@ -142,14 +147,15 @@ class Books:
         """What a call may do after the line that shows it being entered."""
         name, pid = entry.name, entry.pid
         self._probed.add(name)
-        if name in BEGINS:
-            for key in [key for key in self._open if key[0] == pid]:
-                del self._open[key]
         if name in OPEN:
             return DROPPED if self._probed & INSIDE else ANYTHING
         if name == "hugetlb_vm_op_close":
             return {} if "hugetlb_acct_memory" in self._probed else DROPPED
+        if name in PROMISES:
+            return self._promise(entry)
         if name == "hugetlb_acct_memory":
+            for other in PROMISES:  # this line tells what they would have left open
+                self._open.pop((pid, other), None)
             delta = entry.fields.get("delta")
             self._made[pid] = 0
             return _acct(delta) if isinstance(delta, int) else ANYTHING
@@ -160,6 +166,17 @@ class Books:
             of_file = any(key[0] == pid and key[1] in OPEN for key in self._open)
             return BACK if not of_file else {**BACK, "resv": (0, 0)}  # only a private page restores its promise
         return {}
+
+    def _promise(self, entry: Entry) -> Effect:
+        """A mapping is made: at most all its pages are promised, if no line inside tells how many."""
+        self._open.pop((entry.pid, "hugetlbfs_file_mmap"), None)
+        first, end = entry.fields.get("f"), entry.fields.get("t")
+        start, stop = entry.fields.get("start"), entry.fields.get("end")
+        if isinstance(first, int) and isinstance(end, int):
+            return _acct(max(end - first, 0))
+        if isinstance(start, int) and isinstance(stop, int):
+            return _acct(max(stop - start, 0) // SIZE_2M)
+        return ANYTHING
 
     def _back(self, entry: Entry) -> Effect:
         """What has changed when a function comes back."""

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import pairwise
 
 from ..model.machines import SIZE_2M
-from ..units import BASE_PAGE_SIZE
+from ..units import BASE_PAGE_SIZE, count
 from .entry import Entry, Kind
 from .pages import Pages, Pair
 from .verdict import Says, Verdicts
@@ -129,11 +129,12 @@ class Claims:
         if not self.states:
             return
         at, before, promised = self.states[0]
+        pages = count(int(number), "page")
         wanted = before - int(number), max(promised - int(number), 0)
         if (int(free), int(resv)) == wanted:
-            self.verdicts.agrees(line, "counters", f"free={free}, resv={resv} after {number} pages, from line {at} on")
+            self.verdicts.agrees(line, "counters", f"free={free}, resv={resv} after {pages}, from line {at} on")
         else:
-            text = f"free={free}, resv={resv}; {number} pages after line {at} it is {wanted[0]} and {wanted[1]}"
+            text = f"free={free}, resv={resv}; {pages} after line {at} it is {wanted[0]} and {wanted[1]}"
             self.verdicts.contradicts(line, "counters", text)
 
     def _heading(self, line: int) -> None:

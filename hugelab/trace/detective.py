@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
@@ -191,9 +190,9 @@ class Detective:
                 text = f"log: {step.theirs or 'no such line'}; a kernel prints: {step.ours or 'no line here'}"
                 text += f" (the pool of {program.pool} is that of line {program.pool_line})"
                 self.verdicts.contradicts(step.line, "program", text)
-        for note, number in Counter(step.note for step in steps if step.note and not step.lines).items():
-            text = f"{note}; {number} step{'s' * (number > 1)} the log does not show"
-            self.verdicts.add(lines[-1].line, Says.UNDECIDABLE, "program", text)
+        hidden = [step for step in steps if step.note and not step.lines]
+        for name, note in dict.fromkeys((step.op.op, step.note) for step in hidden):
+            self.verdicts.add(lines[-1].line, Says.UNDECIDABLE, "program", f"{name}: {note}")
         return program.scenario, recording
 
 

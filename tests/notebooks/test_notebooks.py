@@ -34,8 +34,8 @@ def nbval(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_course_so_far() -> None:
-    """Notebooks 00 to 09 are there."""
-    assert [name[:2] for name in NAMES] == [f"{number:02}" for number in range(10)]
+    """Notebooks 00 to 11 are there."""
+    assert [name[:2] for name in NAMES] == [f"{number:02}" for number in range(12)]
 
 
 def test_form(path: Path) -> None:
