@@ -17,7 +17,7 @@ from hugelab.trace.source import LogError
 from hugelab.trace.verdict import MOST, RULES, Says
 from tests.conftest import DATA
 
-from . import truth_logs
+from . import played, truth_logs
 from .numbers import change
 from .recordings import LESSON, RECORDINGS, lines
 
@@ -259,3 +259,19 @@ def test_memory_does_not_grow_with_the_log() -> None:
         return peak
 
     assert most(200) < 1.5 * most(20) + 1_000_000
+
+
+# -- logs that the model plays -----------------------------------------------------------------------------------
+PLAYED = [("k310pae", "printk"), ("k310pae", "kprobe"), ("d61amd64", "kprobe")]
+
+
+@pytest.mark.parametrize(("kernel", "form"), PLAYED, ids=["-".join(pair) for pair in PLAYED])
+def test_every_program_with_the_lines_of_a_recorder(kernel: str, form: str) -> None:
+    """25 programs as a recorder would have logged them: as true as the recorded ones, and believed."""
+    for name in truth_logs.names(kernel):
+        text = played.log(kernel, name, form)
+        report = examine_lines(text, name)
+        assert report.events > 0, name
+        assert report.unread == 0, (name, report.unread_lines)
+        assert report.contradictions == [], name
+        assert report.snaps_checked == report.snaps
