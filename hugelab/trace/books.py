@@ -56,6 +56,7 @@ BEGINS = frozenset(
 )
 # Steps in which the pool may change where no probe stands.
 STEPS = ("munmap", "unlink", "close", "end", "echo", "ftruncate", "fallocate", "madvise", "mount", "umount", "fork")
+MOST_SNAPS = 100_000  # that are remembered
 Key = tuple[int | None, str]
 
 
@@ -76,6 +77,7 @@ class Books:
 
     verdicts: Verdicts
     checked: int = 0  # values that had to be what they are
+    snaps: set[int] = field(default_factory=set)  # lines of SNAPs that had to be what they are
     seen: bool = False  # some line shows a counter
     last: _Shown | None = None
     _open: dict[Key, Effect] = field(default_factory=dict)  # what calls that are not over may still do
@@ -120,6 +122,8 @@ class Books:
     def _mark(self, entry: Entry) -> None:
         if entry.name == "SNAP":
             if self._event:
+                if self.last is not None and not self._any and len(self.snaps) < MOST_SNAPS:
+                    self.snaps.add(entry.line)
                 self._shown(entry, {})
             else:  # nothing in between tells what happened
                 self._forget()

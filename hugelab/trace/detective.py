@@ -49,7 +49,8 @@ class Detective:
         self._held: list[Entry] | None = []
         self._program: Scenario | None = None
         self._recording: Recording | None = None
-        self._snaps = self._checked = self._matched = 0
+        self._snaps = self._matched = 0
+        self._checked: set[int] = set()  # lines of SNAPs
 
     def feed(self, text: str, line: int) -> None:
         """One line, without its end."""
@@ -107,7 +108,7 @@ class Detective:
         walk.finish()
         program, recording = walk.program, walk.recording()
         self._snaps += walk.snaps
-        self._checked += walk.checked
+        self._checked |= walk.checked
         self._matched += walk.matched
         if self._program is None:
             self._program, self._recording = program, recording
@@ -140,7 +141,7 @@ class Detective:
             self.reader.unread,
             self.reader.events,
             self._snaps,
-            self._checked,
+            len(self._checked | self.books.snaps),
             found,
             {says.value: self.verdicts.of(says) for says in Says},
             where,

@@ -51,7 +51,6 @@ class Versions:
     def __post_init__(self) -> None:
         self.seen = {}
         self.names: set[str] = set()  # functions that were seen
-        self._mayshare = False
 
     def feed(self, entry: Entry, text: str) -> None:
         """Look at one line."""

@@ -12,7 +12,6 @@ from typing import Any
 
 from ..model.kernel import Kernel, boot, run
 from ..model.machines import SIZE_2M, Machine
-from ..model.vma import areas
 from ..recording import Recording
 from ..scenario import Op, Scenario, ScenarioError
 from ..source import Unsupported
@@ -20,6 +19,7 @@ from ..state import Counters
 from . import alone, match, words
 from .alone import SIGNALLED, WROTE
 from .entry import EVENTS, Entry, Kind
+from .translate import Translator
 from .verdict import Says, Verdicts
 
 _MAPPED = re.compile(r"mmap = 0x(?P<start>[0-9a-f]{1,16})-0x(?P<end>[0-9a-f]{1,16})")
@@ -59,16 +59,12 @@ class Walk:
         self.machine: Machine | None = None
         self.pool: Counters | None = None
         self.ops: list[Op] = []
-        self.snaps = self.checked = 0
+        self.snaps = 0
+        self.checked: set[int] = set()  # lines of the SNAPs that were compared
         self.stopped = ""  # why no step is done any more
         self._pending: _Pending | None = None
         self._done: Entry | None = None  # the step that was done last
-        self._base: dict[str, tuple[int, int]] = {}  # map -> its address in the log, in the model
-        self._fds: dict[int, tuple[str, int]] = {}  # the program's descriptor -> ours, line
-        self._odd_fd: tuple[int, int] | None = None  # a descriptor that nobody opened, and its line
-        self._last_fd = ""
-        self._maps = self._opened = self._mounts = 0
-        self._mount = "m"
+        self._names: Translator | None = None  # from the first SNAP on
         self._family: dict[int, str] = {}  # PID -> MAIN or CHILD
         self._who = MAIN  # whose turn it is, where lines have no PID
         self._forked = False
@@ -79,13 +75,18 @@ class Walk:
         self._numbers: dict[str, int] = {}  # process -> its last step
         self._begun = False
         self._ino: dict[int, int] = {}
-        self._last_op: Op | None = None
         self._child_exit = False
         self._first: Entry | None = None  # the first SNAP, if it shows a pool in use
         self.before: list[Entry] = []  # printed lines that belong to no step
         self._lines: list[tuple[int, _Pending]] = []  # number of the operation, its step
         self._kept = 0
         self.matched = 0  # fields of lines inside steps that are the model's
+
+    @property
+    def names(self) -> Translator:
+        """The log's names against the model's."""
+        assert self._names is not None
+        return self._names
 
     # -- lines -------------------------------------------------------------------------------------------
     def feed(self, entry: Entry) -> None:
@@ -155,7 +156,6 @@ class Walk:
         self._numbers[who] = number
         self._begun = True
         self._pending = _Pending(entry, who, self._process(who), either and self._forked)
-        self._last_op = None
 
     def _ret(self, entry: Entry) -> None:
         alone.answer(entry, self.verdicts)
@@ -171,7 +171,7 @@ class Walk:
         va, pfn = entry.fields["va"], entry.fields["pfn"]
         self._mixed |= self.kernel.state.counters()[0].surp > 0
         proc = self._process(self._turn(entry))
-        ours = self._ours(va)
+        ours = self.names.ours(va)
         held = self.kernel.state.records.get(f"mm/{proc}")
         if ours is None or held is None:
             self.verdicts.contradicts(entry.line, "page", f"{va:#x} is in no mapping of the program")
@@ -197,15 +197,18 @@ class Walk:
     def _snap(self, entry: Entry) -> None:
         self.snaps += 1
         alone.snap(entry, self.verdicts)
-        shown = Counters(*(entry.fields[name] for name in ("nr", "free", "resv", "surp")))
+        shown = _pool(entry)
         if self.kernel is None:
             if not self.stopped:
                 self._boot(entry, shown)
             return
         self._settle()
-        if self.stopped:
+        self._compare(entry, shown)
+
+    def _compare(self, entry: Entry, shown: Counters) -> None:
+        if self.stopped or self.kernel is None:
             return
-        self.checked += 1
+        self.checked.add(entry.line)
         ours = self.kernel.state.counters()[0]
         after = f"after {self._done.fields['text'][:60]}" if self._done else "before the first step"
         if ours == shown:
@@ -218,24 +221,43 @@ class Walk:
 
     # -- steps -------------------------------------------------------------------------------------------
     def _boot(self, entry: Entry, shown: Counters) -> None:
-        if shown.free != shown.total or shown.rsvd or shown.surp:
-            if self._first is None and not self._begun:
-                self._first = entry  # the next SNAP tells whether it is so, or this line is wrong
-            else:
-                self._stop(entry.line, "the pool was in use before the program began")
+        """A kernel with the pool of the first SNAP. One that is in use waits for the next: the line may be wrong."""
+        idle = shown.free == shown.total and not shown.rsvd and not shown.surp
+        first, self._first = self._first, None
+        if first is None and not idle and not self._begun:
+            self._first = entry
             return
-        if self._first is not None:
-            text = f"{_pool(self._first)}, and line {entry.line} has {_show(shown)} after a step that takes nothing"
-            self.verdicts.contradicts(self._first.line, "snap", text)
-        self.machine, self.pool = self._machine(), shown
+        begin, line = (shown, entry.line) if first is None or idle else (_pool(first), first.line)
+        if first is not None and idle:
+            text = f"{_show(_pool(first))}, and line {entry.line} has {_show(shown)} after a step that takes nothing"
+            self.verdicts.contradicts(first.line, "snap", text)
+        self.machine, self.pool = self._machine(), begin
         try:
-            self.kernel = boot(Scenario("log", shown.total, 0), self.machine)
+            self.kernel = boot(Scenario("log", begin.total - begin.surp, 0), self.machine)
         except ScenarioError as error:
-            self._stop(entry.line, str(error))
+            self._stop(line, str(error))
             return
-        self.checked += 1
-        self.verdicts.agrees(entry.line, "snap", f"the pool begins with {_show(shown)}")
+        self._names = Translator(self.kernel, self.verdicts)
+        if begin != self.kernel.state.counters()[0] and not self._others(begin):
+            self._stop(line, f"the pool begins with {_show(begin)}, and nothing tells who has it")
+            return
+        self.checked.add(line)
+        self.verdicts.agrees(line, "snap", f"the pool begins with {_show(begin)}")
         self._settle()
+        if first is not None:
+            self._compare(entry, shown)
+
+    def _others(self, begin: Counters) -> bool:
+        """What others hold of the pool already: a mapping that the program does not know."""
+        used = begin.total - begin.free
+        pages = used + begin.rsvd
+        if begin.surp or pages > begin.total or not pages:
+            return False
+        flags = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB"]
+        self._do(Op("mmap", {"map": "others", "pages": pages, "flags": flags}))
+        if used and not self.stopped:
+            self._do(Op("touch", {"map": "others", "page": 0, "count": used}))
+        return not self.stopped and self.kernel is not None and self.kernel.state.counters()[0] == begin
 
     def _stop(self, line: int, why: str) -> None:
         self.stopped = why
@@ -278,7 +300,7 @@ class Walk:
             if wrong:
                 self.verdicts.contradicts(line, "mapping", wrong)
             try:
-                op = self._op(said, step, answers)
+                op = self.names.op(said, step.proc, line, answers)
             except ScenarioError as error:  # words about a process that has ended, for one
                 self._stop(line, str(error))
                 return
@@ -313,96 +335,10 @@ class Walk:
         self._rows = first
         return outcome, value
 
-    def _op(self, said: words.Said, step: _Pending, answers: list[str]) -> Op | None:
-        """The operation in the model's own names; None (and a verdict) if the words cannot be about this program."""
-        assert self.kernel is not None
-        args = dict(said.args)
-        line = step.entry.line
-        name = said.op
-        if "path" in args:
-            args["path"] = args["path"].replace("m/", f"{self._mount}/", 1)
-        if name == "open":
-            self._opened += 1
-            args["fd"] = self._last_fd = f"f{self._opened}"
-        elif name == "mount":
-            self._mounts += 1
-            self._mount = args["mount"] = f"m{self._mounts}"
-            args["options"] = words.mounted_with(answers) or args["options"]
-        elif name == "umount":
-            args["mount"], self._mount = self._mount, "m"
-        elif name in ("ftruncate", "fallocate"):
-            args["fd"] = self._last_fd
-        if said.fd is not None:
-            args["fd"] = self._descriptor(said.fd, line)
-        if name == "mmap":
-            self._maps += 1
-            args["map"] = f"map{self._maps}"
-        if said.newest or said.addr is not None:
-            where = self._place(said, step)
-            if where is None:
-                text = f"{said.addr:#x} is in no mapping of the program" if said.addr else "nothing is mapped"
-                self.verdicts.contradicts(line, "mapping", text)
-                return None
-            over = where[1] + args.get("pages", 0) - where[2]
-            if over > 0:
-                text = f"{args['pages']} pages, and the mapping ends after {args['pages'] - over}"
-                self.verdicts.contradicts(line, "mapping", text)
-            args = {"map": where[0], **({"page": where[1]} if said.addr is not None else {}), **args}
-            if name == "touch" and said.newest and "count" not in args:
-                args["count"] = where[2]
-        return Op(name, args, step.proc)
-
-    def _descriptor(self, fd: int, line: int) -> str:
-        known = self._fds.get(fd)
-        if known:
-            return known[0]
-        latest = max(self._fds.items(), key=lambda item: item[1][1], default=None)
-        if self._odd_fd and self._odd_fd[0] == fd and latest:
-            text = f"open = {latest[0]}, and lines {self._odd_fd[1]} and {line} use fd {fd}"
-            self.verdicts.contradicts(latest[1][1], "file", text)
-        elif latest:
-            text = f"fd {fd} was never opened; line {latest[1][1]} opened {latest[0]}"
-            self.verdicts.contradicts(line, "file", text)
-        self._odd_fd = (fd, line)
-        return latest[1][0] if latest else self._last_fd
-
-    def _place(self, said: words.Said, step: _Pending) -> tuple[str, int, int] | None:
-        """Mapping, page in it, its length in pages."""
-        assert self.kernel is not None
-        mapped = areas(self.kernel.mm(step.proc))
-        if not mapped:
-            return None
-        if said.addr is None:
-            vma = max(mapped, key=lambda vma: vma._made)
-        else:
-            ours = self._ours(said.addr)
-            found = next((v for v in mapped if ours is not None and v.vm_start <= ours < v.vm_end), None)
-            if found is None or ours is None:
-                return None
-            vma = found
-            return vma.name, (ours - self.kernel.maps[step.proc, vma.name].addr) // SIZE_2M, vma.pages
-        return vma.name, 0, vma.pages
-
-    def _ours(self, address: int) -> int | None:
-        """An address of the log as one of the model's."""
-        assert self.kernel is not None
-        for name, (theirs, mine) in reversed(self._base.items()):
-            handle = next((self.kernel.maps[key] for key in self.kernel.maps if key[1] == name), None)
-            if handle is not None and theirs <= address < theirs + handle.length:
-                return address - theirs + mine
-        return None
-
-    def _theirs(self, address: int) -> int:
-        for theirs, mine in reversed(self._base.values()):
-            if 0 <= address - mine < 1 << 40:
-                return address - mine + theirs
-        return address
-
     def _run(self, op: Op, step: _Pending) -> None:
         if len(self.ops) >= MOST_STEPS:
             self._stop(step.entry.line, f"more than {MOST_STEPS:,} steps")
             return
-        self._last_op = op
         done = self._do(op)
         if done is not None and step.either and step.answers and done[0] != words.outcome(step.texts):
             op, done = self._other(op, step, done)
@@ -419,7 +355,7 @@ class Walk:
         elif step.answers and outcome != "ok":
             self.verdicts.agrees(line, "result", f"{op.op}: {outcome}, as in the model")
         if op.op == "close" and outcome == "ok":
-            self._fds = {fd: known for fd, known in self._fds.items() if known[0] != op.args["fd"]}
+            self.names.closed(op.args["fd"])
         if op.op == "fork":
             self._forked = True
             self._numbers[CHILD] = self._numbers.get(MAIN, 0)
@@ -463,12 +399,9 @@ class Walk:
             if end - start != handle.length or start % SIZE_2M:
                 text = f"{start:#x}-{end:#x} is not a range of {handle.length // SIZE_2M} huge pages"
                 self.verdicts.contradicts(line, "mapping", text)
-            if self._base and handle.length == 0:
-                return
-            self._base[op.args["map"]] = (start, handle.addr)
+            self.names.mapped(op.args["map"], start, handle.addr, handle.length)
         elif op.op == "open" and opened and op.args["fd"] in self.kernel.mm(op.proc).fds:
-            self._fds[int(opened["fd"])] = (op.args["fd"], line)
-            self._odd_fd = None
+            self.names.opened(int(opened["fd"]), op.args["fd"], line)
             if opened["mode"]:
                 node = self.kernel.mm(op.proc).fds[op.args["fd"]].f_inode
                 if node.i_mode != int(opened["mode"], 16):
@@ -489,7 +422,7 @@ class Walk:
                 self.verdicts.contradicts(line, "result", text)
         signal = SIGNALLED.search(text)
         if signal and signal["addr"]:
-            ours = self._ours(int(signal["addr"], 16))
+            ours = self.names.ours(int(signal["addr"], 16))
             area = self.kernel.maps.get((op.proc, op.args.get("map", "")))
             first = area.addr + op.get("page", 0) * SIZE_2M if area else None
             if first is None or ours is None or not first <= ours < first + op.get("count", 1) * SIZE_2M:
@@ -511,7 +444,7 @@ class Walk:
         for row in self.kernel.state.rows[self._rows :]:
             if row.addr is not None and any(point.name == "hugetlb_fault" for point in row.points):
                 expected.extend(row.addr + i * row.size for i in range(min(row.n, MOST_FAULTS - len(expected))))
-        wanted = [self._theirs(address) for address in dict.fromkeys(expected)]
+        wanted = [self.names.theirs(address) for address in dict.fromkeys(expected)]
         self._exactly(step)
         at = 0
         for entry in step.faults:
@@ -546,10 +479,10 @@ class Walk:
 
     def _closed(self, op: Op, step: _Pending) -> None:
         assert self.kernel is not None
-        known = self._base.get(op.args["map"])
-        if known is None or not step.closes:
+        begin = self.names.place(op.args["map"])
+        if begin is None or not step.closes:
             return
-        start = known[0] + op.get("page", 0) * SIZE_2M
+        start = begin + op.get("page", 0) * SIZE_2M
         end = start + op.get("pages", 0) * SIZE_2M
         for close in step.closes:
             if (close.fields["start"], close.fields["end"]) != (start, end):
@@ -576,12 +509,14 @@ class Walk:
         recording = run(program, self.machine)
         for number, step in self._lines:
             if number < len(recording.steps):
-                self.matched += match.compare(recording, number, step.entry, step.lines, self._theirs, self.verdicts)
+                self.matched += match.compare(
+                    recording, number, step.entry, step.lines, self.names.theirs, self.verdicts
+                )
         return recording
 
 
-def _pool(entry: Entry) -> str:
-    return "/".join(str(entry.fields[name]) for name in ("nr", "free", "resv", "surp"))
+def _pool(entry: Entry) -> Counters:
+    return Counters(*(entry.fields[name] for name in ("nr", "free", "resv", "surp")))
 
 
 def _show(counters: Counters) -> str:

@@ -69,7 +69,7 @@ def log(kernel: str, name: str, form: str) -> list[str]:
         detective.feed(line, number)
     recording = detective.report().recording
     assert recording is not None
-    played = _steps(recording, FORMATS[form], detective.walk._theirs)
+    played = _steps(recording, FORMATS[form], detective.walk.names.theirs)
     lines = []
     for line in marks:
         lines.append(re.sub(r" ino=\d+", "", line) if form == "printk" else line)
