@@ -56,6 +56,10 @@ BEGINS = frozenset(
 )
 # Steps in which the pool may change where no probe stands.
 STEPS = ("munmap", "unlink", "close", "end", "echo", "ftruncate", "fallocate", "madvise", "mount", "umount", "fork")
+CHANGES = frozenset(
+    ("alloc_huge_page", "dequeue_huge_page_vma", "alloc_buddy_huge_page", "hugetlb_acct_memory", "free_huge_page")
+)
+MOST_TASKS = 64  # processes that may be in one at a time
 MOST_SNAPS = 100_000  # that are remembered
 Key = tuple[int | None, str]
 
@@ -82,6 +86,7 @@ class Books:
     last: _Shown | None = None
     _open: dict[Key, Effect] = field(default_factory=dict)  # what calls that are not over may still do
     _any: bool = False  # anything may have happened since the last line
+    _inside: dict[int | None, set[str]] = field(default_factory=dict)  # process -> what it is in that changes the pool
     _suspect: tuple[_Shown, _Shown, str] | None = None  # before, the odd one, what was wrong
     _probed: set[str] = field(default_factory=set)
     _dequeued: set[int | None] = field(default_factory=set)
@@ -99,7 +104,7 @@ class Books:
             self._forget()
             self._shown(entry, {})
         elif kind in (Kind.CALL, Kind.RETURN, Kind.POINT) and (entry.moment or kind is Kind.POINT):
-            self._any |= any(pid != entry.pid for pid, _ in self._open)  # two processes change the pool at once
+            self._any |= any(pid != entry.pid for pid in self._inside)  # two processes change the pool at once
             now = self._printed(entry) if kind is Kind.POINT else self._back(entry) if kind is Kind.RETURN else {}
             begun = self._call(entry) if kind is Kind.CALL else {}
             if any(name in entry.fields for name in NAMES):
@@ -108,16 +113,29 @@ class Books:
             hidden = {name: span for name, span in now.items() if name not in entry.fields}
             if hidden:  # what this line does not show, a later one may
                 self._add((entry.pid, f"{entry.name} at {entry.line}"), hidden)
+            if entry.name in CHANGES or entry.name in OPEN:
+                self._changing(entry)
             if kind is Kind.RETURN:
                 self._open.pop((entry.pid, entry.name), None)
             elif kind is Kind.CALL and entry.name in BEGINS:  # its own line may still show what the last call did
                 self._open = {key: effect for key, effect in self._open.items() if key[0] != entry.pid}
+                self._inside.pop(entry.pid, None)
             if begun:
                 self._add((entry.pid, entry.name), begun)
             if kind is Kind.CALL and entry.name in INSIDE:  # from here on the lines inside tell what happens
                 for key in self._open:
                     if key[0] == entry.pid and key[1] in OPEN:
                         self._open[key] = dict(DROPPED)
+
+    def _changing(self, entry: Entry) -> None:
+        """Keep who is in a function that changes the pool: another process may see the change before it comes back."""
+        names = self._inside.setdefault(entry.pid, set())
+        if entry.kind is Kind.CALL:
+            names.add(entry.name)
+        else:
+            names.discard(entry.name)
+        if not names or len(self._inside) > MOST_TASKS:
+            self._inside.pop(entry.pid)
 
     def _mark(self, entry: Entry) -> None:
         if entry.name == "SNAP":
@@ -130,6 +148,7 @@ class Books:
                 self._shown(entry, {})
             self._event = False
             self._open.clear()
+            self._inside.clear()
         elif entry.name == "STEP":
             self._any |= str(entry.fields["text"]).startswith(STEPS)
         elif entry.name == "RET":
@@ -139,6 +158,7 @@ class Books:
         self._decide(None)
         self.last, self._any = None, False
         self._open.clear()
+        self._inside.clear()
 
     def _add(self, key: Key, effect: Effect) -> None:
         if len(self._open) > 64:

@@ -251,7 +251,7 @@ class Walk:
         """What others hold of the pool already: a mapping that the program does not know."""
         used = begin.total - begin.free
         pages = used + begin.rsvd
-        if begin.surp or pages > begin.total or not pages:
+        if begin.surp or used < 0 or begin.rsvd < 0 or not 0 < pages <= begin.total:
             return False
         flags = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB"]
         self._do(Op("mmap", {"map": "others", "pages": pages, "flags": flags}))
