@@ -82,6 +82,7 @@ class Books:
     verdicts: Verdicts
     checked: int = 0  # values that had to be what they are
     snaps: set[int] = field(default_factory=set)  # lines of SNAPs that had to be what they are
+    only_printed: bool = True  # all of them are the lesson's lines
     seen: bool = False  # some line shows a counter
     last: _Shown | None = None
     _open: dict[Key, Effect] = field(default_factory=dict)  # what calls that are not over may still do
@@ -254,6 +255,7 @@ class Books:
     def _shown(self, entry: Entry, now: Effect) -> None:
         values = {name: entry.fields[name] for name in NAMES if isinstance(entry.fields.get(name), int)}
         self.seen = True
+        self.only_printed &= entry.kind is Kind.POINT
         shown = _Shown(values, entry.line, entry.fields.get("lines", {}))
         if not self._sane(shown):
             return  # as if the line had shown nothing

@@ -40,7 +40,7 @@ class Detective:
         self.versions = Versions()
         self.pages = Pages(self.verdicts)
         self.calls = Calls(self.verdicts, self.pages)
-        self.books = Books(self.verdicts)
+        self.books = Books(Verdicts())  # of its own: see report
         self.clock = Clock(self.verdicts)
         self.who = Who(self.verdicts)
         self.claims = Claims(self.verdicts, self.pages)
@@ -121,10 +121,14 @@ class Detective:
         if self._matched:
             text = f"{self._matched:,} fields of lines inside steps are what the model has there"
             self.verdicts.agrees(0, "program", text)
+        explained = None
         if self.walk.before or program is None:  # lines that no mark explains
-            behind = self._behind(self.walk.before)
-            program, recording = (program, recording) if program else behind
+            explained, played = self._behind(self.walk.before)
+            program, recording = (program, recording) if program else (explained, played)
         self.books.finish()
+        if explained is None or not self.books.only_printed:
+            # else the program behind the lines has judged each word of them, and knows of faults that were cut
+            self.verdicts.take(self.books.verdicts)
         self.calls.finish()
         self.pages.one_node = self.versions.words == 32
         self.who.finish()

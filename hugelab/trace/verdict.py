@@ -159,6 +159,11 @@ class Verdicts:
         """What stands in this line is what the rule says."""
         self.add(line, Says.AGREES, rule, text)
 
+    def take(self, other: Verdicts) -> None:
+        """Add what another one has collected."""
+        self.found += other.found
+        self.counted += other.counted
+
     def of(self, says: Says) -> int:
         """How many there were of one answer, also those that were not kept."""
         return sum(n for (kind, _), n in self.counted.items() if kind is says)
