@@ -204,7 +204,7 @@ def test_each_line_is_read_as_itself(line: flow.Line) -> None:
     fields = dict.fromkeys(re.findall(r"\{(\w+)", line.text), 7)
     text = line.text.format_map(fields | {"fn": function_name(line.name, "3.10"), "file": "test_file"})
     (found,) = trace.read(text)
-    assert (found.name, found.moment, found.text) == (line.name, line.moment, text)
+    assert (found.name, found.moment, found.fields["text"]) == (line.name, line.moment, text)
 
 
 def _emitted() -> set[str]:

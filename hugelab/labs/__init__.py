@@ -13,6 +13,9 @@ from .fault import fault
 from .holders import ENDS, holders
 from .lab import Lab
 from .layout import layout
+from .log_file import log_file
+from .log_program import log_program
+from .logs import formats
 from .measured import measured
 from .nodes import nodes
 from .on_kernel import kernels, on_kernel
@@ -27,6 +30,7 @@ from .resize import resize
 from .shortage import shortage
 from .shown import shown, views_agree
 from .side_by_side import agreement, side_by_side
+from .slips import not_seen, slips
 from .start import start
 from .tlb_size import tlb_size
 from .who import who
@@ -47,6 +51,7 @@ ALL = {
     "family": family,
     "nodes": nodes,
     "on_kernel": on_kernel,
+    "log_program": log_program,
 }
 
 # Every lab without one.
@@ -61,8 +66,10 @@ SHEETS = {
     "shown": shown,
     "who": who,
     "can_trace": can_trace,
+    "slips": slips,
+    "log_file": log_file,
 }
 
-__all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "kernels", "predict"]
-__all__ += ["tracing_obstacles", "views_agree"]
+__all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "formats", "kernels"]
+__all__ += ["not_seen", "predict", "tracing_obstacles", "views_agree"]
 __all__ += [*ALL, *SHEETS]

@@ -56,6 +56,13 @@ BEGINS = frozenset(
 )
 # Steps in which the pool may change where no probe stands.
 STEPS = ("munmap", "unlink", "close", "end", "echo", "ftruncate", "fallocate", "madvise", "mount", "umount", "fork")
+# A page comes from the buddy allocator. A graph shows the call, without the page or a counter.
+MAKES = frozenset(
+    (
+        *("alloc_buddy_huge_page", "alloc_fresh_huge_page", "alloc_pool_huge_page", "alloc_buddy_hugetlb_folio"),
+        *("alloc_fresh_hugetlb_folio", "only_alloc_fresh_hugetlb_folio", "alloc_pool_hugetlb_folio"),
+    )
+)
 CHANGES = frozenset(
     ("alloc_huge_page", "dequeue_huge_page_vma", "alloc_buddy_huge_page", "hugetlb_acct_memory", "free_huge_page")
 )
@@ -104,6 +111,8 @@ class Books:
         elif kind is Kind.COUNTERS:
             self._forget()
             self._shown(entry, {})
+        elif kind is Kind.CALL and entry.name in MAKES:
+            self._add((entry.pid, f"{entry.name} at {entry.line}"), MADE)
         elif kind in (Kind.CALL, Kind.RETURN, Kind.POINT) and (entry.moment or kind is Kind.POINT):
             self._any |= any(pid != entry.pid for pid in self._inside)  # two processes change the pool at once
             now = self._printed(entry) if kind is Kind.POINT else self._back(entry) if kind is Kind.RETURN else {}

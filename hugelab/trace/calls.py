@@ -18,6 +18,7 @@ from .pages import Pages
 from .verdict import Verdicts
 
 MOST_TASKS = 1024
+BEGINS = (0, 4)  # where a function's probe stands: 4 behind endbr64, which marks where calls may land
 CALL_BYTES = 5  # of a call instruction on x86
 # VM_FAULT_OOM, SIGBUS, MAJOR, SIGSEGV, RETRY; those of a poisoned page have bits 0x30
 _FAULT_GIVES = frozenset((0, 1, 2, 4, 0x40, 0x400, 0x404, 0x100, 0x4000, 0x4400))
@@ -155,10 +156,16 @@ class Calls:
 
     def _reserve(self, entry: Entry, task: _Task) -> None:
         if entry.kind is Kind.RETURN:
-            task.reserve = None
+            asked, task.reserve = task.reserve, None
             ret = _int(entry, "ret")
-            if ret is not None and ret > 1:
-                self._no(entry, "reserve", f"hugetlb_reserve_pages gives 0, 1 or an error, not {ret}")
+            first, end = _int(asked, "f"), _int(asked, "t")
+            most = end - first if first is not None and end is not None else None
+            if ret is not None and ret > 1 and most is not None and ret > most:  # 7.x tells how many pages
+                self._no(
+                    entry,
+                    "reserve",
+                    f"hugetlb_reserve_pages of {most} pages gives 0, 1, so many or an error, not {ret}",
+                )
             return
         size = _int(entry, "hugepage_size")
         if size is not None:
@@ -395,10 +402,12 @@ class Calls:
 
     def _places(self) -> None:
         """A probe stands where it was put; two return addresses are a call instruction apart."""
-        begins = sum(len(sites) == 1 and 0 in sites for (_, _, back), sites in self.sites.items() if not back)
         for (event, symbol, back), sites in self.sites.items():
             if not back:
-                odd = [at for at in sites if at and (0 in sites or begins > 2)]
+                usual = max(sites, key=lambda at: (len(sites[at]), at in BEGINS))
+                odd = [at for at in sites if at != usual]
+                if usual not in BEGINS and len(sites[usual]) == 1:
+                    odd.append(usual)
             else:
                 near = [(a, b) for a in sites for b in sites if 0 < b - a < CALL_BYTES]
                 odd = [min(pair, key=lambda at: (len(sites[at]), -at)) for pair in near]

@@ -10,7 +10,7 @@ from ..recording import Recording
 from ..scenario import Scenario, ScenarioError
 from ..units import count
 from . import lesson
-from .books import Books
+from .books import MAKES, Books
 from .calls import Calls
 from .claims import Claims
 from .clock import Clock
@@ -88,6 +88,8 @@ class Detective:
         self.clock.feed(entry)
         if entry.name not in self.versions.names:
             self.versions.feed(entry, text)
+        if entry.name in MAKES:
+            self.books.feed(entry)
         if entry.pid is not None and not self.who.knows(entry.pid):
             self.who.feed(entry)
 

@@ -133,9 +133,9 @@ class Who:
             self.verdicts.contradicts(line, "process", text)
             return
         for stranger in strangers:
-            for at in self.lines[stranger]:
+            if self.seen[stranger] == 1 and stranger not in self.closers:  # more lines: a child that no mark tells of
                 text = f"PID {stranger}; the program is {', '.join(map(str, self.family))}"
-                self.verdicts.contradicts(at, "process", text)
+                self.verdicts.contradicts(self.lines[stranger][0], "process", text)
 
     def _two(self) -> None:
         """One process closes what only another has touched, and no line shows a fork."""

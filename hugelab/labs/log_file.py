@@ -1,0 +1,211 @@
+"""Lab of notebook 11: what the detective says of a log: of a recorded one, or of a file of your own."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from ..draw.sheet import Sheet
+from ..draw.svg import Picture, box, text
+from ..draw.tables import Table
+from ..trace.detective import Detective, examine
+from ..trace.report import PLAIN, Report
+from ..trace.source import LogError, Source
+from ..trace.verdict import Says, Verdict
+from ..units import count
+from . import logs
+from .controls import Choice, Control
+from .job import Job, Progress, Work
+from .sheet import SheetLab
+from .slips import section
+
+OWN = "your own file"
+MOST = 200  # rows: a page with thousands is slow, and nobody reads them
+EVERY = 2000  # lines between two looks at the clock
+SENT = 10  # MB that Jupyter takes in one message
+WIDTH, NAMES, TOP, ROW, BAR = 620, 150, 24, 24, 400  # pixels
+STYLES = {
+    "contradicts": "hl-marker",
+    "slip": "hl-l-2",
+    "undecidable": "hl-l-1",
+    "agrees": "hl-l-0",
+    "not read": "hl-line",
+}
+HEADER = ("line", "verdict", "why", "rule", "notebook")
+
+
+# -- a report as a sheet -----------------------------------------------------------------------------
+def sheet_of(found: Report) -> Sheet:
+    """Summary, verdicts and the lines that were not read."""
+    shown = [verdict for verdict in found.verdicts if verdict.rule not in PLAIN or not verdict.agrees]
+    notes = "".join(f" Note: {note}." for note in found.notes)
+    program = f" Program: {', '.join(op.op for op in found.program.steps)}." if found.program else ""
+    rest = len(shown) - MOST
+    captions = f"Verdicts (the first {MOST:,} of {len(shown):,}; hugelab trace has all)" if rest > 0 else "Verdicts"
+    unread = f"Not understood: {found.unread:,}" + ", the first of them" * (found.unread > len(found.unread_lines))
+    return Sheet(
+        "log",
+        f"{found.summary}. {found.sum[0].upper() + found.sum[1:]}.{program}{notes}",
+        [(says, _plural(says), f"{found.counted[says]:,}") for says in STYLES if says in found.counted],
+        [_picture(found, shown)],
+        [
+            (captions, Table(HEADER, _rows(shown[:MOST]))),
+            (unread, Table(("line", "text"), [(line, said[:160]) for line, said in found.unread_lines])),
+        ],
+        f"from hugelab.trace.detective import examine\n\nprint(examine({found.name!r}).text())",
+    )
+
+
+def _plural(says: str) -> str:
+    return {"slip": "slips", "contradicts": "contradictions"}.get(says, says)
+
+
+def _rows(shown: Sequence[Verdict]) -> list[tuple[Any, ...]]:
+    return [(v.line or "all", v.says.value, v.text, v.rule, section(v.rule)) for v in shown]
+
+
+def _picture(found: Report, shown: Sequence[Verdict]) -> Picture:
+    """Where in the log each answer is: a stroke a line, from the first line on the left to the last one."""
+    at: dict[str, set[int]] = {says: set() for says in STYLES}
+    for verdict in shown:
+        at[verdict.says.value].add(verdict.line)
+    at["not read"] = {line for line, _ in found.unread_lines}
+    parts = [text(0, 12, f"Lines of the log, 1 to {found.lines:,}", "hl-h")]
+    for number, (says, named) in enumerate(at.items()):
+        y = TOP + ROW * number
+        parts += [text(0, y + 13, says, "hl-t"), box(NAMES, y, BAR, 16, "hl-empty")]
+        places = {round(BAR * (line - 1) / max(found.lines - 1, 1)) for line in named if line}
+        path = "".join(f"M{NAMES + place} {y}v16" for place in sorted(places))
+        if path:
+            parts.append(f'<path d="{path}" class="{STYLES[says]}"/>')
+        lines = len(named - {0})
+        of = f" of {found.unread:,}" * (says == "not read" and found.unread > lines)
+        parts.append(text(NAMES + BAR + 8, y + 13, f"{lines:,}{of}", "hl-s"))
+    said = "; ".join(f"{says}: {_named(named)}" for says, named in at.items())
+    return Picture("".join(parts), WIDTH, TOP + ROW * len(at) + 4, f"Lines of the log: {said}")
+
+
+def _named(named: set[int], most: int = 8) -> str:
+    if not named:
+        return "none"
+    words = [str(line) if line else "the whole log" for line in sorted(named)]
+    return ", ".join(words[:most]) + f" and {len(words) - most} more" * (len(words) > most)
+
+
+def nothing(why: str) -> Sheet:
+    """The sheet of a log that is not there."""
+    empty = Report(OWN, "", "", 0, 0, 0, 0, 0, [], {says.value: 0 for says in Says})
+    code = 'from hugelab.trace.detective import examine\n\nprint(examine("trace.txt").text())'
+    parts = sheet_of(empty)
+    return Sheet("log", why, parts.numbers, parts.pictures, parts.tables, code)
+
+
+# -- the lab -----------------------------------------------------------------------------------------
+class LogFile(SheetLab):
+    """One of the cases, or what was chosen with the button; ``report`` is what is shown (None: no file yet)."""
+
+    run_me = "Run this cell (Shift+Enter) for the live lab, and to examine a log of your own."
+
+    def __init__(self, title: str, controls: dict[str, Control], own: Report | None = None):
+        self.own = own
+        self.upload: Any = None
+        self._box: Any = None
+        super().__init__(title, controls, self._sheet)
+
+    @property
+    def report(self) -> Report | None:
+        """What the detective says of the log that is shown."""
+        return self.own if self.shown["log"] == OWN else logs.report(self.shown["log"])
+
+    def _sheet(self, log: str) -> Sheet:
+        found = self.own if log == OWN else logs.report(log)
+        return nothing("No file was chosen yet.") if found is None else sheet_of(found)
+
+    def _about(self) -> str:
+        if self.values["log"] != OWN:
+            return "This log comes with the course. The button above takes one of yours, also compressed."
+        begin = f"This is <b>{escape(self.own.name)}</b>. " if self.own else ""
+        return (
+            f"{begin}A file goes to the kernel of this notebook, and nowhere else. Jupyter takes up to {SENT} MB: "
+            'for more, compress it, or give its name: <code>labs.log_file(file="trace.txt.gz")</code>.'
+        )
+
+    def build(self) -> Any:
+        """The button for a file, above the explorer."""
+        explorer = super().build()
+        if self._box is None:
+            self.upload = widgets.FileUpload(
+                multiple=False,
+                description="Examine a log of your own",
+                tooltip="Choose a log file, also compressed; nothing leaves the kernel of this notebook",
+                layout={"width": "max-content"},
+            )
+            self.upload.observe(self._uploaded, "value")
+            self._box = widgets.VBox([self.upload, explorer])
+        return self._box
+
+    def _uploaded(self, change: Any) -> None:
+        """The browser sent a file. The button is empty again at once: so the same file can be chosen twice."""
+        if not change["new"]:
+            return
+        file = change["new"][0]
+        name, data = str(file["name"]), bytes(file["content"])
+        self.upload.value = ()
+        loop = self.explorer._loop
+        if loop is None or threading.current_thread() is self.explorer._thread:
+            self._read(name, data)
+        else:  # as all messages of a lab: in the thread of the notebook's cells
+            loop.call_soon_threadsafe(self._read, name, data)
+
+    def _read(self, name: str, data: bytes) -> None:
+        with self.explorer.hold_sync():
+            if self._job is not None and self._job.running:
+                self._job.cancel()
+            self._job = Job(read(name, data), self._found, self._progress, self._failed)
+            self._job.run()
+
+    def _found(self, report: Report) -> None:
+        self.own = report
+        self.controls["log"].set_quietly(OWN)
+        self._made(self._sheet(**self.values))
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, LogError):
+            self._say(f"{escape(str(error))}. What is shown is as it was.", "refused")
+            return
+        super()._failed(error)
+
+
+class _Named(io.BytesIO):
+    """Bytes that know which file they were."""
+
+    def __init__(self, name: str, data: bytes):
+        super().__init__(data)
+        self.name = name
+
+
+def read(name: str, data: bytes) -> Work[Report]:
+    """As ``examine``, in slices. Raises LogError for what is no log of huge pages."""
+    source, detective = Source(), Detective()
+    for number, line in enumerate(source.lines(_Named(name, data)), 1):
+        detective.feed(line, number)
+        if number % EVERY == 0:
+            yield Progress(f"{name}: {count(number, 'line')}", min(source.bytes_read / len(data), 1.0))
+    yield Progress(f"{name}: summing up", None)
+    found = detective.report(name)
+    found.notes = source.notes
+    if not found.events and not found.snaps:
+        raise LogError(f"{name}: {count(found.lines, 'line')}, none of them of a huge page log")
+    return found
+
+
+def log_file(log: str = "", file: str = "") -> LogFile:
+    """A case (see logs.CASES), or a file of yours by its name. Raises LogError for what is no log of huge pages."""
+    own = examine(file) if file else None
+    first = log or (OWN if file else next(iter(logs.CASES)))
+    return LogFile("Log detective", {"log": Choice("log", (*logs.CASES, OWN), first)}, own)
