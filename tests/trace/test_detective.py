@@ -275,3 +275,14 @@ def test_every_program_with_the_lines_of_a_recorder(kernel: str, form: str) -> N
         assert report.unread == 0, (name, report.unread_lines)
         assert report.contradictions == [], name
         assert report.snaps_checked == report.snaps
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[1] / "recipes" / "data").glob("*.txt")), ids=lambda p: p.name
+)
+def test_what_the_recipes_record_is_believed(path: Path) -> None:
+    """Logs of recipes/ from kernels that the model was not made after: 6.12 and 7.3 among them."""
+    report = examine(path)
+    assert report.unread == 0, report.unread_lines
+    assert report.contradictions == []
+    assert report.events > 0
