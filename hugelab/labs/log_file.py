@@ -22,7 +22,7 @@ from . import logs
 from .controls import Choice, Control
 from .job import Job, Progress, Work
 from .sheet import SheetLab
-from .slips import section
+from .slips import section, told
 
 OWN = "your own file"
 MOST = 200  # rows: a page with thousands is slow, and nobody reads them
@@ -36,7 +36,7 @@ STYLES = {
     "agrees": "hl-l-0",
     "not read": "hl-line",
 }
-HEADER = ("line", "verdict", "why", "rule", "notebook")
+HEADER = ("line, and why", "verdict", "rule", "notebook")  # the first column is the one that wraps
 
 
 # -- a report as a sheet -----------------------------------------------------------------------------
@@ -55,7 +55,7 @@ def sheet_of(found: Report) -> Sheet:
         [_picture(found, shown)],
         [
             (captions, Table(HEADER, _rows(shown[:MOST]))),
-            (unread, Table(("line", "text"), [(line, said[:160]) for line, said in found.unread_lines])),
+            (unread, Table(("line",), [(f"line {at}: {line[:100]}",) for at, line in found.unread_lines])),
         ],
         f"from hugelab.trace.detective import examine\n\nprint(examine({found.name!r}).text())",
     )
@@ -66,7 +66,7 @@ def _plural(says: str) -> str:
 
 
 def _rows(shown: Sequence[Verdict]) -> list[tuple[Any, ...]]:
-    return [(v.line or "all", v.says.value, v.text, v.rule, section(v.rule)) for v in shown]
+    return [(told(v), v.says.value, v.rule, section(v.rule)) for v in shown]
 
 
 def _picture(found: Report, shown: Sequence[Verdict]) -> Picture:
@@ -86,8 +86,8 @@ def _picture(found: Report, shown: Sequence[Verdict]) -> Picture:
         lines = len(named - {0})
         of = f" of {found.unread:,}" * (says == "not read" and found.unread > lines)
         parts.append(text(NAMES + BAR + 8, y + 13, f"{lines:,}{of}", "hl-s"))
-    said = "; ".join(f"{says}: {_named(named)}" for says, named in at.items())
-    return Picture("".join(parts), WIDTH, TOP + ROW * len(at) + 4, f"Lines of the log: {said}")
+    words = "; ".join(f"{says}: {_named(named)}" for says, named in at.items())
+    return Picture("".join(parts), WIDTH, TOP + ROW * len(at) + 4, f"Lines of the log: {words}")
 
 
 def _named(named: set[int], most: int = 8) -> str:

@@ -18,7 +18,7 @@ from .controls import Choice, Slider
 from .sheet import SheetLab
 
 STEPS = (-(2 << 20), -4096, -512, -8, -2, -1, 0, 1, 2, 8, 512, 4096, 2 << 20)
-WITH, WITHOUT = "with its prose", "the kernel's lines alone"
+WITH, WITHOUT = "with its prose", "kernel's lines"
 WRONG = (Says.CONTRADICTS, Says.SLIP)
 WIDTH, TOP, ROW, TEXT = 700, 24, 17, 48  # pixels
 _OURS = re.compile(r"\[\d+\.\d+\] ")
@@ -96,6 +96,11 @@ def section(rule: str) -> str:
     return f"{notebook.removesuffix('.ipynb')}, {heading}"
 
 
+def told(verdict: Verdict) -> str:
+    """Where, and why."""
+    return f"{f'line {verdict.line}' if verdict.line else 'the log'}: {verdict.text}"
+
+
 def not_seen(by: int = 1, prose: bool = True) -> Table:
     """Every number of the log changed by ``by``: how many there are of each name, how many are noticed, and how."""
     kinds: dict[str, list[Verdict | None]] = {}
@@ -110,10 +115,10 @@ def not_seen(by: int = 1, prose: bool = True) -> Table:
 
 def _sheet(number: str, by: int, page: str) -> Sheet:
     one, prose = next(one for one in numbers() if str(one) == number), page == WITH
-    said = found(one, by, prose)
+    new = found(one, by, prose)
     what = f"Line {one.line}, {one.name}: {one.text} becomes {one.plus(by)}."
-    named = list(dict.fromkeys(verdict.line for verdict in said))
-    if said:
+    named = list(dict.fromkeys(verdict.line for verdict in new))
+    if new:
         first = _first(one, by, prose)
         assert first is not None
         where = "the same line" if first.line == one.line else f"line {first.line}" if first.line else "no single line"
@@ -122,9 +127,8 @@ def _sheet(number: str, by: int, page: str) -> Sheet:
         words = f"{what} The detective does not notice it: no other line tells this number, or a rule for it."
     else:
         words = f"{what} Nothing was changed{': no number here is below 0' * bool(by)}."
-    rows = [(v.line or "all", v.says.value, v.text, v.rule, section(v.rule)) for v in said]
-    rows = rows or [("none", "", "nothing new is wrong", "", "")]
-    head = ("line", "verdict", "why", "rule", "notebook")
+    rows = [(told(v), v.says.value, v.rule, section(v.rule)) for v in new] or [("nothing", "", "", "")]
+    head = ("line, and why", "verdict", "rule", "notebook")
     return Sheet(
         "slips",
         words,
@@ -135,7 +139,7 @@ def _sheet(number: str, by: int, page: str) -> Sheet:
                 "lines named",
                 ", ".join(str(line or "all") for line in named[:4]) + " ..." * (len(named) > 4) or "none",
             ),
-            ("new", "new verdicts", str(len(said))),
+            ("new", "new verdicts", str(len(new))),
         ],
         [_picture(one, by, set(named))],
         [("What is said against the changed log, and was not said before", Table(head, rows))],
@@ -164,6 +168,14 @@ def _picture(changed: Number, by: int, named: set[int]) -> Picture:
     return Picture("".join(parts), WIDTH, TOP + ROW * len(shown) + 4, title)
 
 
+def _step(by: int) -> str:
+    """A change, short enough for its place beside the slider."""
+    for unit, name in ((1 << 20, " Mi"), (1 << 10, " Ki")):
+        if by and by % unit == 0:
+            return f"{by // unit:+}{name}"
+    return f"{by:+}"
+
+
 def slips(number: str = "", by: int = 1, page: str = WITH) -> SheetLab:
     """Change a number of the lesson's log by ``by``, and see what the detective says."""
     offered = tuple(map(str, numbers()))
@@ -174,8 +186,8 @@ def slips(number: str = "", by: int = 1, page: str = WITH) -> SheetLab:
             "number": Choice(
                 "number", offered, number or first, help="A line of the lesson's page, and a number in it"
             ),
-            "by": Slider("change by", by, stops=STEPS, name=lambda step: f"{step:+,}", help="A time: in microseconds"),
-            "page": Choice("the page", (WITH, WITHOUT), page),
+            "by": Slider("change by", by, stops=STEPS, name=_step, help="A time: in microseconds"),
+            "page": Choice("page", (WITH, WITHOUT), page),
         },
         _sheet,
     )

@@ -10,7 +10,7 @@ from .verdict import Verdicts
 
 _RETURNED = re.compile(r"(?P<call>\w+)(?: \([^)]*\))? = (?P<value>-?\d{1,19})\b(?P<rest>.*)")
 _ZERO = frozenset(("munmap", "close", "unlink", "ftruncate", "fallocate", "madvise", "mount", "umount"))
-_SIGNALS = {7: "SIGBUS", 9: "SIGKILL", 11: "SIGSEGV"}
+_SIGNALS = {"SIGBUS": (7, 10), "SIGKILL": (9,), "SIGSEGV": (11,)}  # 10: MIPS, SPARC, Alpha
 SIGNALLED = re.compile(r"touch = signal (?P<number>\d{1,19}) \((?P<name>SIG\w+)\)(?: si_addr=0x(?P<addr>[0-9a-f]+))?")
 WROTE = re.compile(r"write (?P<file>\S+) '(?P<what>[^']*)' = (?P<value>-?\d{1,19})")
 
@@ -22,7 +22,7 @@ def answer(entry: Entry, verdicts: Verdicts) -> None:
     if error and int(error[1]) < 4096 and os.strerror(int(error[1])) != error[2].strip():
         verdicts.contradicts(entry.line, "result", f"errno {error[1]} is {os.strerror(int(error[1]))}")
     signal = SIGNALLED.search(text)
-    if signal and _SIGNALS.get(int(signal["number"])) not in (None, signal["name"]):
+    if signal and signal["name"] in _SIGNALS and int(signal["number"]) not in _SIGNALS[signal["name"]]:
         verdicts.contradicts(entry.line, "result", f"signal {signal['number']} is not {signal['name']}")
     found = _RETURNED.match(text)
     if found and found["call"] in _ZERO and int(found["value"]) > 0:

@@ -333,7 +333,7 @@ class Books:
             self.verdicts.contradicts(odd.line, "counters", wrong)  # its neighbours fit without it
             return False
         text = f"{wrong}; what follows agrees with it: a line is missing, or something outside the log changed the pool"
-        self.verdicts.contradicts(odd.line, "counters", text)
+        self.verdicts.contradicts(odd.line, "counters", text, before.line)
         self.last = _Shown({**before.values, **odd.values, **shown.values}, shown.line)
         return True
 

@@ -76,6 +76,7 @@ class Calls:
             "region_del": self._delete,
             "hugetlbfs_evict_inode": self._evict,
             "hugetlb_unreserve_pages": self._delete,
+            "region_truncate": self._delete,
             "free_huge_page": self._free,
             "__unmap_hugepage_range_final": self._unmap,
             "__unmap_hugepage_range": self._unmap,
@@ -377,6 +378,8 @@ class Calls:
     def _delete(self, entry: Entry, task: _Task) -> None:
         """region_del and hugetlb_unreserve_pages: from a page on, to a page or the end of everything."""
         first, end, freed = _int(entry, "f", "start", "offset"), _int(entry, "t", "end"), _int(entry, "freed")
+        if entry.name == "region_truncate":  # its argument is called end, and is where the rest begins
+            first, end = end, None
         if entry.kind is not Kind.CALL:
             return
         if end is not None and end > 1 << 40 and end not in (2**63 - 1, 2**31 - 1):

@@ -95,10 +95,13 @@ def _one(entry: Entry, event: Event, said: Entry, theirs: Callable[[int], int], 
         else:
             show = hex if name in ("addr", "start", "end", "vm_flags", "mode") else str
             text = f"{name}={show(entry.fields[name])}; in the step of line {said.line} the model has {show(ours)}"
-            verdicts.contradicts(entry.line, _RULE.get(name, "counters"), text)
+            # the step's own words may be what is wrong, if they say it
+            other = said.line if name in _SAID else 0
+            verdicts.contradicts(entry.line, _RULE.get(name, "counters"), text, other)
     return equal
 
 
+_SAID = frozenset(("mode", "f", "t", "vma_size"))
 _RULE = {
     "addr": "touched",
     "start": "mapping",

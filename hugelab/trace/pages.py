@@ -20,6 +20,8 @@ VMEMMAP = 0xFFFFEA0000000000  # x86-64 without KASLR
 KPF_COMPOUND_TAIL, KPF_COMPOUND_HEAD, KPF_HUGE, KPF_ANON = 1 << 16, 1 << 15, 1 << 17, 1 << 12
 # REFERENCED UPTODATE DIRTY ACTIVE MMAP, and the kernel's own above bit 31 come and go
 _MAY_CHANGE = 0x4 | 0x8 | 0x10 | 0x40 | 0x800 | KPF_ANON | -1 << 32
+# LRU SLAB WRITEBACK RECLAIM BUDDY SWAPCACHE KSM THP: include/uapi/linux/kernel-page-flags.h
+_NEVER = 0x20 | 0x80 | 0x100 | 0x200 | 0x400 | 0x2000 | 0x200000 | 0x400000
 MOST_PAIRS = 512  # that the fit looks at
 
 
@@ -161,6 +163,10 @@ class Pages:
     def _flags(self, flags: int, line: int) -> None:
         if not flags & KPF_HUGE or not flags & KPF_COMPOUND_HEAD or flags & KPF_COMPOUND_TAIL:
             text = f"kflags {flags:#x} are not those of a huge page's first page (HUGE and COMPOUND_HEAD)"
+            self.verdicts.contradicts(line, "page", text)
+            return
+        if flags & _NEVER:
+            text = f"kflags {flags:#x}: a huge page in use is on no LRU list, no slab page, not free, not in swap"
             self.verdicts.contradicts(line, "page", text)
             return
         steady = flags & ~_MAY_CHANGE

@@ -151,9 +151,14 @@ class Verdicts:
         if self.counted[says, rule] <= MOST:
             self.found.append(Verdict(line, says, rule, text))
 
-    def contradicts(self, line: int, rule: str, text: str) -> None:
-        """What stands in this line cannot be, given the other lines."""
+    def contradicts(self, line: int, rule: str, text: str, other: int = 0) -> None:
+        """What stands in this line cannot be, given the other lines.
+
+        ``other``: one single line says otherwise, so it may as well be that one which is wrong; it is named, too.
+        """
         self.add(line, Says.CONTRADICTS, rule, text)
+        if other:
+            self.add(other, Says.CONTRADICTS, rule, f"line {line} says otherwise: {text}")
 
     def agrees(self, line: int, rule: str, text: str) -> None:
         """What stands in this line is what the rule says."""

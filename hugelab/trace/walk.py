@@ -16,6 +16,7 @@ from ..recording import Recording
 from ..scenario import Op, Scenario, ScenarioError
 from ..source import Unsupported
 from ..state import Counters
+from ..units import BASE_PAGE_SIZE
 from . import alone, match, words
 from .alone import SIGNALLED, WROTE
 from .entry import EVENTS, Entry, Kind
@@ -346,12 +347,13 @@ class Walk:
             return
         if step.lines and step.answers and not self.stopped:  # a log may end in the middle of a step
             self._lines.append((len(self.ops) - 1, step))
+            self._pids(step)
         outcome, value = done
         shown = words.outcome(step.texts)
         line = step.answers[0].line if step.answers else step.entry.line
         if step.answers and outcome != shown:
             text = f"{op.op} (line {step.entry.line}): {shown}; in the model: {outcome}"
-            self.verdicts.contradicts(line, "result", text)
+            self.verdicts.contradicts(line, "result", text, step.entry.line)
         elif step.answers and outcome != "ok":
             self.verdicts.agrees(line, "result", f"{op.op}: {outcome}, as in the model")
         if op.op == "close" and outcome == "ok":
@@ -407,7 +409,7 @@ class Walk:
                 if node.i_mode != int(opened["mode"], 16):
                     asked = self._done.line if self._done else 0
                     text = f"mode=0x{opened['mode']}; the open of line {asked} makes {node.i_mode:#x}"
-                    self.verdicts.contradicts(line, "mode", text)
+                    self.verdicts.contradicts(line, "mode", text, asked)
                 if node.i_size != int(opened["size"]):
                     self.verdicts.contradicts(line, "file", f"size={opened['size']}; the file has {node.i_size} bytes")
                 self._inode(int(opened["ino"]), line)
@@ -432,7 +434,7 @@ class Walk:
     def _inode(self, ino: int, line: int) -> None:
         if self._ino and ino not in self._ino:
             last, at = next(reversed(self._ino.items()))
-            self.verdicts.contradicts(line, "file", f"ino={ino}, and line {at} made inode {last}")
+            self.verdicts.contradicts(line, "file", f"ino={ino}, and line {at} made inode {last}", at)
 
     def _events(self, op: Op, step: _Pending) -> None:
         """The log's own lines inside a step, against the model's."""
@@ -467,13 +469,24 @@ class Walk:
                 text = f"flags={entry.fields['flags']:#x} is a read, and the step writes"
                 self.verdicts.contradicts(entry.line, "flags", text)
 
+    def _pids(self, step: _Pending) -> None:
+        """The lesson's lines of a step have the PID of the process whose step it is."""
+        pid = next((pid for pid, who in self._family.items() if who == step.who), None)
+        for entry in step.lines:
+            told = entry.fields.get("pid") if entry.kind is Kind.POINT else None
+            if entry.name == "dequeue_huge_page_vma" and None not in (pid, told) and pid != told:
+                text = f"PID {told} in a step of PID {pid} (line {step.entry.line})"
+                self.verdicts.contradicts(entry.line, "process", text)
+
     def _exactly(self, step: _Pending) -> None:
         """One byte is accessed: the fault is at this byte, or at its page's begin."""
         said = words.read(str(step.entry.fields["text"]))
         if said is None or said.addr is None or not step.faults:
             return
         found = {entry.fields["addr"] for entry in step.faults}
-        if len(found) == 1 and not found <= {said.addr, said.addr & -SIZE_2M}:
+        # a probe shows the address itself; the lesson's line may show that of the page
+        whole = SIZE_2M if step.faults[0].kind is Kind.POINT else BASE_PAGE_SIZE
+        if len(found) == 1 and not found <= {said.addr, said.addr & -whole}:
             text = f"accesses {said.addr:#x}; line {step.faults[0].line} has the fault at {found.pop():#x}"
             self.verdicts.contradicts(step.entry.line, "touched", text)
 

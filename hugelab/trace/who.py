@@ -99,7 +99,7 @@ class Who:
             if sure and self.inodes and ino not in self.inodes:
                 last = next(reversed(self.inodes))
                 text = f"inode {ino} goes, and no line made it; line {self.inodes[last]} made {last}"
-                self.verdicts.contradicts(entry.line, "file", text)
+                self.verdicts.contradicts(entry.line, "file", text, self.inodes[last])
             return
         self.inodes[ino] = entry.line
 
@@ -133,7 +133,8 @@ class Who:
             self.verdicts.contradicts(line, "process", text)
             return
         for stranger in strangers:
-            if self.seen[stranger] == 1 and stranger not in self.closers:  # more lines: a child that no mark tells of
+            # more lines: a child that no mark tells of; a recorder that follows children shows its end alone
+            if self.seen[stranger] == 1 and (stranger not in self.closers or not comm):
                 text = f"PID {stranger}; the program is {', '.join(map(str, self.family))}"
                 self.verdicts.contradicts(self.lines[stranger][0], "process", text)
 

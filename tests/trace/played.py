@@ -18,6 +18,7 @@ from hugelab.trace.detective import Detective
 from . import truth_logs
 
 MEM_MAP = 0xF6689000
+PID = 2385  # of every process of the model; the step's own is put in its place
 _STEP = re.compile(r"STEP \d+ (.*)")
 _TIME = re.compile(r"\d+\.\d{6}")
 
@@ -26,7 +27,7 @@ def printk(event: Event, recording: Recording, theirs: Callable[[int], int]) -> 
     """The lesson's line of an event, at the addresses of the log."""
     machine = replace(recording.machine, mem_map=MEM_MAP, struct_page=32)
     detail = {key: theirs(value) if key in ("start", "end") else value for key, value in event.detail.items()}
-    detail["pid"] = 701 if event.proc == "C" else 700
+    detail["pid"] = PID
     there = event._replace(addr=theirs(event.addr) if event.addr is not None else None, detail=detail)
     return log_text(there, machine, extra=True)
 
@@ -70,8 +71,10 @@ def log(kernel: str, name: str, form: str) -> list[str]:
     recording = detective.report().recording
     assert recording is not None
     played = _steps(recording, FORMATS[form], detective.walk.names.theirs)
+    steps = [line for line in truth_logs.log(kernel, name, True) if "PAGE" not in line]
+    children = {at for at, line in enumerate(steps) if "hugelab-701" in line}
     lines = []
-    for line in marks:
+    for at, line in enumerate(marks):
         lines.append(re.sub(r" ino=\d+", "", line) if form == "printk" else line)
         step = _STEP.search(line)
         said = words.read(step[1]) if step and not words.NOTHING.match(step[1]) else None
@@ -79,7 +82,8 @@ def log(kernel: str, name: str, form: str) -> list[str]:
         if said is None or time is None:
             continue
         for proc, text in next((texts for op, texts in played if op == said.op), []):
-            pid = 701 if proc == "C" else 700
+            pid = 701 if proc == "C" or at in children else 700
+            text = text.replace(f"PID {PID}", f"PID {pid}")
             front = f"         hugelab-{pid}     [000] .....  {time[0]}: " if pids else f"[{time[0]}] "
             lines.append(front + text)
     return lines
