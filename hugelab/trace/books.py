@@ -88,6 +88,7 @@ class Books:
 
     verdicts: Verdicts
     checked: int = 0  # values that had to be what they are
+    snapshots: int = 0  # times that somebody read the pool
     snaps: set[int] = field(default_factory=set)  # lines of SNAPs that had to be what they are
     only_printed: bool = True  # all of them are the lesson's lines
     seen: bool = False  # some line shows a counter
@@ -109,8 +110,10 @@ class Books:
         elif kind is Kind.MARK:
             self._mark(entry)
         elif kind is Kind.COUNTERS:
+            before = self.last
             self._forget()
             self._shown(entry, {})
+            self._snapshot(before)
         elif kind is Kind.CALL and entry.name in MAKES:
             self._add((entry.pid, f"{entry.name} at {entry.line}"), MADE)
         elif kind in (Kind.CALL, Kind.RETURN, Kind.POINT) and (entry.moment or kind is Kind.POINT):
@@ -136,6 +139,20 @@ class Books:
                 for key in self._open:
                     if key[0] == entry.pid and key[1] in OPEN:
                         self._open[key] = dict(DROPPED)
+
+    def _snapshot(self, before: _Shown | None) -> None:
+        """Somebody read the pool: what changed since the last time is known, why it did is not."""
+        now = self.last
+        self.snapshots += 1
+        if before is None or now is None or before.values == now.values:
+            return
+        changes = [
+            f"{name} {before.values[name]} -> {value}"
+            for name, value in now.values.items()
+            if before.values.get(name, value) != value
+        ]
+        text = f"{', '.join(changes)} since line {before.line}: snapshots do not show which call did it"
+        self.verdicts.add(now.line, Says.UNDECIDABLE, "complete", text)
 
     def _changing(self, entry: Entry) -> None:
         """Keep who is in a function that changes the pool: another process may see the change before it comes back."""
@@ -340,5 +357,7 @@ class Books:
     def finish(self) -> None:
         """The last line has no line after it."""
         self._decide(None)
+        if self.snapshots > 1 and not self.verdicts.counted[Says.CONTRADICTS, "counters"]:
+            self.verdicts.agrees(0, "counters", f"{self.snapshots:,} snapshots of the pool, each of them possible")
         if self.checked and not self.verdicts.counted[Says.CONTRADICTS, "counters"]:
             self.verdicts.agrees(0, "counters", f"{self.checked:,} counter values follow from the lines before them")

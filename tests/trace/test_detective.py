@@ -286,3 +286,19 @@ def test_what_the_recipes_record_is_believed(path: Path) -> None:
     assert report.unread == 0, report.unread_lines
     assert report.contradictions == []
     assert report.events > 0
+
+
+def test_snapshots_say_what_changed_and_not_why() -> None:
+    """/proc/meminfo again and again: a change is undecidable, more free pages than pages is impossible."""
+    shape = "HugePages_Total: {}\nHugePages_Free: {}\nHugePages_Rsvd: {}\nHugePages_Surp: 0\n"
+    report = examine_lines(
+        "".join(shape.format(10, free, rsvd) for free, rsvd in ((10, 0), (10, 5), (5, 0))).splitlines()
+    )
+    said = [(v.line, v.says, v.text.split(":")[0]) for v in report.verdicts if v.line]
+    assert said == [
+        (8, Says.UNDECIDABLE, "resv 0 -> 5 since line 4"),
+        (12, Says.UNDECIDABLE, "free 10 -> 5, resv 5 -> 0 since line 8"),
+    ]
+    assert "3 snapshots" in report.verdicts[0].text
+    wrong = examine_lines(shape.format(10, 11, 0).splitlines()).contradictions
+    assert [(v.line, v.rule) for v in wrong] == [(2, "counters")]
