@@ -48,6 +48,7 @@ class Snapshots:
         if field == "nr":
             self._seen = {}
         self._seen[field] = value
+        self._lines[field] = line
         if field != "surp" or len(self._seen) < 4:
             return Entry(line, Kind.NOTE, name, fields={field: value})
         seen, self._seen = self._seen, {}
