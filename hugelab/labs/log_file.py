@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-import ipywidgets as widgets
-
 from ..draw.sheet import Sheet
 from ..draw.svg import Picture, box, text
 from ..draw.tables import Table
-from ..trace.detective import Detective, examine
+from ..trace.detective import Detective, conclude, examine
 from ..trace.report import PLAIN, Report
 from ..trace.source import LogError, Source
 from ..trace.verdict import Says, Verdict
 from ..units import count
 from . import logs
 from .controls import Choice, Control
+from .file_button import Incoming, add_button
 from .job import Job, Progress, Work
 from .sheet import SheetLab
 from .slips import section, told
@@ -27,7 +25,8 @@ from .slips import section, told
 OWN = "your own file"
 MOST = 200  # rows: a page with thousands is slow, and nobody reads them
 EVERY = 2000  # lines between two looks at the clock
-SENT = 10  # MB that Jupyter takes in one message
+MB = 1_000_000
+LARGEST = 500 * MB  # of a file that the browser sends; the terminal has no limit
 WIDTH, NAMES, TOP, ROW, BAR = 620, 150, 24, 24, 400  # pixels
 STYLES = {
     "contradicts": "hl-marker",
@@ -40,24 +39,25 @@ HEADER = ("line, and why", "verdict", "rule", "notebook")  # the first column is
 
 
 # -- a report as a sheet -----------------------------------------------------------------------------
-def sheet_of(found: Report) -> Sheet:
-    """Summary, verdicts and the lines that were not read."""
+def sheet_of(found: Report, python: str = "") -> Sheet:
+    """Summary, verdicts and the lines that were not read; ``python`` makes the report anew."""
     shown = [verdict for verdict in found.verdicts if verdict.rule not in PLAIN or not verdict.agrees]
     notes = "".join(f" Note: {note}." for note in found.notes)
     program = f" Program: {', '.join(op.op for op in found.program.steps)}." if found.program else ""
     rest = len(shown) - MOST
     captions = f"Verdicts (the first {MOST:,} of {len(shown):,}; hugelab trace has all)" if rest > 0 else "Verdicts"
-    unread = f"Not understood: {found.unread:,}" + ", the first of them" * (found.unread > len(found.unread_lines))
+    tables = [(captions, Table(HEADER, _rows(shown[:MOST])))]
+    if found.unread:
+        rows = [(f"line {at}: {line[:100]}",) for at, line in found.unread_lines]
+        first = f", the first {len(rows)} of {found.unread:,}" * (found.unread > len(rows))
+        tables.append((f"Lines that were not understood{first}", Table(("line",), rows)))
     return Sheet(
         "log",
         f"{found.summary}. {found.sum[0].upper() + found.sum[1:]}.{program}{notes}",
         [(says, _plural(says), f"{found.counted[says]:,}") for says in STYLES if says in found.counted],
         [_picture(found, shown)],
-        [
-            (captions, Table(HEADER, _rows(shown[:MOST]))),
-            (unread, Table(("line",), [(f"line {at}: {line[:100]}",) for at, line in found.unread_lines])),
-        ],
-        f"from hugelab.trace.detective import examine\n\nprint(examine({found.name!r}).text())",
+        tables,
+        python or f"from hugelab.trace.detective import examine\n\nprint(examine({found.name!r}).text())",
     )
 
 
@@ -113,8 +113,7 @@ class LogFile(SheetLab):
 
     def __init__(self, title: str, controls: dict[str, Control], own: Report | None = None):
         self.own = own
-        self.upload: Any = None
-        self._box: Any = None
+        self._incoming = Incoming()
         super().__init__(title, controls, self._sheet)
 
     @property
@@ -123,51 +122,57 @@ class LogFile(SheetLab):
         return self.own if self.shown["log"] == OWN else logs.report(self.shown["log"])
 
     def _sheet(self, log: str) -> Sheet:
-        found = self.own if log == OWN else logs.report(log)
-        return nothing("No file was chosen yet.") if found is None else sheet_of(found)
+        if log == OWN:
+            return sheet_of(self.own) if self.own else nothing("No file was chosen yet.")
+        return sheet_of(logs.report(log), f"from hugelab.labs.logs import report\n\nprint(report({log!r}).text())")
 
     def _about(self) -> str:
         if self.values["log"] != OWN:
             return "This log comes with the course. The button above takes one of yours, also compressed."
         begin = f"This is <b>{escape(self.own.name)}</b>. " if self.own else ""
-        return (
-            f"{begin}A file goes to the kernel of this notebook, and nowhere else. Jupyter takes up to {SENT} MB: "
-            'for more, compress it, or give its name: <code>labs.log_file(file="trace.txt.gz")</code>.'
-        )
+        return f"{begin}A file goes to the kernel of this notebook, and nowhere else."
 
     def build(self) -> Any:
-        """The button for a file, above the explorer."""
-        explorer = super().build()
-        if self._box is None:
-            self.upload = widgets.FileUpload(
-                multiple=False,
-                description="Examine a log of your own",
-                tooltip="Choose a log file, also compressed; nothing leaves the kernel of this notebook",
-                layout={"width": "max-content"},
-            )
-            self.upload.observe(self._uploaded, "value")
-            self._box = widgets.VBox([self.upload, explorer])
-        return self._box
+        """The lab, with the button for a file."""
+        if self.explorer is None:
+            add_button(super().build())
+        return self.explorer
 
-    def _uploaded(self, change: Any) -> None:
-        """The browser sent a file. The button is empty again at once: so the same file can be chosen twice."""
-        if not change["new"]:
+    def _told_of(self, widget: Any, message: dict[str, Any], buffers: Any) -> None:
+        if "file" not in message:
+            super()._told_of(widget, message, buffers)
             return
-        file = change["new"][0]
-        name, data = str(file["name"]), bytes(file["content"])
-        self.upload.value = ()
-        loop = self.explorer._loop
-        if loop is None or threading.current_thread() is self.explorer._thread:
-            self._read(name, data)
-        else:  # as all messages of a lab: in the thread of the notebook's cells
-            loop.call_soon_threadsafe(self._read, name, data)
+        with self._told():
+            if "error" in message:
+                self._refuse(f"{message['file']} cannot be read: {message['error']}")
+            elif self._incoming.take(message, buffers):
+                self._slice()
 
-    def _read(self, name: str, data: bytes) -> None:
-        with self.explorer.hold_sync():
-            if self._job is not None and self._job.running:
-                self._job.cancel()
-            self._job = Job(read(name, data), self._found, self._progress, self._failed)
-            self._job.run()
+    def _slice(self) -> None:
+        """One more part of a file is there."""
+        name, done, size = self._incoming.name, len(self._incoming), self._incoming.size
+        if self._job is not None and self._job.running:
+            self._job.cancel()
+        if size > LARGEST:
+            self._refuse(f"{name} has {size / MB:,.0f} MB: in a terminal, hugelab trace reads it")
+        elif not self._incoming.complete:
+            self._progress(Progress(f"{name}: {done / MB:,.0f} of {size / MB:,.0f} MB", done / size))
+            self.explorer.send({"want": done})
+        else:
+            with self.explorer.hold_sync():
+                self._progress(None)
+                self._job = Job(read(name, self._incoming.give()), self._found, self._progress, self._failed)
+                self._job.run()
+
+    def _refuse(self, why: str) -> None:
+        self._incoming.drop()
+        self._progress(None)
+        self._say(f"{escape(why)}. What is shown is as it was.", "refused")
+
+    def _cancelled(self) -> None:
+        self._incoming.drop()
+        self._progress(None)
+        super()._cancelled()
 
     def _found(self, report: Report) -> None:
         self.own = report
@@ -176,7 +181,7 @@ class LogFile(SheetLab):
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, LogError):
-            self._say(f"{escape(str(error))}. What is shown is as it was.", "refused")
+            self._refuse(str(error))
             return
         super()._failed(error)
 
@@ -197,11 +202,7 @@ def read(name: str, data: bytes) -> Work[Report]:
         if number % EVERY == 0:
             yield Progress(f"{name}: {count(number, 'line')}", min(source.bytes_read / len(data), 1.0))
     yield Progress(f"{name}: summing up", None)
-    found = detective.report(name)
-    found.notes = source.notes
-    if not found.events and not found.snaps:
-        raise LogError(f"{name}: {count(found.lines, 'line')}, none of them of a huge page log")
-    return found
+    return conclude(detective, source, name)
 
 
 def log_file(log: str = "", file: str = "") -> LogFile:

@@ -445,7 +445,7 @@ class Calls:
             for size, lines in self.hugepage_size.items():
                 if size & (size - 1) or (len(lines) == 1 and size != usual):
                     text = f"hugepage_size={size}" + (" is no power of two" if size & (size - 1) else f", not {usual}")
-                    self.verdicts.contradicts(lines[0], "flags", text)
+                    self.verdicts.contradicts(lines[0], "mapping", text)
         self._odd_flags()
 
     def _odd_flags(self) -> None:

@@ -97,7 +97,8 @@ class Claims:
             judge()
         first, close = self.first_free, self.close
         if first is not None and close is not None:
-            gap = f"{1000 * (first.time - close.time):.1f} ms after" if first.time and close.time else "after"
+            later = 1000 * ((first.time or 0) - (close.time or 0))
+            gap = f"{later:.1f} ms after" if later > 0 else "after"
             text = f"this page comes back {gap} the close of line {close.line}, and no line shows the file's end"
             text += ": munmap of a shared file frees nothing; what frees is the last unlink, close or exit"
             self.verdicts.add(first.line, Says.SLIP, "munmap", text)

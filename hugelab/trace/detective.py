@@ -196,7 +196,8 @@ class Detective:
             if step.line is not None:
                 text = f"log: {step.theirs or 'no such line'}; a kernel prints: {step.ours or 'no line here'}"
                 text += f" (the pool of {program.pool} is that of line {program.pool_line})"
-                self.verdicts.contradicts(step.line, "program", text)
+                pool = program.pool_line if "free" in (step.theirs or "") else 0
+                self.verdicts.contradicts(step.line, "program", text, pool if pool != step.line else 0)
         hidden = [step for step in steps if step.note and not step.lines]
         for name, note in dict.fromkeys((step.op.op, step.note) for step in hidden):
             self.verdicts.add(lines[-1].line, Says.UNDECIDABLE, "program", f"{name}: {note}")
@@ -220,6 +221,11 @@ def examine(
     for number, text in enumerate(source.lines(where, show), 1):
         detective.feed(text, number)
     name = "standard input" if where == "-" else os.fspath(where) if isinstance(where, (str, os.PathLike)) else "log"
+    return conclude(detective, source, name)
+
+
+def conclude(detective: Detective, source: Source, name: str) -> Report:
+    """The report of a log that was read to its end. Raises LogError if it is no log of huge pages."""
     report = detective.report(name)
     report.notes = source.notes
     if not report.events and not report.snaps:

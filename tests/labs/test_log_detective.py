@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from hugelab import labs, run
 from hugelab.__main__ import main
 from hugelab.labs import logs
-from hugelab.labs.log_file import MOST, OWN, LogFile
+from hugelab.labs.log_file import LARGEST, MOST, OWN, LogFile
 from hugelab.labs.log_program import _machine, log_program
 from hugelab.labs.slips import _OURS, STEPS, WITH, WITHOUT, found, lines, not_seen, numbers, with_change
 from hugelab.trace.detective import examine, examine_lines
@@ -24,6 +23,7 @@ from hugelab.trace.source import LogError
 from hugelab.trace.verdict import RULES, Says
 
 ROOT = Path(__file__).parents[2]
+SLICE = 1 << 20
 BPFTRACE = logs.text("6.1, bpftrace").encode()
 
 
@@ -118,19 +118,22 @@ def shown(**values: Any) -> LogFile:
 
 
 def send(lab: LogFile, name: str, data: bytes) -> None:
-    """What the browser does."""
-    lab.upload.value = (
-        {"name": name, "type": "", "size": len(data), "content": memoryview(data), "last_modified": datetime.now(UTC)},
-    )
+    """What the browser does: the first slice, then each one that is asked for."""
+    wanted = [0]
+    lab.explorer.send = lambda message: wanted.append(message["want"])
+    while wanted:
+        start = wanted.pop()
+        part = memoryview(data[start : start + SLICE])
+        lab._told_of(None, {"file": name, "size": len(data), "from": start}, [part])
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["as it is", "gzip"])
 def test_a_file_of_your_own(pack: Any) -> None:
-    """It is examined as any other, also compressed; the button is empty again, so it can be sent twice."""
+    """It is examined as any other, also compressed; and once more."""
     lab = shown()
     for _ in range(2):
         send(lab, "mine.txt", pack(BPFTRACE))
-        assert lab.upload.value == () and lab.values == lab.explorer.values == {"log": OWN}
+        assert lab.values == lab.explorer.values == {"log": OWN}
         assert lab.report is not None and lab.report.verdicts == logs.report("6.1, bpftrace").verdicts
         assert lab.sheet.words.startswith("mine.txt: bpftrace; Linux 6.1")
         message = lab.explorer.message
@@ -180,6 +183,46 @@ def test_several_megabytes_in_slices() -> None:
     assert lab.explorer.busy == {} and lab.values == {"log": OWN}
 
 
+def slices(lab: LogFile, *parts: tuple[str, int, int, int]) -> list[dict[str, int]]:
+    """Slices with this name, size of the file, beginning, length. Returns what the kernel answered."""
+    answers: list[dict[str, int]] = []
+    lab.explorer.send = answers.append
+    for name, size, start, length in parts:
+        lab._told_of(None, {"file": name, "size": size, "from": start}, [memoryview(bytes(length))])
+    return answers
+
+
+def test_a_file_that_comes_in_slices_can_be_stopped() -> None:
+    """The page says how far it is; after Cancel no slice is asked for, and one that comes is not taken."""
+    lab = shown()
+    size = 5 * SLICE
+    assert slices(lab, ("a", size, 0, SLICE)) == [{"want": SLICE}]
+    assert lab.explorer.busy == {"text": "a: 1 of 5 MB", "part": 0.2}
+    lab._cancelled()
+    assert lab.explorer.busy == {} and "Cancelled" in lab.explorer.message["html"]
+    assert slices(lab, ("a", size, SLICE, SLICE), ("a", size, 2 * SLICE, SLICE)) == []
+    assert lab.explorer.busy == {} and lab.values == {"log": logs.LESSON}
+
+
+def test_another_file_takes_the_place_of_the_first() -> None:
+    """What still comes of the first one is left out."""
+    lab = shown()
+    size = 3 * SLICE
+    wanted = slices(lab, ("a", size, 0, SLICE), ("b", size, 0, SLICE), ("a", size, SLICE, SLICE))
+    assert wanted == [{"want": SLICE}] * 2
+    assert lab.explorer.busy["text"].startswith("b: ")
+
+
+def test_a_file_that_is_too_large_or_gone() -> None:
+    """One line each, and nothing more is asked for."""
+    lab = shown()
+    assert slices(lab, ("a", LARGEST + 1, 0, SLICE)) == []
+    assert "has 500 MB" in lab.explorer.message["html"] and lab.explorer.message["kind"] == "refused"
+    slices(lab, ("a", 3 * SLICE, 0, SLICE))
+    lab._told_of(None, {"file": "a", "error": "NotFoundError"}, [])
+    assert "cannot be read: NotFoundError" in lab.explorer.message["html"] and lab.explorer.busy == {}
+
+
 def test_very_many_verdicts() -> None:
     """The table has the first ones and says how many there are."""
     event = "[{0}.000000] HUGETLB_TRACE: hugetlb_reserve_pages() from=0, to=5, needed=6"
@@ -199,6 +242,17 @@ def test_a_file_by_its_name(tmp_path: Path) -> None:
     assert lab.report is not None and lab.report.verdicts == examine(path).verdicts
     with pytest.raises(LogError, match="there is no file"):
         labs.log_file(file=str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize("case", logs.CASES)
+def test_the_code_that_can_be_copied(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It runs anywhere, and says the same."""
+    exec(labs.log_file(case).sheet.python, {})
+    assert capsys.readouterr().out.rstrip() == logs.report(case).text()
+    space: dict[str, Any] = {}
+    *begin, last = labs.slips().sheet.python.splitlines()
+    exec("\n".join(begin), space)
+    assert len(eval(last, space)) == len(labs.slips().sheet.tables[0][1].rows)
 
 
 def test_no_file_yet() -> None:
