@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..trace.detective import examine
 from ..trace.record import record
-from ..trace.report import Report
+from ..trace.report import PLAIN, Report
 from ..trace.source import LogError, Source
 from ..trace.verdict import Says
 from ..units import count
@@ -84,10 +84,10 @@ def page_of(report: Report) -> str:
     from ..draw.page import TooLong, page, plain_page
 
     title = f"hugelab trace {Path(report.name).name}"
-    found = [verdict.to_json() for verdict in report.verdicts]
+    found = [verdict.to_json() for verdict in report.verdicts if verdict.rule not in PLAIN or not verdict.agrees]
     below = findings(f"{report.summary}: {report.sum}", found, report.unread_lines)
     shown = report.recording
-    if shown is None and report.name != "standard input":  # no program is known: what the lines themselves say
+    if shown is None and Path(report.name).is_file():  # no program is known: what the lines themselves say
         shown = record(Source().lines(report.name))
     if shown is not None:
         try:

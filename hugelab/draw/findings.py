@@ -22,7 +22,8 @@ MOST = 500  # rows; the text has all
 
 def findings(summary: str, verdicts: Sequence[dict[str, Any]], unread: Sequence[tuple[int, str]] = ()) -> str:
     """HTML of one log: ``summary`` in one line, verdicts as ``Verdict.to_json`` gives them, lines not understood."""
-    rows = "".join(map(_row, verdicts[:MOST]))
+    worst = sorted(range(len(verdicts)), key=lambda at: verdicts[at]["verdict"] == "agrees")[:MOST]
+    rows = "".join(_row(verdicts[at]) for at in sorted(worst))
     more = f"<p>{len(verdicts) - MOST:,} more: hugelab trace --all shows them.</p>" if len(verdicts) > MOST else ""
     odd = "".join(
         f"<tr><td>{line}</td><td>not read</td><td>{escape(text[:200])}</td><td></td></tr>" for line, text in unread

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 from .entry import Entry
@@ -10,6 +9,18 @@ from .verdict import Verdicts
 
 _RETURNED = re.compile(r"(?P<call>\w+)(?: \([^)]*\))? = (?P<value>-?\d{1,19})\b(?P<rest>.*)")
 _ZERO = frozenset(("munmap", "close", "unlink", "ftruncate", "fallocate", "madvise", "mount", "umount"))
+# Linux's numbers, in the words of glibc and musl; other words are not judged.
+_ERRORS = {
+    1: ("Operation not permitted",),
+    2: ("No such file or directory",),
+    12: ("Cannot allocate memory", "Out of memory"),
+    13: ("Permission denied",),
+    14: ("Bad address",),
+    16: ("Device or resource busy", "Resource busy"),
+    22: ("Invalid argument",),
+    28: ("No space left on device",),
+    95: ("Operation not supported", "Not supported"),
+}
 _SIGNALS = {"SIGBUS": (7, 10), "SIGKILL": (9,), "SIGSEGV": (11,)}  # 10: MIPS, SPARC, Alpha
 SIGNALLED = re.compile(r"touch = signal (?P<number>\d{1,19}) \((?P<name>SIG\w+)\)(?: si_addr=0x(?P<addr>[0-9a-f]+))?")
 WROTE = re.compile(r"write (?P<file>\S+) '(?P<what>[^']*)' = (?P<value>-?\d{1,19})")
@@ -19,8 +30,9 @@ def answer(entry: Entry, verdicts: Verdicts) -> None:
     """What a RET says in itself."""
     text = str(entry.fields["text"])
     error = re.search(r"errno=(\d{1,6}) (\D+)$", text)
-    if error and int(error[1]) < 4096 and os.strerror(int(error[1])) != error[2].strip():
-        verdicts.contradicts(entry.line, "result", f"errno {error[1]} is {os.strerror(int(error[1]))}")
+    number = next((n for n, words in _ERRORS.items() if error and error[2].strip() in words), None)
+    if error and number is not None and int(error[1]) != number:
+        verdicts.contradicts(entry.line, "result", f"errno {error[1]} is not {error[2].strip()}: that is {number}")
     signal = SIGNALLED.search(text)
     if signal and signal["name"] in _SIGNALS and int(signal["number"]) not in _SIGNALS[signal["name"]]:
         verdicts.contradicts(entry.line, "result", f"signal {signal['number']} is not {signal['name']}")

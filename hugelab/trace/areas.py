@@ -8,7 +8,9 @@ from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_SHARED
 from ..model.machines import SIZE_2M
 
 VM_SOFTDIRTY = 0x8000000  # set on every new mapping where the kernel has it
-_ADDED = VM_HUGETLB | VM_DONTEXPAND | VM_SOFTDIRTY | VM_MAYSHARE  # comes or goes while the mapping lives
+VM_LOCKED, VM_DONTCOPY, VM_DONTDUMP, VM_WIPEONFORK = 0x2000, 0x20000, 0x4000000, 0x2000000
+# What the kernel itself, mlock or madvise may add or take while a mapping lives. mprotect is a step that nobody marks.
+_ADDED = VM_HUGETLB | VM_DONTEXPAND | VM_SOFTDIRTY | VM_MAYSHARE | VM_LOCKED | VM_DONTCOPY | VM_DONTDUMP | VM_WIPEONFORK
 MOST = 4096  # mappings that are remembered
 
 
@@ -21,11 +23,13 @@ class Area:
     line: int
     flags: int | None = None
     pgoff: int = 0
+    pid: int | None = None
+    unit: int = SIZE_2M  # bytes of one of its pages
 
     @property
     def pages(self) -> int:
         """Its length in huge pages."""
-        return (self.end - self.start) // SIZE_2M
+        return (self.end - self.start) // self.unit
 
     @property
     def shared(self) -> bool:
@@ -34,7 +38,7 @@ class Area:
 
     def index(self, addr: int) -> int:
         """The page of the file (or of the mapping) at an address."""
-        return (addr - self.start) // SIZE_2M + self.pgoff
+        return (addr - self.start) // self.unit + self.pgoff
 
     def same_flags(self, flags: int) -> bool:
         """May a line of this mapping show these vm_flags?"""
@@ -51,23 +55,35 @@ class Areas:
 
     def add(self, area: Area) -> None:
         """A new mapping; the oldest is forgotten where there are very many."""
-        self.known = [old for old in self.known if old.end <= area.start or old.start >= area.end]
+        self.known = [
+            old for old in self.known if old.pid != area.pid or old.end <= area.start or old.start >= area.end
+        ]
         self.known.append(area)
         if len(self.known) > MOST:
             del self.known[0]
             self.forgot = True
 
-    def at(self, addr: int) -> Area | None:
-        """The mapping at an address; one that was closed if none is there now (another process may have it still)."""
-        for areas in (self.known, self.gone):
-            for area in reversed(areas):
-                if area.start <= addr < area.end:
-                    return area
-        return None
+    def at(self, addr: int, pid: int | None = None) -> Area | None:
+        """The mapping at an address: of this process, else of another, else one that was closed.
 
-    def close(self, start: int, end: int) -> Area | None:
+        A child has its parent's mappings, and has them still when the parent has closed them.
+        """
+        found = [area for areas in (self.gone, self.known) for area in areas if area.start <= addr < area.end]
+        own = [area for area in found if area.pid == pid]
+        best = own or found
+        return best[-1] if best else None
+
+    def of(self, pid: int | None) -> bool:
+        """Has the log shown a mapping of this process?"""
+        return any(area.pid == pid for areas in (self.known, self.gone) for area in areas)
+
+    def moved(self, start: int, end: int) -> bool:
+        """May this be an older mapping that mremap has moved here?"""
+        return any(area.end - area.start == end - start for area in self.gone)
+
+    def close(self, start: int, end: int, pid: int | None = None) -> Area | None:
         """The mapping that an unmapped range belongs to, or None."""
-        area = self.at(start)
+        area = self.at(start, pid)
         if area is None or end > area.end:
             return None
         if area in self.known and (start, end) == (area.start, area.end):

@@ -64,7 +64,14 @@ MAKES = frozenset(
     )
 )
 CHANGES = frozenset(
-    ("alloc_huge_page", "dequeue_huge_page_vma", "alloc_buddy_huge_page", "hugetlb_acct_memory", "free_huge_page")
+    (
+        "hugetlb_fault",
+        "alloc_huge_page",
+        "dequeue_huge_page_vma",
+        "alloc_buddy_huge_page",
+        "hugetlb_acct_memory",
+        "free_huge_page",
+    )
 )
 MOST_TASKS = 64  # processes that may be in one at a time
 MOST_SNAPS = 100_000  # that are remembered
@@ -97,6 +104,7 @@ class Books:
     _any: bool = False  # anything may have happened since the last line
     _inside: dict[int | None, set[str]] = field(default_factory=dict)  # process -> what it is in that changes the pool
     _suspect: tuple[_Shown, _Shown, str] | None = None  # before, the odd one, what was wrong
+    _called: set[str] = field(default_factory=set)  # functions that the log shows being entered
     _probed: set[str] = field(default_factory=set)
     _dequeued: set[int | None] = field(default_factory=set)
     _made: dict[int | None, int] = field(default_factory=dict)
@@ -126,13 +134,13 @@ class Books:
             hidden = {name: span for name, span in now.items() if name not in entry.fields}
             if hidden:  # what this line does not show, a later one may
                 self._add((entry.pid, f"{entry.name} at {entry.line}"), hidden)
-            if entry.name in CHANGES or entry.name in OPEN:
-                self._changing(entry)
             if kind is Kind.RETURN:
                 self._open.pop((entry.pid, entry.name), None)
             elif kind is Kind.CALL and entry.name in BEGINS:  # its own line may still show what the last call did
-                self._open = {key: effect for key, effect in self._open.items() if key[0] != entry.pid}
                 self._inside.pop(entry.pid, None)
+                self._open = {key: effect for key, effect in self._open.items() if key[0] != entry.pid}
+            if entry.name in CHANGES or entry.name in OPEN:
+                self._changing(entry)
             if begun:
                 self._add((entry.pid, entry.name), begun)
             if kind is Kind.CALL and entry.name in INSIDE:  # from here on the lines inside tell what happens
@@ -198,6 +206,7 @@ class Books:
         """What a call may do after the line that shows it being entered."""
         name, pid = entry.name, entry.pid
         self._probed.add(name)
+        self._called.add(name)
         if name in OPEN:
             return DROPPED if self._probed & INSIDE else ANYTHING
         if name == "hugetlb_vm_op_close":
@@ -242,10 +251,13 @@ class Books:
             self._made[pid] = self._made.get(pid, 0) + 1
             return MADE
         if name == "hugetlb_acct_memory":
-            return {"free": (0, self._made.pop(pid, 0))}
+            made = self._made.pop(pid, 0)
+            return {"free": (0, made)} if name in self._called else ANYTHING  # the log begins inside it
         if name == "alloc_huge_page" and got:
             if (pid, name) in self._open:
                 return {}  # its own line going in has told it
+            if self._made.get(pid):
+                return {**PAID, "free": (-1, 0)}  # a surplus page
             return PAID if pid in self._dequeued else self._taken(entry)
         return {}
 
@@ -310,7 +322,8 @@ class Books:
             spans = [effect[name] for effect in (now, *self._open.values()) if name in effect]
             least, most = last.values[name] + sum(s[0] for s in spans), last.values[name] + sum(s[1] for s in spans)
             if not least <= shown.values[name] <= most:
-                should = f"{least}" if least == most else f"{max(least, 0)} to {most}"
+                least = max(least, 0)
+                should = f"{least}" if least == most else f"{least} to {most}"
                 before = f"after line {last.line} ({name}={last.values[name]})"
                 return f"{name}={shown.values[name]}; {before} it must be {should}"
         return None
@@ -349,8 +362,12 @@ class Books:
         if shown is None or self._wrong(before, shown, {}) is None or self._wrong(odd, shown, {}) is not None:
             self.verdicts.contradicts(odd.line, "counters", wrong)  # its neighbours fit without it
             return False
-        text = f"{wrong}; what follows agrees with it: a line is missing, or something outside the log changed the pool"
-        self.verdicts.contradicts(odd.line, "counters", text, before.line)
+        if odd.values.get("nr", 0) != before.values.get("nr", odd.values.get("nr", 0)):
+            text = f"{wrong}; what follows agrees with it: somebody outside the log has changed the pool's size"
+            self.verdicts.add(odd.line, Says.UNDECIDABLE, "counters", text)
+        else:
+            text = f"{wrong}; what follows agrees with it: a line is missing, or another program took part"
+            self.verdicts.contradicts(odd.line, "counters", text, before.line)
         self.last = _Shown({**before.values, **odd.values, **shown.values}, shown.line)
         return True
 

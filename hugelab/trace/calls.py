@@ -14,10 +14,13 @@ from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYREAD, VM_SHARED
 from ..model.machines import SIZE_2M
 from .areas import VM_SOFTDIRTY, Area, Areas
 from .entry import Entry, Kind, is_error
+from .kprobe import EVENTS
 from .pages import Pages
 from .verdict import Verdicts
 
 MOST_TASKS = 1024
+# With one of these a process begins that has no mapping of huge pages yet.
+_MAKERS = frozenset(("hugetlbfs_create", "hugetlbfs_get_inode", "hugetlbfs_file_mmap", "hugetlb_reserve_pages"))
 BEGINS = (0, 4)  # where a function's probe stands: 4 behind endbr64, which marks where calls may land
 CALL_BYTES = 5  # of a call instruction on x86
 # VM_FAULT_OOM, SIGBUS, MAJOR, SIGSEGV, RETRY; those of a poisoned page have bits 0x30
@@ -32,6 +35,7 @@ class _Task:
     alloc: Entry | None = None
     reserve: Entry | None = None
     mapping: Entry | None = None
+    made: Entry | None = None  # the same, also after its promise
     chg: Entry | None = None
     chg_ret: int | None = None
     chg_line: int = 0
@@ -59,7 +63,9 @@ class Calls:
 
     def __post_init__(self) -> None:
         self._tasks: dict[int | None, _Task] = {}
-        self._last = Entry(0, Kind.NOTE)
+        self._fault_returns = False  # the log shows how a fault ends
+        self._over: set[int | None] = set()  # processes whose last fault has got its page
+        self._began: dict[int | None, str] = {}  # process -> the first function that the log shows of it
         self._do: dict[str, Callable[[Entry, _Task], None]] = {
             "hugetlbfs_create": self._create,
             "hugetlbfs_get_inode": self._create,
@@ -95,8 +101,25 @@ class Calls:
             if len(self._tasks) >= MOST_TASKS:
                 self._tasks.clear()
             task = self._tasks[entry.pid] = _Task()
+        self._began.setdefault(entry.pid, entry.name)
         do(entry, task)
-        self._last = entry
+
+    def lost(self) -> None:
+        """Lines are missing: forget what calls were in, and which mappings there are."""
+        self._tasks.clear()
+        self.areas = Areas()
+        self.areas.forgot = True
+
+    def another_kernel(self) -> None:
+        """What follows is of a kernel with other functions."""
+        self._places()
+        self.sizes.clear()
+        self.size_at.clear()
+        self.sites.clear()
+
+    def _sure(self, pid: int | None) -> bool:
+        """Has the log shown every mapping of this process?"""
+        return self._began.get(pid) in _MAKERS and self.areas.of(pid) and not self.areas.forgot
 
     def _no(self, entry: Entry, rule: str, text: str) -> None:
         self.verdicts.contradicts(entry.line, rule, text)
@@ -125,12 +148,13 @@ class Calls:
             ret = _int(entry, "ret")
             if ret is not None and ret > 0:
                 self._no(entry, "mapping", f"hugetlbfs_file_mmap gives 0 or an error, not {ret}")
-            task.mapping = None
+            task.mapping = task.made = None
             return
         start, end = _int(entry, "start"), _int(entry, "end")
         flags = _int(entry, "vm_flags", "flags")
         if entry.moment != "success":
-            task.mapping, task.reserve = entry, None
+            task.mapping, task.made, task.reserve = entry, entry, None
+            task.fault = task.alloc = None
             if flags is not None:
                 self._map_flags(entry, flags)
             size = _int(entry, "vma_size")
@@ -138,7 +162,7 @@ class Calls:
                 self._no(entry, "mapping", f"vma_size={size} is not a number of huge pages")
         if start is None or end is None:
             return
-        made = task.mapping or entry
+        made = task.made or entry
         if start % SIZE_2M or end % SIZE_2M or end <= start:
             self._no(entry, "mapping", f"{start:#x}-{end:#x} is not a range of whole huge pages")
         size = _int(made, "vma_size")
@@ -146,13 +170,13 @@ class Calls:
             text = f"{start:#x}-{end:#x} has {end - start} bytes, line {made.line} says vma_size={size}"
             self._no(entry, "mapping", text)
         pgoff = _int(task.reserve, "f") or 0 if task.reserve else 0
-        self.areas.add(Area(start, end, made.line, _int(made, "vm_flags", "flags"), pgoff))
+        self.areas.add(Area(start, end, made.line, _int(made, "vm_flags", "flags"), pgoff, entry.pid))
         if entry.moment == "success":
-            task.mapping = task.reserve = None
+            task.mapping = task.made = task.reserve = None
 
     def _map_flags(self, entry: Entry, flags: int) -> None:
         plain = flags & ~(VM_HUGETLB | VM_DONTEXPAND | VM_SOFTDIRTY)
-        if not plain & VM_MAYREAD or plain & ~0x2200EFF or (flags & VM_SHARED and not flags & 0x80):
+        if not plain & VM_MAYREAD or plain & ~0x46202EFF or (flags & VM_SHARED and not flags & 0x80):
             self._no(entry, "flags", f"vm_flags={flags:#x} are not those of a new mapping of a hugetlbfs file")
 
     def _reserve(self, entry: Entry, task: _Task) -> None:
@@ -172,6 +196,7 @@ class Calls:
         if size is not None:
             self.hugepage_size.setdefault(size, []).append(entry.line)
         first, end = _int(entry, "f"), _int(entry, "t")
+        task.fault = task.alloc = None
         if first is None or end is None:
             return
         task.reserve, task.chg_ret = entry, None
@@ -180,17 +205,22 @@ class Calls:
             self._no(entry, "reserve", f"from={first} to={end} is no range")
         elif needed is not None and needed != end - first:
             self._no(entry, "reserve", f"needed={needed}, and to - from is {end - first}")
-        mapping = task.mapping
+        mapping, task.mapping = task.mapping, None  # the next one may be of a file without a name, before its mapping
         if mapping is None:
             return
         start, stop, size = _int(mapping, "start"), _int(mapping, "end"), _int(mapping, "vma_size")
         length = stop - start if start is not None and stop is not None else size
-        if length is not None and (end - first) * SIZE_2M != length:
+        pages = end - first
+        if length is not None and pages << 30 == length:
+            unit = 1 << 30
+        else:
+            unit = SIZE_2M
+        if length is not None and pages * unit != length:
             text = f"from={first} to={end} is {end - first} pages, and the mapping of line {mapping.line} has"
             self._no(entry, "reserve", f"{text} {length // SIZE_2M}")
-        area = self.areas.at(start) if start is not None else None
+        area = self.areas.at(start, entry.pid) if start is not None else None
         if area is not None:
-            area.pgoff = first
+            area.pgoff, area.unit = first, unit
             flags = _int(entry, "vm_flags")
             if flags is not None and not area.same_flags(flags):
                 self._no(entry, "flags", f"vm_flags={flags:#x}, line {mapping.line} says {area.flags:#x}")
@@ -218,6 +248,7 @@ class Calls:
     # -- faults -----------------------------------------------------------------------------------------
     def _fault(self, entry: Entry, task: _Task) -> None:
         if entry.kind is Kind.RETURN:
+            self._fault_returns = True
             ret = _int(entry, "ret")
             if ret is not None and ret not in _FAULT_GIVES and not ret & 0x30:
                 self._no(entry, "fault", f"hugetlb_fault gives 0 or VM_FAULT_ bits, not {ret:#x}")
@@ -226,6 +257,7 @@ class Calls:
             task.fault, task.alloc, task.gave = None, None, 0
             return
         addr, flags = _int(entry, "addr"), _int(entry, "flags")
+        self._over.discard(entry.pid)
         if flags is not None and (why := _never(flags)):
             self._no(entry, "flags", f"flags={flags:#x}: {why}")
         task.fault, task.alloc, task.mapping, task.reserve, task.gave = entry, None, None, None, 0
@@ -236,9 +268,9 @@ class Calls:
                 lines.append(entry.line)
         if addr is None:
             return
-        area = self.areas.at(addr)
+        area = self.areas.at(addr, entry.pid)
         if area is None:
-            if self.areas.known and not self.areas.forgot:
+            if self._sure(entry.pid):
                 where = ", ".join(f"{a.start:#x}-{a.end:#x} (line {a.line})" for a in self.areas.known[-3:])
                 self._no(entry, "fault", f"a fault at {addr:#x}, outside every mapping: {where}")
             return
@@ -250,6 +282,8 @@ class Calls:
     def _alloc(self, entry: Entry, task: _Task) -> None:
         addr = _int(entry, "addr")
         if self._entered(entry):
+            if entry.pid in self._over and entry.kind is Kind.CALL:
+                task.fault = None
             task.alloc, task.dequeued = entry, None
             if addr is not None and task.fault:
                 self._same_page(entry, addr, task.fault)
@@ -274,12 +308,14 @@ class Calls:
             self._same_page(entry, addr, task.fault)
         if page > 0x1000 and not is_error(page):
             task.gave = entry.line
+        if not self._fault_returns:  # nothing else will tell that the fault is over
+            self._over.add(entry.pid)
         if asked is not None:
             self.pages.land(entry.pid, asked, page, entry.line)
 
     def _same_page(self, entry: Entry, addr: int, other: Entry) -> None:
         there = _int(other, "addr")
-        if there is not None and (addr ^ there) & -SIZE_2M:
+        if there is not None and (addr ^ there) & -SIZE_2M and addr != there & -(1 << 30):
             self._no(entry, "fault", f"addr={addr:#x}, and the fault of line {other.line} is at {there:#x}")
         elif addr % SIZE_2M:
             self._no(entry, "fault", f"addr={addr:#x} is not that of a huge page")
@@ -313,7 +349,7 @@ class Calls:
                 )
             return
         addr = _int(task.fault, "addr") if task.fault else None
-        area = self.areas.at(addr) if addr is not None else None
+        area = self.areas.at(addr, entry.pid) if addr is not None else None
         if addr is None or area is None or task.fault is None:
             return
         index = area.index(addr)
@@ -330,7 +366,7 @@ class Calls:
             self._no(entry, "reserve", f"{entry.name} counts 0 to {most} pages in line {chg.line}, not {ret}")
         if entry.name == "region_chg":
             task.chg_ret, task.chg_line = ret, entry.line
-        elif task.chg_ret is not None and ret not in (0, task.chg_ret):
+        elif task.chg_ret is not None and ret > task.chg_ret:
             self._no(
                 entry,
                 "reserve",
@@ -344,8 +380,8 @@ class Calls:
             return
         if start % SIZE_2M or end % SIZE_2M or end <= start:
             self._no(entry, "mapping", f"{start:#x}-{end:#x} is not a range of whole huge pages")
-        known = bool(self.areas.known or self.areas.gone) and not self.areas.forgot
-        area = self.areas.close(start, end)
+        known = self._sure(entry.pid) and not self.areas.moved(start, end)
+        area = self.areas.close(start, end, entry.pid)
         if area is None:
             if known:
                 self._no(entry, "mapping", f"{start:#x}-{end:#x} is closed, and no line made such a mapping")
@@ -358,10 +394,10 @@ class Calls:
         start, end, flags = _int(entry, "start"), _int(entry, "end"), _int(entry, "vm_flags", "flags")
         if start is None or end is None or entry.kind is Kind.RETURN:
             return
-        area = self.areas.at(start)
+        area = self.areas.at(start, entry.pid)
         if start % SIZE_2M or end % SIZE_2M or end <= start:
             self._no(entry, "mapping", f"{start:#x}-{end:#x} is not a range of whole huge pages")
-        elif area is None and self.areas.known and not self.areas.forgot:
+        elif area is None and self._sure(entry.pid) and not self.areas.moved(start, end):
             self._no(entry, "mapping", f"{start:#x}-{end:#x} is unmapped, and no line made such a mapping")
         elif area is not None and end > area.end:
             self._no(entry, "mapping", f"{start:#x}-{end:#x} reaches past the mapping of line {area.line}")
@@ -374,6 +410,7 @@ class Calls:
 
     def _free(self, entry: Entry, task: _Task) -> None:
         task.freed += entry.kind is Kind.CALL and "page" in entry.fields  # a graph shows the call once more
+        task.gave = 0
 
     def _delete(self, entry: Entry, task: _Task) -> None:
         """region_del and hugetlb_unreserve_pages: from a page on, to a page or the end of everything."""
@@ -388,7 +425,7 @@ class Calls:
             self._no(entry, "reserve", f"from {first} on: the end of a file takes its map from 0 on")
         elif first is not None and (first < 0 or (end is not None and end < first)):
             self._no(entry, "reserve", f"{first} to {end} is no range")
-        if freed is not None and task.evicts and task.freed and freed != task.freed:
+        if freed is not None and task.evicts and task.freed > freed:  # fewer: somebody still holds a page
             self._no(entry, "reserve", f"freed={freed}, and {task.freed} pages came back in the lines before")
 
     def _symbol(self, entry: Entry) -> None:
@@ -409,7 +446,7 @@ class Calls:
             if not back:
                 usual = max(sites, key=lambda at: (len(sites[at]), at in BEGINS))
                 odd = [at for at in sites if at != usual]
-                if usual not in BEGINS and len(sites[usual]) == 1:
+                if usual not in BEGINS and len(sites[usual]) == 1 and event in EVENTS:
                     odd.append(usual)
             else:
                 near = [(a, b) for a in sites for b in sites if 0 < b - a < CALL_BYTES]
@@ -443,7 +480,7 @@ class Calls:
         if len(self.hugepage_size) > 1 or any(size & (size - 1) for size in self.hugepage_size):
             usual = max(self.hugepage_size, key=lambda size: (size & (size - 1) == 0, len(self.hugepage_size[size])))
             for size, lines in self.hugepage_size.items():
-                if size & (size - 1) or (len(lines) == 1 and size != usual):
+                if size & (size - 1) or (len(lines) == 1 and size not in (usual, SIZE_2M, 1 << 30)):
                     text = f"hugepage_size={size}" + (" is no power of two" if size & (size - 1) else f", not {usual}")
                     self.verdicts.contradicts(lines[0], "mapping", text)
         self._odd_flags()
@@ -461,14 +498,18 @@ class Calls:
 
 def _never(flags: int) -> str:
     """Why no program's access to a huge page has these fault flags; "" if it may. decode.FAULT_FLAGS has the names."""
+    if not flags & ~0x481:  # ptrace and its kin: WRITE, REMOTE, UNSHARE, and nothing else
+        return ""
     if flags >= 0x2000 or flags & 0x2:  # NONLINEAR, MKWRITE: for pages of other files
         return "no access to a huge page has these flags"
-    for allow, killable, user, never in ((0x08, 0x20, 0x80, 0x16), (0x04, 0x10, 0x40, 0x10A)):
+    for allow, killable, user, never in ((0x08, 0x20, 0x80, 0x06), (0x04, 0x10, 0x40, 0x02)):
         if flags & (allow | killable) == allow | killable:
             old = user == 0x80
             if old and flags & ~0xFF:
                 return "there is no such flag before 4.0"
-            if not flags & never and (old or flags & user or not flags & 0x1000):
+            nowait, code = (0x10, 0) if old else (0x08, 0x100)
+            odd = (flags & nowait and flags & user) or (flags & code and not flags & user)
+            if not flags & never and not odd and (old or flags & user or not flags & 0x1000):
                 return ""
     if not flags & 0xF8 or (flags & 0x20 and not flags & 0xC0):  # the kernel's own access, or one tried again
         return ""
@@ -480,6 +521,8 @@ def _never(flags: int) -> str:
 def _retried(flags: int, usual: int) -> bool:
     """A fault that is tried again, or one that the kernel itself makes, differs in these ways only."""
     allow, tried, user, lock = (0x04, 0x20, 0x40, 0x1000) if usual & 0x10 else (0x08, 0x40, 0x80, 0)
+    if not usual & user and flags & user:  # most pages were populated by the kernel, this one was touched
+        return flags & (allow | usual & ~tried) == allow | usual & ~tried
     again = {usual | tried, (usual | tried) & ~lock, usual & ~lock, (usual | tried) & ~allow}
     by_kernel = usual & user and not flags & user and not flags & ~(usual | tried | 0x80 | 0x400)
     return flags in again or bool(by_kernel)

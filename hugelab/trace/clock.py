@@ -10,6 +10,7 @@ SLACK = 0.0005  # seconds
 # kernel/trace/trace_output.c: what stands before a duration, and from how many microseconds on
 MARKS = (("$", 1e6), ("@", 1e5), ("*", 1e4), ("#", 1e3), ("!", 100.0), ("+", 10.0))
 MOST_DEEP = 256
+MOST_TASKS = 1024
 
 
 def _mark(took: float) -> str:
@@ -24,14 +25,60 @@ def _fits(took: float, mark: str) -> bool:
     return (mark == "!" and took > 100) or any(abs(took - least) < 0.001 * least for _, least in MARKS)
 
 
-class Clock:
-    """Checks that time runs forward, line by line; the line that jumped is the one that its neighbours outvote."""
+class _Order:
+    """Lines of one clock, in order: the one that jumped is the one that its neighbours outvote."""
 
     def __init__(self, verdicts: Verdicts):
         self.verdicts = verdicts
-        self._before: Entry | None = None
-        self._last: Entry | None = None
-        self._odd: Entry | None = None  # the line that fell back, until the next one has spoken
+        self._before: tuple[float, int] | None = None  # time, line
+        self._last: tuple[float, int] | None = None
+        self._odd: tuple[float, int] | None = None  # the line that fell back, until the next one has spoken
+
+    def feed(self, entry: Entry, time: float) -> None:
+        """The next line."""
+        now = (time, entry.line)
+        if self._odd is not None and self._settle(time):
+            self._last = now
+            return
+        before, last = self._before, self._last
+        if last is not None and time < last[0] - SLACK:
+            if before is None or before[0] <= time + SLACK:
+                self._wrong(last, now)
+                self._last = now
+            else:
+                self._odd = now
+            return
+        self._before, self._last = last, now
+
+    def _settle(self, time: float) -> bool:
+        """A line fell back: if the next goes on from there, a clock was set anew and nothing is wrong."""
+        odd, self._odd = self._odd, None
+        assert odd is not None and self._last is not None
+        if odd[0] - SLACK <= time < self._last[0] - SLACK:
+            self._before = odd
+            return True
+        self._wrong(odd, self._last)
+        return False
+
+    def finish(self) -> None:
+        """No line comes any more."""
+        if self._odd is not None and self._last is not None:
+            self._wrong(self._odd, self._last)
+        self._odd = None
+
+    def _wrong(self, odd: tuple[float, int], other: tuple[float, int]) -> None:
+        text = f"time {odd[0]:.6f} does not fit between its neighbours (line {other[1]}: {other[0]:.6f})"
+        self.verdicts.contradicts(odd[1], "clock", text)
+
+
+class Clock:
+    """Checks that time runs forward, and that durations are possible."""
+
+    def __init__(self, verdicts: Verdicts):
+        self.verdicts = verdicts
+        self._orders: dict[int | None, _Order] = {}
+        self._marked = False  # some duration has a mark
+        self._unmarked: tuple[int, float] | None = None  # the first that should have one, while none had
         self._calls: dict[object, list[float]] = {}  # task -> time spent in calls below, by depth
 
     def feed(self, entry: Entry) -> None:
@@ -40,48 +87,46 @@ class Clock:
             self._duration(entry)
         if entry.time is None or entry.kind in (Kind.NOTE, Kind.COUNTERS):
             return
-        if self._odd is not None and self._settle(entry.time):
-            self._last = entry
-            return
-        before, last = self._before, self._last
-        if last is not None and last.time is not None and entry.time < last.time - SLACK:
-            if before is None or before.time is None or before.time <= entry.time + SLACK:
-                self._wrong(last, entry)
-                self._last = entry
-            else:
-                self._odd = entry
-            return
-        self._before, self._last = last, entry
+        # bpftrace empties the buffer of one CPU after the other, and does not say which
+        key = entry.pid if entry.cpu is None else None
+        if key not in self._orders and len(self._orders) >= MOST_TASKS:
+            self._orders.clear()
+        self._orders.setdefault(key, _Order(self.verdicts)).feed(entry, entry.time)
 
-    def _settle(self, time: float) -> bool:
-        """A line fell back: if the next goes on from there, a clock was set anew and nothing is wrong."""
-        odd, self._odd = self._odd, None
-        assert odd is not None and odd.time is not None and self._last is not None and self._last.time is not None
-        if odd.time - SLACK <= time < self._last.time - SLACK:
-            self._before = odd
-            return True
-        self._wrong(odd, self._last)
-        return False
+    def switched(self) -> None:
+        """Another task runs on a CPU, in a trace that does not name tasks: whose calls are open is not known."""
+        for key in [key for key in self._calls if not isinstance(key, tuple)]:
+            del self._calls[key]
 
-    def _wrong(self, odd: Entry, other: Entry) -> None:
-        text = f"time {odd.time:.6f} does not fit between its neighbours (line {other.line}: {other.time:.6f})"
-        self.verdicts.contradicts(odd.line, "clock", text)
+    def finish(self) -> None:
+        """The last line has no line after it."""
+        for order in self._orders.values():
+            order.finish()
+
+    def lost(self) -> None:
+        """Lines are missing: which calls are open is not known."""
+        self._calls.clear()
+        self.restart()
 
     def restart(self) -> None:
         """Another part of the file, with a clock of its own."""
-        self._before = self._last = self._odd = None
+        self.finish()
+        self._orders.clear()
 
     def _duration(self, entry: Entry) -> None:
         took = entry.fields.get("took")
         if took is not None:
             mark = entry.fields["mark"]
-            if mark != _mark(took) and not _fits(took, mark):
-                wanted = _mark(took)
+            self._marked |= mark != ""
+            wanted = _mark(took)
+            if mark == "" and wanted and not self._marked and not _fits(took, mark):
+                self._unmarked = self._unmarked or (entry.line, took)  # a trace without marks has none
+            elif mark != wanted and not _fits(took, mark):
                 text = (
                     f"{took} us has the mark {mark or 'of less than 10 us'!r}, its time asks for {wanted or 'none'!r}"
                 )
                 self.verdicts.contradicts(entry.line, "clock", text)
-        calls = self._calls.setdefault(entry.pid if entry.pid is not None else entry.cpu, [])
+        calls = self._calls.setdefault(("task", entry.pid) if entry.pid is not None else entry.cpu, [])
         if entry.kind is Kind.CALL and entry.fields.get("leaf") is False:
             calls.append(0.0)
             if len(calls) > MOST_DEEP:

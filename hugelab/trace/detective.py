@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
@@ -63,6 +64,10 @@ class Detective:
         if kind is Kind.NOTE or kind is Kind.OTHER:
             if text.startswith("#"):  # another part of the file begins, with a clock of its own
                 self.clock.restart()
+            if kind is Kind.OTHER and " => " in text:
+                self.clock.switched()
+            if "kernel" in entry.fields and self.versions.header not in ("", entry.fields["kernel"]):
+                self.calls.another_kernel()
             if entry.fields:
                 self.versions.feed(entry, text)
             return
@@ -71,6 +76,8 @@ class Detective:
             return
         self.versions.feed(entry, text)
         self.clock.feed(entry)
+        if kind is Kind.LOST:
+            self._lost(entry)
         if self._held is None:
             self._walk(entry)
         else:
@@ -82,6 +89,15 @@ class Detective:
         self.pages.feed(entry)
         self.who.feed(entry)
         self.claims.feed(entry)
+
+    def _lost(self, entry: Entry) -> None:
+        """The recorder lost events: whatever was remembered may have changed since."""
+        text = "the recorder lost events here: nothing after it is compared with what was before"
+        self.verdicts.add(entry.line, Says.UNDECIDABLE, "complete", text)
+        self.calls.lost()
+        self.pages.lost()
+        self.clock.lost()
+        self.who.nameless = True
 
     def _passage(self, entry: Entry, text: str) -> None:
         """A call of which only the name is known: most lines of most logs, so they must cost little."""
@@ -100,7 +116,7 @@ class Detective:
             self._walk(entry)
 
     def _walk(self, entry: Entry) -> None:
-        if entry.kind is Kind.MARK and entry.name == "PROG" and self.walk.program:
+        if entry.kind is Kind.MARK and entry.name == "PROG" and self.walk.begun:
             self._end_program()  # the program was run once more
             self.walk = Walk(self.verdicts, self.versions.machine)
         self.walk.feed(entry)
@@ -132,6 +148,7 @@ class Detective:
             # else the program behind the lines has judged each word of them, and knows of faults that were cut
             self.verdicts.take(self.books.verdicts)
         self.calls.finish()
+        self.clock.finish()
         self.pages.one_node = self.versions.words == 32
         self.who.finish()
         self.claims.finish()
@@ -193,7 +210,11 @@ class Detective:
             )
             self.verdicts.agrees(lines[0].line, "program", text)
         for step in steps:
-            if step.line is not None:
+            if step.line is not None and not _same_shape(step.ours, step.theirs):
+                text = f"no program was found that prints this: {step.theirs or 'no line'}; for the one that was"
+                text += f" looked for, a kernel prints {step.ours or 'no line here'}"
+                self.verdicts.add(step.line, Says.UNDECIDABLE, "program", text)
+            elif step.line is not None:
                 text = f"log: {step.theirs or 'no such line'}; a kernel prints: {step.ours or 'no line here'}"
                 text += f" (the pool of {program.pool} is that of line {program.pool_line})"
                 pool = program.pool_line if "free" in (step.theirs or "") else 0
@@ -202,6 +223,14 @@ class Detective:
         for name, note in dict.fromkeys((step.op.op, step.note) for step in hidden):
             self.verdicts.add(lines[-1].line, Says.UNDECIDABLE, "program", f"{name}: {note}")
         return program.scenario, recording
+
+
+def _same_shape(ours: str | None, theirs: str | None) -> bool:
+    """Are two printk lines the same but for their numbers? If not, another program printed them."""
+    if ours is None or theirs is None:
+        return False
+    numbers = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8}\b|-?\d+")
+    return numbers.sub("#", ours) == numbers.sub("#", theirs)
 
 
 def examine(
@@ -228,7 +257,7 @@ def conclude(detective: Detective, source: Source, name: str) -> Report:
     """The report of a log that was read to its end. Raises LogError if it is no log of huge pages."""
     report = detective.report(name)
     report.notes = source.notes
-    if not report.events and not report.snaps:
+    if not report.events and not report.snaps and not report.program and not detective.walk.begun:
         raise LogError(f"{name}: {count(report.lines, 'line')}, none of them of a huge page log")
     return report
 

@@ -67,10 +67,12 @@ class Pages:
         self._forked = False
         self.used: dict[int, int] = {}  # struct page -> line where it was handed out
         self.back: dict[int, int] = {}  # struct page -> line where it came back
-        self.unknown: list[tuple[int, int]] = []  # pages that came back and were never handed out, lines
+        self.takers: set[int | None] = set()  # processes that took pages
+        self.unknown: list[tuple[int, int, int | None]] = []  # pages that came back and were never handed out, lines
         self.made: set[int] = set()  # surplus pages: they may go without ever being handed out
         self.one_node = False
         self.gave = False  # some line shows a page being handed out
+        self._may_be_whole = True
         self.whole = False  # the log begins with every page free, so it shows each page being taken
         self.kflags: Counter[int] = Counter()
         self.kflags_at: dict[int, list[int]] = {}
@@ -87,7 +89,7 @@ class Pages:
                 self._page_mark(entry)
             elif entry.name == "SNAP":
                 self.online |= set(entry.fields.get("nodes", ()))
-                if not self.pointers and entry.fields["free"] == entry.fields["nr"]:
+                if self._may_be_whole and not self.pointers and entry.fields["free"] == entry.fields["nr"]:
                     self.whole = True
             elif entry.name == "CHILD":  # without PIDs nobody can tell whose page an address is from now on
                 self._forked = True
@@ -105,7 +107,7 @@ class Pages:
         elif entry.name == "alloc_buddy_huge_page":
             self.made.add(page)
         elif entry.name == "free_huge_page":
-            self._freed(page, entry.line)
+            self._freed(page, entry.line, entry.pid)
 
     def _pair(self, pair: Pair) -> None:
         if len(self.pairs) < MOST_PAIRS:
@@ -115,24 +117,33 @@ class Pages:
         before = self.used.get(page)
         # dequeue and alloc both tell of the same page, one after the other
         if before is None or entry.name == "dequeue_huge_page_vma":
-            if before is not None:
+            if before is not None and self.back:  # without a line of a page that comes back, it may have
                 self.verdicts.contradicts(
                     entry.line, "page", f"page {page:x} is handed out again; line {before} gave it, nothing freed it"
                 )
             self.used[page] = entry.line
             self.gave = True
+            self.takers.add(entry.pid)
 
-    def _freed(self, page: int, line: int) -> None:
+    def _freed(self, page: int, line: int, pid: int | None) -> None:
         known = self.used.pop(page, None)
         if known is None and self.whole and self.gave and page not in self.made:
             text = f"page {page:x} comes back, and no line handed it out"
             before = self.back.get(page)
             self.verdicts.contradicts(line, "page", text + (f" since line {before} took it back" if before else ""))
         elif known is None:
-            self.unknown.append((page, line))
+            self.unknown.append((page, line, pid))
             del self.unknown[2:]
         if len(self.back) < 4 * MOST_PAIRS:
             self.back[page] = line
+
+    def lost(self) -> None:
+        """Lines are missing: nobody knows which pages are handed out."""
+        self.used.clear()
+        self.unknown.clear()
+        self.landed.clear()
+        self.whole = self.gave = False
+        self._may_be_whole = False
 
     def land(self, pid: int | None, addr: int, page: int, line: int) -> None:
         """A page was handed out for an address: a PAGE mark may say later where it lies."""
@@ -195,7 +206,9 @@ class Pages:
         self._judge(where, found)
         self._heads(where or known)
         if self.gave and not self.whole and len(self.unknown) == 1 and len(self.used) == 1:
-            (page, line), (other, at) = self.unknown[0], next(iter(self.used.items()))
+            (page, line, pid), (other, at) = self.unknown[0], next(iter(self.used.items()))
+            if self.takers != {pid}:
+                return where
             text = (
                 f"page {page:x} comes back, and no line handed it out; line {at} handed out {other:x}, which never does"
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..model.kernel import Kernel
 from ..model.machines import SIZE_2M
 from ..model.vma import areas
-from ..scenario import Op
+from ..scenario import Op, ScenarioError
 from . import words
 from .verdict import Verdicts
 
@@ -23,21 +23,22 @@ class Translator:
         self._fds: dict[int, tuple[str, int]] = {}  # the program's descriptor -> ours, line
         self._odd_fd: tuple[int, int] | None = None  # a descriptor that nobody opened, and its line
         self._last_fd = ""
-        self._maps = self._files = self._mounts = 0
+        self._maps = self.files = self._mounts = 0
         self._mount = "m"
+        self.late = False  # the log begins after the program did
 
     def op(self, said: words.Said, proc: str, line: int, answers: list[str]) -> Op | None:
         """The operation in the model's own names; None (and a verdict) if the words cannot be about this program.
 
-        Raises ScenarioError for words about a process that has ended.
+        Raises ScenarioError for words about a process that has ended, or about what the log does not show.
         """
         args = dict(said.args)
         name = said.op
         if "path" in args:
             args["path"] = args["path"].replace("m/", f"{self._mount}/", 1)
         if name == "open":
-            self._files += 1
-            args["fd"] = self._last_fd = f"f{self._files}"
+            self.files += 1
+            args["fd"] = self._last_fd = f"f{self.files}"
         elif name == "mount":
             self._mounts += 1
             self._mount = args["mount"] = f"m{self._mounts}"
@@ -53,6 +54,8 @@ class Translator:
             args["fd"] = self._descriptor(said.fd, line)
         if said.newest or said.addr is not None:
             where = self._place(said, proc)
+            if where is None and self.late:
+                raise ScenarioError("the log begins after the program did")
             if where is None:
                 text = f"{said.addr:#x} is in no mapping of the program" if said.addr else "nothing is mapped"
                 self.verdicts.contradicts(line, "mapping", text)
@@ -99,6 +102,8 @@ class Translator:
         known = self._fds.get(number)
         if known:
             return known[0]
+        if self.late:
+            raise ScenarioError("the log begins after the program did")
         latest = max(self._fds.items(), key=lambda item: item[1][1], default=None)
         if self._odd_fd and self._odd_fd[0] == number and latest:
             text = f"open = {latest[0]}, and lines {self._odd_fd[1]} and {line} use fd {number}"

@@ -27,6 +27,7 @@ _MAPPED = re.compile(r"mmap = 0x(?P<start>[0-9a-f]{1,16})-0x(?P<end>[0-9a-f]{1,1
 _OPENED = re.compile(
     r"open = (?P<fd>\d{1,19})(?: ino=(?P<ino>\d{1,19}) mode=0x(?P<mode>[0-9a-f]{1,16}) size=(?P<size>\d{1,19}))?"
 )
+MOST_OPEN = 1000  # files or mappings of one program: the model keeps each change of them to take it back
 MOST_STEPS = 20_000  # a log with more is judged up to there
 MOST_FAULTS = 100_000  # of one step that are compared one by one
 MAIN, CHILD = "main", "child"
@@ -74,7 +75,8 @@ class Walk:
         self._frames: dict[int, tuple[int, int]] = {}  # pfn of the log -> frame of the model, line
         self._mixed = False
         self._numbers: dict[str, int] = {}  # process -> its last step
-        self._begun = False
+        self._late = False
+        self.begun = False  # a step was seen
         self._ino: dict[int, int] = {}
         self._child_exit = False
         self._first: Entry | None = None  # the first SNAP, if it shows a pool in use
@@ -92,15 +94,28 @@ class Walk:
     # -- lines -------------------------------------------------------------------------------------------
     def feed(self, entry: Entry) -> None:
         """Look at one line."""
+        if entry.kind is Kind.LOST:
+            self._numbers.clear()
+            self._main = None
+            if self.begun and not self.stopped:
+                self._stop(entry.line, "events were lost")
+            return
         if entry.kind is not Kind.MARK:
             self._event(entry)
             return
+        if self._stranger(entry):
+            return
         getattr(self, f"_{entry.name.lower()}")(entry)
+
+    def _stranger(self, entry: Entry) -> bool:
+        """Is this the mark of another program that runs at the same time?"""
+        known = entry.pid is None or entry.name in ("PROG", "CHILD") or not self._family
+        return not known and entry.pid not in self._family and self._main in self._family
 
     def _event(self, entry: Entry) -> None:
         step = self._pending
         if step is None:
-            if not self._begun and "text" in entry.fields and len(self.before) < match.MOST:
+            if not self.begun and "text" in entry.fields and len(self.before) < match.MOST:
                 self.before.append(entry)
             return
         if self._kept < match.MOST and entry.kind in EVENTS:
@@ -155,7 +170,8 @@ class Walk:
                 self.verdicts.contradicts(entry.line, "program", text)
             number = (before or 0) + 1
         self._numbers[who] = number
-        self._begun = True
+        self._late |= not self.begun and self._main is None and entry.fields["number"] != 1
+        self.begun = True
         self._pending = _Pending(entry, who, self._process(who), either and self._forked)
 
     def _ret(self, entry: Entry) -> None:
@@ -225,7 +241,7 @@ class Walk:
         """A kernel with the pool of the first SNAP. One that is in use waits for the next: the line may be wrong."""
         idle = shown.free == shown.total and not shown.rsvd and not shown.surp
         first, self._first = self._first, None
-        if first is None and not idle and not self._begun:
+        if first is None and not idle and not self.begun:
             self._first = entry
             return
         begin, line = (shown, entry.line) if first is None or idle else (_pool(first), first.line)
@@ -301,6 +317,7 @@ class Walk:
             if wrong:
                 self.verdicts.contradicts(line, "mapping", wrong)
             try:
+                self.names.late = self._late
                 op = self.names.op(said, step.proc, line, answers)
             except ScenarioError as error:  # words about a process that has ended, for one
                 self._stop(line, str(error))
@@ -337,6 +354,10 @@ class Walk:
         return outcome, value
 
     def _run(self, op: Op, step: _Pending) -> None:
+        assert self.kernel is not None
+        if len(self.kernel.maps) > MOST_OPEN or self.names.files > MOST_OPEN:
+            self._stop(step.entry.line, f"more than {MOST_OPEN:,} files or mappings")
+            return
         if len(self.ops) >= MOST_STEPS:
             self._stop(step.entry.line, f"more than {MOST_STEPS:,} steps")
             return
@@ -351,6 +372,9 @@ class Walk:
         outcome, value = done
         shown = words.outcome(step.texts)
         line = step.answers[0].line if step.answers else step.entry.line
+        if step.answers and outcome != shown and self._late:
+            self._stop(step.entry.line, "the log begins after the program did")
+            return
         if step.answers and outcome != shown:
             text = f"{op.op} (line {step.entry.line}): {shown}; in the model: {outcome}"
             self.verdicts.contradicts(line, "result", text, step.entry.line)
