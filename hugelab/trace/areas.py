@@ -9,7 +9,7 @@ from ..model.machines import SIZE_2M
 
 VM_SOFTDIRTY = 0x8000000  # set on every new mapping where the kernel has it
 VM_LOCKED, VM_DONTCOPY, VM_DONTDUMP, VM_WIPEONFORK = 0x2000, 0x20000, 0x4000000, 0x2000000
-# What the kernel itself, mlock or madvise may add or take while a mapping lives. mprotect is a step that nobody marks.
+# What the kernel itself, mlock or madvise may add or take while a mapping lives.
 _ADDED = VM_HUGETLB | VM_DONTEXPAND | VM_SOFTDIRTY | VM_MAYSHARE | VM_LOCKED | VM_DONTCOPY | VM_DONTDUMP | VM_WIPEONFORK
 MOST = 4096  # mappings that are remembered
 
@@ -40,9 +40,9 @@ class Area:
         """The page of the file (or of the mapping) at an address."""
         return (addr - self.start) // self.unit + self.pgoff
 
-    def same_flags(self, flags: int) -> bool:
-        """May a line of this mapping show these vm_flags?"""
-        return self.flags is None or (self.flags ^ flags) & ~_ADDED == 0
+    def same_flags(self, flags: int, marked: bool) -> bool:
+        """May a line of this mapping show these vm_flags? Without marks there may have been an mprotect."""
+        return self.flags is None or (self.flags ^ flags) & ~(_ADDED if marked else _ADDED | 0x7) == 0
 
 
 class Areas:

@@ -97,6 +97,7 @@ class Books:
     checked: int = 0  # values that had to be what they are
     snapshots: int = 0  # times that somebody read the pool
     snaps: set[int] = field(default_factory=set)  # lines of SNAPs that had to be what they are
+    one_pool: bool = True  # the counters are those of the pool that every page is of
     only_printed: bool = True  # all of them are the lesson's lines
     seen: bool = False  # some line shows a counter
     last: _Shown | None = None
@@ -246,7 +247,7 @@ class Books:
         got = isinstance(page, int) and page > 0 and not is_error(page)
         if name == "dequeue_huge_page_vma" and got:
             self._dequeued.add(pid)
-            return TAKEN
+            return TAKEN if self.one_pool else TAKEN_HERE
         if name == "alloc_buddy_huge_page" and got:
             self._made[pid] = self._made.get(pid, 0) + 1
             return MADE
@@ -267,7 +268,7 @@ class Books:
         if before is None or not isinstance(now, int):
             return TAKEN_HERE
         if now == before:
-            return TAKEN
+            return TAKEN if self.one_pool else TAKEN_HERE
         return {"nr": (1, 1), "surp": (1, 1), "resv": (-1, 0)}
 
     def _printed(self, entry: Entry) -> Effect:
@@ -359,10 +360,15 @@ class Books:
             return False
         before, odd, wrong = self._suspect
         self._suspect = None
+        resized = odd.values.get("nr", 0) != before.values.get("nr", odd.values.get("nr", 0))
+        if shown is None and resized:
+            text = f"{wrong}; somebody outside the log may have changed the pool's size"
+            self.verdicts.add(odd.line, Says.UNDECIDABLE, "counters", text)
+            return False
         if shown is None or self._wrong(before, shown, {}) is None or self._wrong(odd, shown, {}) is not None:
             self.verdicts.contradicts(odd.line, "counters", wrong)  # its neighbours fit without it
             return False
-        if odd.values.get("nr", 0) != before.values.get("nr", odd.values.get("nr", 0)):
+        if resized:
             text = f"{wrong}; what follows agrees with it: somebody outside the log has changed the pool's size"
             self.verdicts.add(odd.line, Says.UNDECIDABLE, "counters", text)
         else:

@@ -39,6 +39,7 @@ class _Task:
     chg: Entry | None = None
     chg_ret: int | None = None
     chg_line: int = 0
+    promised: Entry | None = None  # the reserve line whose acct line was seen
     dequeued: Entry | None = None
     acct: Entry | None = None
     mode: Entry | None = None
@@ -58,6 +59,7 @@ class Calls:
     size_at: dict[tuple[str, int], int] = field(default_factory=dict)
     sites: dict[tuple[str, str, bool], dict[int, list[int]]] = field(default_factory=dict)  # offsets of an event
     flags: Counter[int] = field(default_factory=Counter)
+    marked: bool = False  # the program's steps are in the log, so it did nothing else
     flags_at: dict[int, list[int]] = field(default_factory=dict)
     hugepage_size: dict[int, list[int]] = field(default_factory=dict)
 
@@ -222,7 +224,7 @@ class Calls:
         if area is not None:
             area.pgoff, area.unit = first, unit
             flags = _int(entry, "vm_flags")
-            if flags is not None and not area.same_flags(flags):
+            if flags is not None and not area.same_flags(flags, self.marked):
                 self._no(entry, "flags", f"vm_flags={flags:#x}, line {mapping.line} says {area.flags:#x}")
 
     def _acct(self, entry: Entry, task: _Task) -> None:
@@ -234,8 +236,9 @@ class Calls:
             return
         delta = _int(entry, "delta")
         task.acct = entry
-        if delta is None or task.reserve is None or delta <= 0:
+        if delta is None or task.reserve is None or delta <= 0 or task.promised is task.reserve:
             return
+        task.promised = task.reserve  # a second one is somebody else's, such as min_size= of a mount
         first, end = _int(task.reserve, "f"), _int(task.reserve, "t")
         if first is None or end is None:
             return
@@ -270,12 +273,12 @@ class Calls:
             return
         area = self.areas.at(addr, entry.pid)
         if area is None:
-            if self._sure(entry.pid):
+            if self._sure(entry.pid) and not self.areas.gone:  # mremap may have moved what was closed
                 where = ", ".join(f"{a.start:#x}-{a.end:#x} (line {a.line})" for a in self.areas.known[-3:])
                 self._no(entry, "fault", f"a fault at {addr:#x}, outside every mapping: {where}")
             return
         vm_flags = _int(entry, "vm_flags")
-        if vm_flags is not None and not area.same_flags(vm_flags):
+        if vm_flags is not None and not area.same_flags(vm_flags, self.marked):
             text = f"vm_flags={vm_flags:#x}, and line {area.line} made the mapping with {area.flags:#x}"
             self._no(entry, "flags", text)
 
@@ -387,7 +390,7 @@ class Calls:
                 self._no(entry, "mapping", f"{start:#x}-{end:#x} is closed, and no line made such a mapping")
             return
         flags = _int(entry, "vm_flags", "flags")
-        if flags is not None and not area.same_flags(flags):
+        if flags is not None and not area.same_flags(flags, self.marked):
             self._no(entry, "flags", f"flags={flags:#x}, and line {area.line} made the mapping with {area.flags:#x}")
 
     def _unmap(self, entry: Entry, task: _Task) -> None:
@@ -401,7 +404,7 @@ class Calls:
             self._no(entry, "mapping", f"{start:#x}-{end:#x} is unmapped, and no line made such a mapping")
         elif area is not None and end > area.end:
             self._no(entry, "mapping", f"{start:#x}-{end:#x} reaches past the mapping of line {area.line}")
-        elif area is not None and flags is not None and not area.same_flags(flags):
+        elif area is not None and flags is not None and not area.same_flags(flags, self.marked):
             text = f"flags={flags:#x}, and line {area.line} made the mapping with {area.flags:#x}"
             self._no(entry, "flags", text)
 

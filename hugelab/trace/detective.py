@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
+from ..model.machines import SIZE_2M
 from ..recording import Recording
 from ..scenario import Scenario, ScenarioError
 from ..units import count
@@ -66,6 +67,8 @@ class Detective:
                 self.clock.restart()
             if kind is Kind.OTHER and " => " in text:
                 self.clock.switched()
+            if "pool" in entry.fields and entry.fields["size"] != SIZE_2M and entry.fields["pool"].get("nr"):
+                self.books.one_pool = False
             if "kernel" in entry.fields and self.versions.header not in ("", entry.fields["kernel"]):
                 self.calls.another_kernel()
             if entry.fields:
@@ -78,6 +81,8 @@ class Detective:
         self.clock.feed(entry)
         if kind is Kind.LOST:
             self._lost(entry)
+        if kind is Kind.MARK and entry.name == "STEP":
+            self.calls.marked = True
         if self._held is None:
             self._walk(entry)
         else:
@@ -210,7 +215,8 @@ class Detective:
             )
             self.verdicts.agrees(lines[0].line, "program", text)
         for step in steps:
-            if step.line is not None and not _same_shape(step.ours, step.theirs):
+            grown = sum(line.fields.get("free", 0) > program.pool for line in lines) > 1
+            if step.line is not None and (grown or not _same_shape(step.ours, step.theirs)):
                 text = f"no program was found that prints this: {step.theirs or 'no line'}; for the one that was"
                 text += f" looked for, a kernel prints {step.ours or 'no line here'}"
                 self.verdicts.add(step.line, Says.UNDECIDABLE, "program", text)

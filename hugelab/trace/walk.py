@@ -75,6 +75,7 @@ class Walk:
         self._frames: dict[int, tuple[int, int]] = {}  # pfn of the log -> frame of the model, line
         self._mixed = False
         self._numbers: dict[str, int] = {}  # process -> its last step
+        self._foreign = 0  # a line of a process that is not the program's
         self._late = False
         self.begun = False  # a step was seen
         self._ino: dict[int, int] = {}
@@ -113,6 +114,8 @@ class Walk:
         return not known and entry.pid not in self._family and self._main in self._family
 
     def _event(self, entry: Entry) -> None:
+        if entry.pid is not None and self._main is not None and entry.pid not in self._family and entry.moment:
+            self._foreign = entry.line
         step = self._pending
         if step is None:
             if not self.begun and "text" in entry.fields and len(self.before) < match.MOST:
@@ -183,7 +186,7 @@ class Walk:
 
     def _page(self, entry: Entry) -> None:
         self._settle()
-        if self.kernel is None or self.stopped:
+        if self.kernel is None or self.stopped or self._late or not self.begun:
             return
         va, pfn = entry.fields["va"], entry.fields["pfn"]
         self._mixed |= self.kernel.state.counters()[0].surp > 0
@@ -228,7 +231,9 @@ class Walk:
         self.checked.add(entry.line)
         ours = self.kernel.state.counters()[0]
         after = f"after {self._done.fields['text'][:60]}" if self._done else "before the first step"
-        if ours == shown:
+        if ours != shown and self._foreign:
+            self._stop(entry.line, f"{_show(shown)}: another program takes part (line {self._foreign})")
+        elif ours == shown:
             self.verdicts.agrees(entry.line, "snap", f"{after}: {_show(shown)}, as in the model")
         else:
             self.verdicts.contradicts(entry.line, "snap", f"{_show(shown)} {after}; the model has {_show(ours)}")

@@ -25,6 +25,7 @@ class Who:
         self.closers: set[int] = set()
         self.inodes: dict[int, int] = {}
         self.modes: dict[int, tuple[int | None, int]] = {}  # inode -> mode, line
+        self.returned: set[int] = set()  # processes that come back from a probed function
         self.printed = True  # all of them are in the lesson's lines
         self.nameless = False  # files that no RET tells of
 
@@ -41,6 +42,8 @@ class Who:
             if len(lines) < 2:
                 lines.append(entry.line)
             self.comms.setdefault(pid, entry.comm)
+            if entry.kind is Kind.RETURN and entry.moment:
+                self.returned.add(pid)
             self.printed &= entry.kind is Kind.POINT and "text" in fields
             if entry.name == "hugetlb_vm_op_close":
                 self.closers.add(pid)
@@ -139,7 +142,7 @@ class Who:
             return
         for stranger in strangers:
             # more lines: a child that no mark tells of; a recorder that follows children shows its end alone
-            if self.seen[stranger] == 1 and (not comm or _alike(stranger, pid)):
+            if self.seen[stranger] == 1 and (not comm or stranger in self.returned):
                 text = f"PID {stranger}; the program is {', '.join(map(str, self.family))}"
                 self.verdicts.contradicts(self.lines[stranger][0], "process", text)
 
@@ -153,9 +156,3 @@ class Who:
                 text = f"PID {odd}; line {self.lines[rest][0]} of the same mapping is of PID {rest}"
                 self.verdicts.contradicts(self.lines[odd][0], "process", text)
                 return
-
-
-def _alike(one: int, other: int) -> bool:
-    """Do two PIDs differ by one digit, as a slip does? A child or a thread has another number, too."""
-    a, b = str(one), str(other)
-    return len(a) == len(b) and sum(x != y for x, y in zip(a, b, strict=True)) == 1

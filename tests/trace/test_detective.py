@@ -302,3 +302,26 @@ def test_snapshots_say_what_changed_and_not_why() -> None:
     assert "3 snapshots" in report.verdicts[0].text
     wrong = examine_lines(shape.format(10, 11, 0).splitlines()).contradictions
     assert [(v.line, v.rule) for v in wrong] == [(2, "counters")]
+
+
+def _true_logs() -> dict[str, list[str]]:
+    text = (Path(__file__).parent / "true_logs.txt").read_text(encoding="utf-8")
+    parts = (part.partition("\n") for part in text.split("=== ")[1:])
+    return {name: body.splitlines() for name, _, body in parts}
+
+
+@pytest.mark.parametrize("name", _true_logs())
+def test_what_other_programs_do_is_no_contradiction(name: str) -> None:
+    """Short logs by hand: threads, mremap, mlock, populate, 1 GB pages, lost events, a begin in the middle."""
+    report = examine_lines(_true_logs()[name])
+    assert report.contradictions == []
+    assert report.lines > 0
+
+
+def test_lost_events_are_said() -> None:
+    """The recorder's own word for it ends every comparison across the gap."""
+    text = lines(Path(__file__).parent / "data" / "d61amd64_lesson_kprobe.txt")
+    at = next(n for n, line in enumerate(text) if "dequeue" in line)
+    report = examine_lines([*text[:at], "CPU:0 [LOST 40 EVENTS]", *text[at + 40 :]])
+    assert report.contradictions == []
+    assert any(v.line == at + 1 and v.says is Says.UNDECIDABLE and "lost" in v.text for v in report.verdicts)
