@@ -223,12 +223,18 @@ class Detective:
             elif step.line is not None:
                 text = f"log: {step.theirs or 'no such line'}; a kernel prints: {step.ours or 'no line here'}"
                 text += f" (the pool of {program.pool} is that of line {program.pool_line})"
-                pool = program.pool_line if "free" in (step.theirs or "") else 0
+                pool = program.pool_line if _free(step.ours) != _free(step.theirs) else 0
                 self.verdicts.contradicts(step.line, "program", text, pool if pool != step.line else 0)
         hidden = [step for step in steps if step.note and not step.lines]
         for name, note in dict.fromkeys((step.op.op, step.note) for step in hidden):
             self.verdicts.add(lines[-1].line, Says.UNDECIDABLE, "program", f"{name}: {note}")
         return program.scenario, recording
+
+
+def _free(text: str | None) -> str:
+    """The free pages that a printk line shows; "" if none."""
+    found = re.search(r"free_\w+=(\d+)", text or "")
+    return found[1] if found else ""
 
 
 def _same_shape(ours: str | None, theirs: str | None) -> bool:
