@@ -196,7 +196,9 @@ class Calls:
             return
         size = _int(entry, "hugepage_size")
         if size is not None:
-            self.hugepage_size.setdefault(size, []).append(entry.line)
+            at = self.hugepage_size.setdefault(size, [])
+            if len(at) < 2:
+                at.append(entry.line)
         first, end = _int(entry, "f"), _int(entry, "t")
         task.fault = task.alloc = None
         if first is None or end is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from .entry import Entry, Kind
 from .verdict import Verdicts
 
-# printk's clock is that of each CPU, so neighbours may be a little out of order; ring buffers are merged by time.
-SLACK = 0.0005  # seconds
+# Seconds. printk's clock is that of each CPU, so neighbours may be a little out of order; a recorder that names CPUs
+# has put its buffers together by time, and prints whole microseconds.
+SLACK, MERGED = 0.0001, 0.0000015
 # kernel/trace/trace_output.c: what stands before a duration, and from how many microseconds on
 MARKS = (("$", 1e6), ("@", 1e5), ("*", 1e4), ("#", 1e3), ("!", 100.0), ("+", 10.0))
 MOST_DEEP = 256
@@ -28,8 +29,9 @@ def _fits(took: float, mark: str) -> bool:
 class _Order:
     """Lines of one clock, in order: the one that jumped is the one that its neighbours outvote."""
 
-    def __init__(self, verdicts: Verdicts):
+    def __init__(self, verdicts: Verdicts, slack: float):
         self.verdicts = verdicts
+        self.slack = slack
         self._before: tuple[float, int] | None = None  # time, line
         self._last: tuple[float, int] | None = None
         self._odd: tuple[float, int] | None = None  # the line that fell back, until the next one has spoken
@@ -41,8 +43,8 @@ class _Order:
             self._last = now
             return
         before, last = self._before, self._last
-        if last is not None and time < last[0] - SLACK:
-            if before is None or before[0] <= time + SLACK:
+        if last is not None and time < last[0] - self.slack:
+            if before is None or before[0] <= time + self.slack:
                 self._wrong(last, now)
                 self._last = now
             else:
@@ -54,7 +56,7 @@ class _Order:
         """A line fell back: if the next goes on from there, a clock was set anew and nothing is wrong."""
         odd, self._odd = self._odd, None
         assert odd is not None and self._last is not None
-        if odd[0] - SLACK <= time < self._last[0] - SLACK:
+        if odd[0] - self.slack <= time < self._last[0] - self.slack:
             self._before = odd
             return True
         self._wrong(odd, self._last)
@@ -76,7 +78,7 @@ class Clock:
 
     def __init__(self, verdicts: Verdicts):
         self.verdicts = verdicts
-        self._orders: dict[int | None, _Order] = {}
+        self._orders: dict[object, _Order] = {}  # by process, or "merged"
         self._marked = False  # some duration has a mark
         self._unmarked: tuple[int, float] | None = None  # the first that should have one, while none had
         self._calls: dict[object, list[float]] = {}  # task -> time spent in calls below, by depth
@@ -88,10 +90,12 @@ class Clock:
         if entry.time is None or entry.kind in (Kind.NOTE, Kind.COUNTERS):
             return
         # bpftrace empties the buffer of one CPU after the other, and does not say which
-        key = entry.pid if entry.cpu is None else None
+        key: object = entry.pid if entry.cpu is None else "merged"
         if key not in self._orders and len(self._orders) >= MOST_TASKS:
             self._orders.clear()
-        self._orders.setdefault(key, _Order(self.verdicts)).feed(entry, entry.time)
+        if key not in self._orders:
+            self._orders[key] = _Order(self.verdicts, SLACK if entry.cpu is None else MERGED)
+        self._orders[key].feed(entry, entry.time)
 
     def switched(self) -> None:
         """Another task runs on a CPU, in a trace that does not name tasks: whose calls are open is not known."""
@@ -99,9 +103,14 @@ class Clock:
             del self._calls[key]
 
     def finish(self) -> None:
-        """The last line has no line after it."""
+        """The last line has no line after it, and only now it is known whether durations have marks."""
         for order in self._orders.values():
             order.finish()
+        if self._marked and self._unmarked:
+            line, took = self._unmarked
+            text = f"{took} us without a mark: its time asks for {_mark(took)!r}"
+            self.verdicts.contradicts(line, "clock", text)
+            self._unmarked = None
 
     def lost(self) -> None:
         """Lines are missing: which calls are open is not known."""
@@ -110,7 +119,8 @@ class Clock:
 
     def restart(self) -> None:
         """Another part of the file, with a clock of its own."""
-        self.finish()
+        for order in self._orders.values():
+            order.finish()
         self._orders.clear()
 
     def _duration(self, entry: Entry) -> None:
@@ -122,10 +132,10 @@ class Clock:
             if mark == "" and wanted and not self._marked and not _fits(took, mark):
                 self._unmarked = self._unmarked or (entry.line, took)  # a trace without marks has none
             elif mark != wanted and not _fits(took, mark):
-                text = (
-                    f"{took} us has the mark {mark or 'of less than 10 us'!r}, its time asks for {wanted or 'none'!r}"
-                )
-                self.verdicts.contradicts(entry.line, "clock", text)
+                has, asks = f"the mark {mark!r}" if mark else "no mark", repr(wanted) if wanted else "none"
+                self.verdicts.contradicts(entry.line, "clock", f"{took} us has {has}, its time asks for {asks}")
+        if len(self._calls) > MOST_TASKS:
+            self._calls.clear()
         calls = self._calls.setdefault(("task", entry.pid) if entry.pid is not None else entry.cpu, [])
         if entry.kind is Kind.CALL and entry.fields.get("leaf") is False:
             calls.append(0.0)

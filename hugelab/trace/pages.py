@@ -182,7 +182,9 @@ class Pages:
             return
         steady = flags & ~_MAY_CHANGE
         self.kflags[steady] += 1
-        self.kflags_at.setdefault(steady, []).append(line)
+        at = self.kflags_at.setdefault(steady, [])
+        if len(at) < 2:
+            at.append(line)
 
     def finish(self, known: Fit | None) -> Fit | None:
         """Say what all pairs together tell. ``known``: what a kernel of this version has, where no pair shows it."""

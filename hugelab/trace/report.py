@@ -74,6 +74,9 @@ class Report:
         lines += [f"{f'line {line}':>10}  not read     {text[:100]}" for line, text in self.unread_lines]
         if self.unread > len(self.unread_lines):
             lines.append(f"{'':>10}  not read     {self.unread - len(self.unread_lines):,} more lines")
+        dropped = sum(self.counted.values()) - len(self.verdicts)
+        if dropped > 0:
+            lines.append(f"{'':>10}  and {dropped:,} more verdicts like these")
         return "\n".join([*lines, self.sum])
 
     def to_json(self) -> dict[str, Any]:

@@ -18,7 +18,6 @@ _RULES = (V3_10, V5_10, V6_1, V6_12, V6_18)
 VM_RESERVED = 0x80000  # before 3.7
 
 # The struct page of a huge page's first page, by kernel; the log's own pairs of page and pfn come first.
-STRIDE_64 = 64
 STRIDE_PAE_OLD, STRIDE_PAE = 32, 40  # 3.10; 5.10 and 6.1
 
 
