@@ -142,14 +142,17 @@ class Verdicts:
     """Collects what is found, at most MOST of each kind, so that a long log needs no more memory than a short one."""
 
     def __init__(self) -> None:
-        self.found: list[Verdict] = []
+        self.found: dict[Verdict, None] = {}  # in the order they were made, each once
         self.counted: Counter[tuple[Says, str]] = Counter()
 
     def add(self, line: int, says: Says, rule: str, text: str) -> None:
         """Keep a finding, or only count it if there are very many of its kind."""
+        verdict = Verdict(line, says, rule, text)
+        if verdict in self.found:
+            return
         self.counted[says, rule] += 1
         if self.counted[says, rule] <= MOST:
-            self.found.append(Verdict(line, says, rule, text))
+            self.found[verdict] = None
 
     def contradicts(self, line: int, rule: str, text: str, other: int = 0) -> None:
         """What stands in this line cannot be, given the other lines.
@@ -166,8 +169,10 @@ class Verdicts:
 
     def take(self, other: Verdicts) -> None:
         """Add what another one has collected."""
-        self.found += other.found
+        again = Counter((verdict.says, verdict.rule) for verdict in other.found if verdict in self.found)
+        self.found |= other.found
         self.counted += other.counted
+        self.counted -= again
 
     def of(self, says: Says) -> int:
         """How many there were of one answer, also those that were not kept."""
@@ -176,4 +181,4 @@ class Verdicts:
     def in_order(self) -> list[Verdict]:
         """By line; of one line the contradictions first."""
         rank = {Says.CONTRADICTS: 0, Says.SLIP: 1, Says.UNDECIDABLE: 2, Says.AGREES: 3}
-        return sorted(dict.fromkeys(self.found), key=lambda verdict: (verdict.line, rank[verdict.says]))
+        return sorted(self.found, key=lambda verdict: (verdict.line, rank[verdict.says]))
