@@ -19,7 +19,7 @@ from hugelab.flow import CHAINS, LINES, box_of, line_pattern, log, passed, phase
 from hugelab.model.kernel import CALLS, ENTRY
 from hugelab.model.machines import Machine
 from hugelab.names import NAMES, all_names, function_name, release
-from hugelab.trace import lesson as trace
+from hugelab.trace.judge import lesson as trace
 from tests.conftest import DATA
 
 VERSIONS = sorted({machine.version for machine in MACHINES.values()}, key=release)

@@ -16,7 +16,7 @@ from hugelab.model.machines import Machine
 from hugelab.recording import Difference, Recording, compare_step, describe
 from hugelab.source import record
 from hugelab.structs import inode
-from hugelab.trace import lesson as trace_lesson
+from hugelab.trace.judge import lesson as trace_lesson
 from tests.conftest import DATA
 from tests.invariants import dump
 from tests.programs import scenarios

@@ -11,8 +11,8 @@ from ..draw.sheet import Sheet
 from ..draw.svg import Picture, box, text
 from ..draw.tables import Table
 from ..trace.detective import Detective, conclude, examine
+from ..trace.read.source import LogError, Source
 from ..trace.report import PLAIN, Report
-from ..trace.source import LogError, Source
 from ..trace.verdict import Says, Verdict
 from ..units import count
 from . import logs

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from ..draw.tables import Table
 from ..trace.detective import examine_lines
-from ..trace.entry import EVENTS, Kind
-from ..trace.reader import entries
+from ..trace.read.entry import EVENTS, Kind
+from ..trace.read.reader import entries
 from ..trace.report import Report
 from ..trace.verdict import Says
 

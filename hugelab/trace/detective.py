@@ -11,20 +11,20 @@ from ..model.machines import SIZE_2M
 from ..recording import Recording
 from ..scenario import Scenario, ScenarioError
 from ..units import count
-from . import lesson
-from .books import MAKES, Books
-from .calls import Calls
-from .claims import Claims
-from .clock import Clock
-from .entry import Entry, Kind
-from .pages import VMEMMAP, Fit, Pages, undecided
-from .reader import Reader
+from .judge import lesson
+from .judge.books import MAKES, Books
+from .judge.calls import Calls
+from .judge.claims import Claims
+from .judge.clock import Clock
+from .judge.pages import VMEMMAP, Fit, Pages, undecided
+from .judge.versions import Versions
+from .judge.walk import Walk
+from .judge.who import Who
+from .read.entry import Entry, Kind
+from .read.reader import Reader
+from .read.source import LogError, Source
 from .report import Report
-from .source import LogError, Source
 from .verdict import Says, Verdicts
-from .versions import Versions
-from .walk import Walk
-from .who import Who
 
 NOT_PRINTED = ("syscall", "tracepoint", "majfault", "minfault")
 _PASSAGES = (Kind.CALL, Kind.RETURN)

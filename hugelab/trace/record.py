@@ -16,10 +16,10 @@ from ..scenario import Op, Scenario
 from ..state import State
 from ..structs import hstate, mm_struct
 from ..units import BASE_PAGE_SIZE
-from . import words
-from .entry import EVENTS, Entry, Kind
-from .reader import Reader
-from .versions import Versions
+from .judge import words
+from .judge.versions import Versions
+from .read.entry import EVENTS, Entry, Kind
+from .read.reader import Reader
 
 MOST = 100_000  # events; a log with more is recorded up to there
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..recording import Recording
 from ..scenario import Scenario
 from ..units import count
-from .pages import Fit, describe
+from .judge.pages import Fit, describe
 from .verdict import Says, Verdict
 
 PLAIN = ("snap",)  # rules that agree in every step of a good log: counted, not listed

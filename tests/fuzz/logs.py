@@ -22,9 +22,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hugelab.trace.detective import examine_lines
-from hugelab.trace.entry import Entry, Kind
-from hugelab.trace.reader import Reader
-from hugelab.trace.source import LogError, Source
+from hugelab.trace.read.entry import Entry, Kind
+from hugelab.trace.read.reader import Reader
+from hugelab.trace.read.source import LogError, Source
 from hugelab.trace.verdict import RULES
 
 ROOT = Path(__file__).parents[1]

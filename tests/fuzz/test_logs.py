@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hugelab.trace.reader import Reader
+from hugelab.trace.read.reader import Reader
 
 from . import logs
 

@@ -19,7 +19,7 @@ from hugelab.labs.log_file import LARGEST, MOST, OWN, LogFile
 from hugelab.labs.log_program import _machine, log_program
 from hugelab.labs.slips import _OURS, STEPS, WITH, WITHOUT, found, lines, not_seen, numbers, with_change
 from hugelab.trace.detective import examine, examine_lines
-from hugelab.trace.source import LogError
+from hugelab.trace.read.source import LogError
 from hugelab.trace.verdict import RULES, Says
 
 ROOT = Path(__file__).parents[2]

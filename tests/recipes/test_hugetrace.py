@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from hugelab.names import all_names, function_name_310
-from hugelab.trace.kprobe import EVENTS
-from hugelab.trace.reader import Reader, entries
+from hugelab.trace.read.kprobe import EVENTS
+from hugelab.trace.read.reader import Reader, entries
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "hugetrace.sh"
 LOGS = sorted((Path(__file__).parent / "data").glob("*.txt"))

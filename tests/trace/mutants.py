@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from hugelab.trace.lesson import read
+from hugelab.trace.judge.lesson import read
 
 # A number of a line: decimal or hex, after "=", "0x", a blank or "-"; not part of a name such as test_file2.
 _NUMBER = re.compile(r"(?<![\w.])(?:0x)?([0-9a-f]*\d[0-9a-f]*)(?![\w.])")

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from hugelab.flow import log_text
 from hugelab.recording import Event, Recording
-from hugelab.trace import words
 from hugelab.trace.detective import Detective
+from hugelab.trace.judge import words
 
 from . import truth_logs
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from hugelab.trace.detective import examine, examine_lines
+from hugelab.trace.read.source import LogError
 from hugelab.trace.report import Report
-from hugelab.trace.source import LogError
 from hugelab.trace.verdict import MOST, RULES, Says
 from tests.conftest import DATA
 

@@ -9,7 +9,7 @@ import pytest
 from hugelab import LESSON, MACHINES, Counters, ScenarioError, flow, lesson, run
 from hugelab.model.machines import Machine
 from hugelab.structs import inode, vm_area_struct
-from hugelab.trace.lesson import Verdict, check, infer, read, recording
+from hugelab.trace.judge.lesson import Verdict, check, infer, read, recording
 from tests.conftest import DATA
 from tests.trace.mutants import Mutant, deletions, numbers, swaps
 

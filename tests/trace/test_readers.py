@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from hugelab.names import NAMES, all_names, function_name
-from hugelab.trace.entry import EVENTS, Entry, Kind, canonical, seconds
-from hugelab.trace.reader import Reader, entries
+from hugelab.trace.read.entry import EVENTS, Entry, Kind, canonical, seconds
+from hugelab.trace.read.reader import Reader, entries
 from tests.conftest import DATA
 
 RECORDINGS = [*sorted((Path(__file__).parent / "data").glob("*.txt")), *sorted(DATA.glob("k310pae_*.txt"))]

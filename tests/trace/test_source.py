@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from hugelab.trace import source
-from hugelab.trace.reader import Reader
-from hugelab.trace.source import CHUNK, LONGEST, LogError, Source
+from hugelab.trace.read import source
+from hugelab.trace.read.reader import Reader
+from hugelab.trace.read.source import CHUNK, LONGEST, LogError, Source
 
 LINE = b"   92.471981 |   0)  hugelab-605   | + 10.546 us   |    hugetlb_fault();\n"
 PACKERS: dict[str, Callable[[bytes], bytes]] = {

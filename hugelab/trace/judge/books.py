@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..model.machines import SIZE_2M
-from .entry import Entry, Kind, is_error
-from .verdict import Says, Verdicts
+from ...model.machines import SIZE_2M
+from ..read.entry import Entry, Kind, is_error
+from ..verdict import Says, Verdicts
 
 NAMES = ("nr", "free", "resv", "surp")
 MANY = 1 << 40  # pages; more than any machine has

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..model.machines import SIZE_2M
-from ..recording import Event, Recording
+from ...model.machines import SIZE_2M
+from ...recording import Event, Recording
+from ..read.entry import Entry, Kind
+from ..verdict import Verdicts
 from .books import NAMES
-from .entry import Entry, Kind
-from .verdict import Verdicts
 
 # (function, is it the way back) -> (moment of the model's event, fields of the log, are the counters comparable)
 FIELDS: dict[tuple[str, bool], tuple[str, tuple[str, ...], bool]] = {

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..decode import VM_DONTDUMP, VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_SHARED
-from ..model.machines import LESSON, SIZE_2M, X86_64, Machine
-from ..model.rules import V3_10, V5_10, V6_1, V6_12, V6_18
-from ..names import NAMES, WRAPPED, all_names, release
-from .entry import Entry, Kind
+from ...decode import VM_DONTDUMP, VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_SHARED
+from ...model.machines import LESSON, SIZE_2M, X86_64, Machine
+from ...model.rules import V3_10, V5_10, V6_1, V6_12, V6_18
+from ...names import NAMES, WRAPPED, all_names, release
+from ..read.entry import Entry, Kind
 
 Release = tuple[int, int]
 _LAST_MINOR = {2: 6, 3: 19, 4: 20, 5: 19, 6: 19}  # the last release of each number

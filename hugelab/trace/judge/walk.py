@@ -10,18 +10,18 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..model.kernel import Kernel, boot, run
-from ..model.machines import SIZE_2M, Machine
-from ..recording import Recording
-from ..scenario import Op, Scenario, ScenarioError
-from ..source import Unsupported
-from ..state import Counters
-from ..units import BASE_PAGE_SIZE
+from ...model.kernel import Kernel, boot, run
+from ...model.machines import SIZE_2M, Machine
+from ...recording import Recording
+from ...scenario import Op, Scenario, ScenarioError
+from ...source import Unsupported
+from ...state import Counters
+from ...units import BASE_PAGE_SIZE
+from ..read.entry import EVENTS, Entry, Kind
+from ..verdict import Says, Verdicts
 from . import alone, match, words
 from .alone import SIGNALLED, WROTE
-from .entry import EVENTS, Entry, Kind
 from .translate import Translator
-from .verdict import Says, Verdicts
 
 _MAPPED = re.compile(r"mmap = 0x(?P<start>[0-9a-f]{1,16})-0x(?P<end>[0-9a-f]{1,16})")
 _OPENED = re.compile(

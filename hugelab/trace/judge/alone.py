@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .entry import Entry
-from .verdict import Verdicts
+from ..read.entry import Entry
+from ..verdict import Verdicts
 
 _RETURNED = re.compile(r"(?P<call>\w+)(?: \([^)]*\))? = (?P<value>-?\d{1,19})\b(?P<rest>.*)")
 _ZERO = frozenset(("munmap", "close", "unlink", "ftruncate", "fallocate", "madvise", "mount", "umount"))

@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYREAD, VM_SHARED
-from ..model.machines import SIZE_2M
+from ...decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYREAD, VM_SHARED
+from ...model.machines import SIZE_2M
+from ..read.entry import Entry, Kind, is_error
+from ..read.kprobe import EVENTS
+from ..verdict import Verdicts
 from .areas import VM_SOFTDIRTY, Area, Areas
-from .entry import Entry, Kind, is_error
-from .kprobe import EVENTS
 from .pages import Pages
-from .verdict import Verdicts
 
 MOST_TASKS = 1024
 # With one of these a process begins that has no mapping of huge pages yet.

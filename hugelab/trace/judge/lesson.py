@@ -10,19 +10,19 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from .. import flow
-from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_READ, VM_WRITE
-from ..model.kernel import run
-from ..model.machines import LESSON, MACHINES, SIZE_2M, Machine
-from ..names import function_name
-from ..recording import Recording, Step
-from ..runs import Run
-from ..scenario import Op, Scenario, ScenarioError
-from ..state import State
-from ..structs import hstate, inode, mm_struct, resv_map, vm_area_struct
-from ..units import BASE_PAGE_SIZE, count
-from . import printk
-from .entry import Entry
+from ... import flow
+from ...decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_READ, VM_WRITE
+from ...model.kernel import run
+from ...model.machines import LESSON, MACHINES, SIZE_2M, Machine
+from ...names import function_name
+from ...recording import Recording, Step
+from ...runs import Run
+from ...scenario import Op, Scenario, ScenarioError
+from ...state import State
+from ...structs import hstate, inode, mm_struct, resv_map, vm_area_struct
+from ...units import BASE_PAGE_SIZE, count
+from ..read import printk
+from ..read.entry import Entry
 
 _TIME = re.compile(r"\[\s*(\d+\.\d+)\]\s*")
 

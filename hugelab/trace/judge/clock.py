@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .entry import Entry, Kind
-from .verdict import Verdicts
+from ..read.entry import Entry, Kind
+from ..verdict import Verdicts
 
 # Seconds. printk's clock is that of each CPU, so neighbours may be a little out of order; a recorder that names CPUs
 # has put its buffers together by time, and prints whole microseconds.

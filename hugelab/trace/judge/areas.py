@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_SHARED
-from ..model.machines import SIZE_2M
+from ...decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_SHARED
+from ...model.machines import SIZE_2M
 
 VM_SOFTDIRTY = 0x8000000  # set on every new mapping where the kernel has it
 VM_LOCKED, VM_DONTCOPY, VM_DONTDUMP, VM_WIPEONFORK = 0x2000, 0x20000, 0x4000000, 0x2000000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from .entry import Entry, Kind
-from .verdict import Verdicts
+from ..read.entry import Entry, Kind
+from ..verdict import Verdicts
 
 MOST = 10_000  # different ones that are remembered
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 
-from ..model.machines import SIZE_2M
-from ..units import BASE_PAGE_SIZE, count
-from .entry import Entry, Kind
+from ...model.machines import SIZE_2M
+from ...units import BASE_PAGE_SIZE, count
+from ..read.entry import Entry, Kind
+from ..verdict import Says, Verdicts
 from .pages import Pages, Pair
-from .verdict import Says, Verdicts
 
 _CHAIN_HEAD = re.compile(r"(?:User|Program|Userspace)[\w ]*: *(\w+)\(\)")
 _CHAIN_LINK = re.compile(r"[A-Z][\w .-]*: *(\w+)\(\)(.*)")

@@ -9,10 +9,10 @@ from collections import Counter
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from ..model.machines import SIZE_2M
-from ..units import BASE_PAGE_SIZE
-from .entry import Entry, Kind, is_error
-from .verdict import Says, Verdicts
+from ...model.machines import SIZE_2M
+from ...units import BASE_PAGE_SIZE
+from ..read.entry import Entry, Kind, is_error
+from ..verdict import Says, Verdicts
 
 PER = SIZE_2M // BASE_PAGE_SIZE  # base pages of a 2 MiB page
 STRIDES = range(24, 129, 4)  # bytes a struct page has had

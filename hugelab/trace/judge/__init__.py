@@ -1,0 +1,1 @@
+"""Entries into verdicts: who looks at what, each by itself."""

@@ -1,0 +1,1 @@
+"""Logs into entries: one module a format."""
