@@ -50,9 +50,10 @@ def test_no_module_is_too_long(path: Path) -> None:
     assert 0 <= len(path.read_text().splitlines()) <= 600
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in MODULES if {"model", "trace", "live"} & set(p.relative_to(PACKAGE).parts)], ids=_id
-)
+SOURCES = [path for path in MODULES if {"model", "trace", "live"} & set(path.relative_to(PACKAGE).parts)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_id)
 def test_sources_know_no_view(path: Path) -> None:
     """Nothing flows back: what runs a scenario imports neither plot nor widget nor drawing."""
     names = imported(path)

@@ -1,0 +1,1 @@
+"""Logs: read/ makes entries of lines, judge/ verdicts of entries; detective holds them together."""
