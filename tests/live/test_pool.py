@@ -392,7 +392,7 @@ def test_a_number_that_was_given_again_is_not_the_borrower() -> None:
 # -- others --------------------------------------------------------------------------------------------------
 def test_two_borrowers_wait_for_each_other() -> None:
     """The second one says who has it, waits, and then has an untouched machine."""
-    with Running(then="time.sleep(0.5)") as first, Running(wait=False, then="pass") as second:
+    with Running(then="time.sleep(3)") as first, Running(wait=False, then="pass") as second:
         code, err = second.end()
         assert (code, err.count("\n")) == (0, 1)
         assert f"process {first.process.pid} (" in err
