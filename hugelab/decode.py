@@ -64,6 +64,14 @@ FAULT_FLAGS = {
 }
 
 
+# include/uapi/linux/kernel-page-flags.h, in the order of the bits.
+KPF = (
+    *("LOCKED", "ERROR", "REFERENCED", "UPTODATE", "DIRTY", "LRU", "ACTIVE", "SLAB", "WRITEBACK", "RECLAIM", "BUDDY"),
+    *("MMAP", "ANON", "SWAPCACHE", "SWAPBACKED", "COMPOUND_HEAD", "COMPOUND_TAIL", "HUGE", "UNEVICTABLE", "HWPOISON"),
+    *("NOPAGE", "KSM", "THP", "OFFLINE", "ZERO_PAGE", "IDLE", "PGTABLE"),
+)
+
+
 def _names(value: int, table: dict[str, int]) -> list[str]:
     names = [name for name, bit in table.items() if value & bit]
     rest = value & ~sum(table.values())

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from ..decode import KPF
 from ..units import BASE_PAGE_SIZE
 
 
@@ -188,14 +189,6 @@ def huge_frames(entries: list[Entry], page_size: int) -> list[int | None]:
 
 
 # -- /proc/kpageflags --------------------------------------------------------------------------------
-# include/uapi/linux/kernel-page-flags.h, in the order of the bits.
-KPF = (
-    *("LOCKED", "ERROR", "REFERENCED", "UPTODATE", "DIRTY", "LRU", "ACTIVE", "SLAB", "WRITEBACK", "RECLAIM", "BUDDY"),
-    *("MMAP", "ANON", "SWAPCACHE", "SWAPBACKED", "COMPOUND_HEAD", "COMPOUND_TAIL", "HUGE", "UNEVICTABLE", "HWPOISON"),
-    *("NOPAGE", "KSM", "THP", "OFFLINE", "ZERO_PAGE", "IDLE", "PGTABLE"),
-)
-
-
 def parse_kpageflags(data: bytes) -> list[tuple[str, ...]]:
     """The flags of frames, 8 bytes each, by name. Bits that the kernel documents for nobody are left out.
 

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from hugelab.decode import KPF
 from hugelab.live import proc
 
 PAGE = 2 << 20
@@ -129,7 +130,7 @@ def test_kpageflags() -> None:
     """By name; bits that nobody documents are left out."""
     data = struct.pack("=3Q", 1 << 15 | 1 << 17 | 1 << 40, 1 << 16 | 1 << 17, 1 << 22)
     assert proc.parse_kpageflags(data) == [("COMPOUND_HEAD", "HUGE"), ("COMPOUND_TAIL", "HUGE"), ("THP",)]
-    assert (proc.KPF.index("HUGE"), proc.KPF.index("PGTABLE")) == (17, 26)
+    assert (KPF.index("HUGE"), KPF.index("PGTABLE")) == (17, 26)
 
 
 # -- numa_maps ---------------------------------------------------------------------------------------

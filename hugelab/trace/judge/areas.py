@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_SHARED
+from ...decode import VM_SHARED
 from ...model.machines import SIZE_2M
+from .flags import ACCESS, CHANGES
 
-VM_SOFTDIRTY = 0x8000000  # set on every new mapping where the kernel has it
-VM_LOCKED, VM_DONTCOPY, VM_DONTDUMP, VM_WIPEONFORK = 0x2000, 0x20000, 0x4000000, 0x2000000
-# What the kernel itself, mlock or madvise may add or take while a mapping lives.
-_ADDED = VM_HUGETLB | VM_DONTEXPAND | VM_SOFTDIRTY | VM_MAYSHARE | VM_LOCKED | VM_DONTCOPY | VM_DONTDUMP | VM_WIPEONFORK
 MOST = 4096  # mappings that are remembered
 
 
@@ -42,7 +39,7 @@ class Area:
 
     def same_flags(self, flags: int, marked: bool) -> bool:
         """May a line of this mapping show these vm_flags? Without marks there may have been an mprotect."""
-        return self.flags is None or (self.flags ^ flags) & ~(_ADDED if marked else _ADDED | 0x7) == 0
+        return self.flags is None or (self.flags ^ flags) & ~(CHANGES if marked else CHANGES | ACCESS) == 0
 
 
 class Areas:

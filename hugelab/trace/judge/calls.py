@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ...decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYREAD, VM_SHARED
 from ...model.machines import SIZE_2M
 from ..read.entry import Entry, Kind, is_error
 from ..read.kprobe import EVENTS
 from ..verdict import Verdicts
-from .areas import VM_SOFTDIRTY, Area, Areas
+from .areas import Area, Areas
+from .flags import never, of_new_mapping, same_access
 from .pages import Pages
 
 MOST_TASKS = 1024
@@ -41,7 +41,6 @@ class _Task:
     chg_line: int = 0
     promised: Entry | None = None  # the reserve line whose acct line was seen
     dequeued: Entry | None = None
-    acct: Entry | None = None
     mode: Entry | None = None
     gave: int = 0  # the line that gave the fault its page
     evicts: bool = False
@@ -114,7 +113,7 @@ class Calls:
 
     def another_kernel(self) -> None:
         """What follows is of a kernel with other functions."""
-        self._places()
+        self._symbols()
         self.sizes.clear()
         self.size_at.clear()
         self.sites.clear()
@@ -157,8 +156,8 @@ class Calls:
         if entry.moment != "success":
             task.mapping, task.made, task.reserve = entry, entry, None
             task.fault = task.alloc = None
-            if flags is not None:
-                self._map_flags(entry, flags)
+            if flags is not None and not of_new_mapping(flags):
+                self._no(entry, "flags", f"vm_flags={flags:#x} are not those of a new mapping of a hugetlbfs file")
             size = _int(entry, "vma_size")
             if size is not None and (size <= 0 or size % SIZE_2M):
                 self._no(entry, "mapping", f"vma_size={size} is not a number of huge pages")
@@ -175,11 +174,6 @@ class Calls:
         self.areas.add(Area(start, end, made.line, _int(made, "vm_flags", "flags"), pgoff, entry.pid))
         if entry.moment == "success":
             task.mapping = task.made = task.reserve = None
-
-    def _map_flags(self, entry: Entry, flags: int) -> None:
-        plain = flags & ~(VM_HUGETLB | VM_DONTEXPAND | VM_SOFTDIRTY)
-        if not plain & VM_MAYREAD or plain & ~0x46202EFF or (flags & VM_SHARED and not flags & 0x80):
-            self._no(entry, "flags", f"vm_flags={flags:#x} are not those of a new mapping of a hugetlbfs file")
 
     def _reserve(self, entry: Entry, task: _Task) -> None:
         if entry.kind is Kind.RETURN:
@@ -234,10 +228,8 @@ class Calls:
             ret = _int(entry, "ret")
             if ret is not None and ret > 0:
                 self._no(entry, "reserve", f"hugetlb_acct_memory gives 0 or an error, not {ret}")
-            task.acct = None
             return
         delta = _int(entry, "delta")
-        task.acct = entry
         if delta is None or task.reserve is None or delta <= 0 or task.promised is task.reserve:
             return
         task.promised = task.reserve  # a second one is somebody else's, such as min_size= of a mount
@@ -263,7 +255,7 @@ class Calls:
             return
         addr, flags = _int(entry, "addr"), _int(entry, "flags")
         self._over.discard(entry.pid)
-        if flags is not None and (why := _never(flags)):
+        if flags is not None and (why := never(flags)):
             self._no(entry, "flags", f"flags={flags:#x}: {why}")
         task.fault, task.alloc, task.mapping, task.reserve, task.gave = entry, None, None, None, 0
         if flags is not None:
@@ -466,8 +458,8 @@ class Calls:
                 )
                 self.verdicts.contradicts(line, "symbol", text.rstrip())
 
-    def finish(self) -> None:
-        """What only all lines together tell."""
+    def _symbols(self) -> None:
+        """What all lines of one kernel tell of its functions."""
         for symbol, sizes in self.sizes.items():
             usual, often = sizes.most_common(1)[0]
             for size, times in sizes.items():
@@ -482,6 +474,10 @@ class Calls:
                     text = f"{symbol} has {size:#x} bytes; all other functions here fill whole 16 bytes"
                     self.verdicts.contradicts(line, "symbol", text)
         self._places()
+
+    def finish(self) -> None:
+        """What only all lines together tell."""
+        self._symbols()
         if len(self.hugepage_size) > 1 or any(size & (size - 1) for size in self.hugepage_size):
             usual = max(self.hugepage_size, key=lambda size: (size & (size - 1) == 0, len(self.hugepage_size[size])))
             for size, lines in self.hugepage_size.items():
@@ -496,41 +492,9 @@ class Calls:
             return
         usual, often = self.flags.most_common(1)[0]
         for flags, lines in self.flags_at.items():
-            if flags != usual and self.flags[flags] == 1 and often >= 2 and not _retried(flags, usual):
+            if flags != usual and self.flags[flags] == 1 and often >= 2 and not same_access(flags, usual):
                 text = f"flags={flags:#x} (of a write {flags | 1:#x}) of one fault; all others have {usual | 1:#x}"
                 self.verdicts.contradicts(lines[0], "flags", text)
-
-
-def _never(flags: int) -> str:
-    """Why no program's access to a huge page has these fault flags; "" if it may. decode.FAULT_FLAGS has the names."""
-    if not flags & ~0x481:  # ptrace and its kin: WRITE, REMOTE, UNSHARE, and nothing else
-        return ""
-    if flags >= 0x2000 or flags & 0x2:  # NONLINEAR, MKWRITE: for pages of other files
-        return "no access to a huge page has these flags"
-    for allow, killable, user, never in ((0x08, 0x20, 0x80, 0x06), (0x04, 0x10, 0x40, 0x02)):
-        if flags & (allow | killable) == allow | killable:
-            old = user == 0x80
-            if old and flags & ~0xFF:
-                return "there is no such flag before 4.0"
-            nowait, code = (0x10, 0) if old else (0x08, 0x100)
-            odd = (flags & nowait and flags & user) or (flags & code and not flags & user)
-            if not flags & never and not odd and (old or flags & user or not flags & 0x1000):
-                return ""
-    if not flags & 0xF8 or (flags & 0x20 and not flags & 0xC0):  # the kernel's own access, or one tried again
-        return ""
-    if flags & 0x70 == 0x70 and not flags & 0x10A:  # tried again, and not a third time: 4.0 to 5.5
-        return ""
-    return "not the flags of an access by a program"
-
-
-def _retried(flags: int, usual: int) -> bool:
-    """A fault that is tried again, or one that the kernel itself makes, differs in these ways only."""
-    allow, tried, user, lock = (0x04, 0x20, 0x40, 0x1000) if usual & 0x10 else (0x08, 0x40, 0x80, 0)
-    if not usual & user and flags & user:  # most pages were populated by the kernel, this one was touched
-        return flags & (allow | usual & ~tried) == allow | usual & ~tried
-    again = {usual | tried, (usual | tried) & ~lock, usual & ~lock, (usual | tried) & ~allow}
-    by_kernel = usual & user and not flags & user and not flags & ~(usual | tried | 0x80 | 0x400)
-    return flags in again or bool(by_kernel)
 
 
 def _int(entry: Entry | None, *names: str) -> int | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 
+from ...decode import VM_MAYSHARE
 from ...model.machines import SIZE_2M
 from ...units import BASE_PAGE_SIZE, count
 from ..read.entry import Entry, Kind
@@ -51,7 +52,7 @@ class Claims:
         if entry.name == "hugetlbfs_get_inode" and "mode" in fields and self.mode is None:
             self.mode = (fields["mode"], entry.line)
         elif entry.name == "hugetlbfs_file_mmap" and "vm_flags" in fields:
-            self.shared = bool(fields["vm_flags"] & 0x80)
+            self.shared = bool(fields["vm_flags"] & VM_MAYSHARE)
         elif entry.name == "hugetlb_acct_memory" and fields["delta"] > 0:
             self.reserved += fields["delta"]
         elif entry.name == "alloc_huge_page" and entry.moment == "hstate" and len(self.states) < MOST:

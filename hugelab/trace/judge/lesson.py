@@ -412,17 +412,6 @@ def _first_difference(ours: list[str], inferred: Inferred, is_last: bool) -> tup
     return None, None, None
 
 
-def taken_from(text: str) -> str:
-    """What of the log the model was given, and so cannot judge."""
-    program = infer(read(text))
-    machine, pool = program.machine, program.pool
-    flags = machine.fault_flags | 1
-    return (
-        f"taken from the log as it is: pool of {count(pool, 'page')}, PID {machine.pid}, first inode"
-        f" {machine.first_ino}, fault flags 0x{flags:x} of a write, which frames come in which order"
-    )
-
-
 # -- the log as a Recording --------------------------------------------------------------------------
 def recording(text: str) -> Recording:
     """The log itself as a Recording: events, counters and state as the lines say, not as the model computes them.

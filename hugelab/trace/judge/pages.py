@@ -9,6 +9,7 @@ from collections import Counter
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from ...decode import KPF
 from ...model.machines import SIZE_2M
 from ...units import BASE_PAGE_SIZE
 from ..read.entry import Entry, Kind, is_error
@@ -17,11 +18,11 @@ from ..verdict import Says, Verdicts
 PER = SIZE_2M // BASE_PAGE_SIZE  # base pages of a 2 MiB page
 STRIDES = range(24, 129, 4)  # bytes a struct page has had
 VMEMMAP = 0xFFFFEA0000000000  # x86-64 without KASLR
-KPF_COMPOUND_TAIL, KPF_COMPOUND_HEAD, KPF_HUGE, KPF_ANON = 1 << 16, 1 << 15, 1 << 17, 1 << 12
-# REFERENCED UPTODATE DIRTY ACTIVE MMAP, and the kernel's own above bit 31 come and go
-_MAY_CHANGE = 0x4 | 0x8 | 0x10 | 0x40 | 0x800 | KPF_ANON | -1 << 32
-# LRU SLAB WRITEBACK RECLAIM BUDDY SWAPCACHE KSM THP: include/uapi/linux/kernel-page-flags.h
-_NEVER = 0x20 | 0x80 | 0x100 | 0x200 | 0x400 | 0x2000 | 0x200000 | 0x400000
+_BIT = {name: 1 << bit for bit, name in enumerate(KPF)}
+# These come and go while a page is used, and so do the kernel's own above bit 31.
+_MAY_CHANGE = sum(_BIT[name] for name in ("REFERENCED", "UPTODATE", "DIRTY", "ACTIVE", "MMAP", "ANON")) | -1 << 32
+_FIRST = _BIT["HUGE"] | _BIT["COMPOUND_HEAD"]
+_NEVER = sum(_BIT[name] for name in ("LRU", "SLAB", "WRITEBACK", "RECLAIM", "BUDDY", "SWAPCACHE", "KSM", "THP"))
 MOST_PAIRS = 512  # that the fit looks at
 
 
@@ -172,7 +173,7 @@ class Pages:
             self._flags(flags, entry.line)
 
     def _flags(self, flags: int, line: int) -> None:
-        if not flags & KPF_HUGE or not flags & KPF_COMPOUND_HEAD or flags & KPF_COMPOUND_TAIL:
+        if flags & (_FIRST | _BIT["COMPOUND_TAIL"]) != _FIRST:
             text = f"kflags {flags:#x} are not those of a huge page's first page (HUGE and COMPOUND_HEAD)"
             self.verdicts.contradicts(line, "page", text)
             return

@@ -11,6 +11,7 @@ from ...model.machines import LESSON, SIZE_2M, X86_64, Machine
 from ...model.rules import V3_10, V5_10, V6_1, V6_12, V6_18
 from ...names import NAMES, WRAPPED, all_names, release
 from ..read.entry import Entry, Kind
+from .flags import NEW, OLD
 
 Release = tuple[int, int]
 _LAST_MINOR = {2: 6, 3: 19, 4: 20, 5: 19, 6: 19}  # the last release of each number
@@ -106,15 +107,15 @@ class Versions:
             self._vm_flags(vm_flags, entry)
 
     def _fault_flags(self, flags: int, line: int) -> None:
-        if flags & 0x28 == 0x28:
+        if flags & OLD.by_program == OLD.by_program:
             self._sign("fault", None, "4.0", f"fault flags numbered as up to 3.19 ({flags:#x})", line)
-            if not flags & 0x80:
+            if not flags & OLD.user:
                 self._sign("user", None, "3.12", f"fault flags {flags:#x} without FAULT_FLAG_USER", line)
-        elif flags & 0x14 == 0x14:
+        elif flags & NEW.by_program == NEW.by_program:
             self._sign("fault", "4.0", None, f"fault flags numbered as since 4.0 ({flags:#x})", line)
-            if flags & 0x200:
+            if flags & NEW.interruptible:
                 self._sign("interruptible", "5.7", None, "FAULT_FLAG_INTERRUPTIBLE 0x200", line)
-            if flags & 0x1000:
+            if flags & NEW.vma_lock:
                 self._sign("vma_lock", "6.4", None, "FAULT_FLAG_VMA_LOCK 0x1000", line)
 
     def _vm_flags(self, vm_flags: int, entry: Entry) -> None:

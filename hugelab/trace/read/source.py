@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 Progress = Callable[[int, int | None], None]
 
@@ -275,15 +275,14 @@ class Source:
         self._ends = how
 
 
-class _Bytes:
+class _Bytes(Protocol):
     """Something to read bytes from."""
 
     def read(self, size: int = CHUNK) -> bytes:
         """At most ``size`` bytes; b"" at the end. Waits for a pipe, and takes what is there."""
-        raise NotImplementedError
 
 
-class _Counted(_Bytes):
+class _Counted:
     """The file or pipe itself; counts what was taken."""
 
     def __init__(self, raw: BinaryIO, source: Source) -> None:
@@ -298,7 +297,7 @@ class _Counted(_Bytes):
         return data
 
 
-class _Again(io.RawIOBase, _Bytes):
+class _Again(io.RawIOBase):
     """Gives the bytes back that were looked at, then the stream's. A file for the modules that unpack."""
 
     def __init__(self, head: bytes, stream: _Bytes) -> None:
@@ -320,7 +319,7 @@ class _Again(io.RawIOBase, _Bytes):
         return len(data)
 
 
-class _Unpacked(_Bytes):
+class _Unpacked:
     """A compressed stream's text. Where it is damaged it ends, and the Source notes it."""
 
     def __init__(self, packed: Any, source: Source) -> None:
