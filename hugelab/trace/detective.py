@@ -39,6 +39,17 @@ class Detective:
     def __init__(self) -> None:
         self.reader = Reader()
         self.verdicts = Verdicts()
+        self._program: Scenario | None = None  # the first that was found, as are these
+        self._recording: Recording | None = None
+        self._where: Fit | None = None
+        self._kernels: list[str] = []
+        self._snaps = self._matched = 0
+        self._checked: set[int] = set()  # lines of SNAPs
+        self._begin()
+
+    def _begin(self) -> None:
+        """One log of the file: nothing that was seen in another says anything about it."""
+        self._events = False  # something has happened in it
         self.versions = Versions()
         self.pages = Pages(self.verdicts)
         self.calls = Calls(self.verdicts, self.pages)
@@ -47,12 +58,7 @@ class Detective:
         self.who = Who(self.verdicts)
         self.claims = Claims(self.verdicts, self.pages)
         self.walk = Walk(self.verdicts, self.versions.machine)
-
         self._held: list[Entry] | None = []
-        self._program: Scenario | None = None
-        self._recording: Recording | None = None
-        self._snaps = self._matched = 0
-        self._checked: set[int] = set()  # lines of SNAPs
 
     def feed(self, text: str, line: int) -> None:
         """One line, without its end."""
@@ -63,17 +69,9 @@ class Detective:
             return
         kind = entry.kind
         if kind is Kind.NOTE or kind is Kind.OTHER:
-            if text.startswith("#"):  # another part of the file begins, with a clock of its own
-                self.clock.restart()
-            if kind is Kind.OTHER and " => " in text:
-                self.clock.switched()
-            if "pool" in entry.fields and entry.fields["size"] != SIZE_2M and entry.fields["pool"].get("nr"):
-                self.books.one_pool = False
-            if "kernel" in entry.fields and self.versions.header not in ("", entry.fields["kernel"]):
-                self.calls.another_kernel()
-            if entry.fields:
-                self.versions.feed(entry, text)
+            self._note(entry, text)
             return
+        self._events = True
         if not entry.moment and kind in _PASSAGES and entry.fields.keys() <= _GRAPH:
             self._passage(entry, text)
             return
@@ -94,6 +92,21 @@ class Detective:
         self.pages.feed(entry)
         self.who.feed(entry)
         self.claims.feed(entry)
+
+    def _note(self, entry: Entry, text: str) -> None:
+        """A line about the recording, or of another part of the kernel."""
+        fields = entry.fields
+        if "kernel" in fields and self._events:  # a head after events is that of another log
+            self._end()
+            self._begin()
+        if text.startswith("#"):  # another part of the file begins, with a clock of its own
+            self.clock.restart()
+        elif entry.kind is Kind.OTHER and " => " in text:
+            self.clock.switched()
+        if "pool" in fields and fields["size"] != SIZE_2M and fields["pool"].get("nr"):
+            self.books.one_pool = False
+        if fields:
+            self.versions.feed(entry, text)
 
     def _lost(self, entry: Entry) -> None:
         """The recorder lost events: whatever was remembered may have changed since."""
@@ -136,19 +149,17 @@ class Detective:
         if self._program is None:
             self._program, self._recording = program, recording
 
-    def report(self, name: str = "") -> Report:
-        """Everything that was found. Call it once, at the end."""
+    def _end(self) -> None:
+        """One log of the file is over: what only all its lines together tell."""
         self._let_go()
         self._end_program()
-        program, recording = self._program, self._recording
-        if self._matched:
-            text = f"{self._matched:,} fields of lines inside steps are what the model has there"
-            self.verdicts.agrees(0, "program", text)
         explained = None
-        if self.walk.before or program is None:  # lines that no mark explains
+        if self.walk.before or self._program is None:  # lines that no mark explains
             explained, played = self._behind(self.walk.before)
-            program, recording = (program, recording) if program else (explained, played)
+            if self._program is None:
+                self._program, self._recording = explained, played
         self.books.finish()
+        self._checked |= self.books.snaps
         if explained is None or not self.books.only_printed:
             # else the program behind the lines has judged each word of them, and knows of faults that were cut
             self.verdicts.take(self.books.verdicts)
@@ -159,22 +170,31 @@ class Detective:
         self.claims.finish()
         where = self.pages.finish(self._known())
         undecided(self.verdicts, self.pages, where)
+        self._where = self._where or where
+        self._kernels += [self.versions.kernel] if self.versions.kernel else []
         self._what_is_missing()
+
+    def report(self, name: str = "") -> Report:
+        """Everything that was found. Call it once, at the end."""
+        self._end()
+        if self._matched:
+            text = f"{self._matched:,} fields of lines inside steps are what the model has there"
+            self.verdicts.agrees(0, "program", text)
         found = self.verdicts.in_order()
         return Report(
             name,
             self.reader.format,
-            self.versions.kernel,
+            "; ".join(dict.fromkeys(self._kernels)),
             self.reader.lines,
             self.reader.unread,
             self.reader.events,
             self._snaps,
-            len(self._checked | self.books.snaps),
+            len(self._checked),
             found,
             {says.value: self.verdicts.of(says) for says in Says},
-            where,
-            program,
-            recording,
+            self._where,
+            self._program,
+            self._recording,
             self.reader.shown,
         )
 

@@ -232,6 +232,9 @@ def test_odd_logs_are_read_as_far_as_they_go(tmp_path: Path) -> None:
     assert both.unread == 1
     assert "not UTF-8" in both.notes[0]
     assert both.format.count("printk") == both.format.count("kprobe") == 1
+    assert both.contradictions == []  # each kernel is judged by itself
+    assert both.kernel == "3.10.105-lesson-pae i686; 6.1.0-50-amd64 x86_64"
+    assert both.snaps_checked == both.snaps
     path.write_bytes(one[:3000])
     assert "cut off" in examine(path).notes[0]
     assert examine(path).contradictions == []
@@ -325,3 +328,11 @@ def test_lost_events_are_said() -> None:
     report = examine_lines([*text[:at], "CPU:0 [LOST 40 EVENTS]", *text[at + 40 :]])
     assert report.contradictions == []
     assert any(v.line == at + 1 and v.says is Says.UNDECIDABLE and "lost" in v.text for v in report.verdicts)
+
+
+def test_all_logs_in_one_stream() -> None:
+    """29 logs of three kernels, one after the other: each is judged by itself."""
+    report = examine_lines(line for path in RECORDINGS for line in lines(path))
+    assert report.contradictions == []
+    assert report.unread == 0
+    assert report.snaps_checked == report.snaps > 200

@@ -111,13 +111,6 @@ class Calls:
         self.areas = Areas()
         self.areas.forgot = True
 
-    def another_kernel(self) -> None:
-        """What follows is of a kernel with other functions."""
-        self._symbols()
-        self.sizes.clear()
-        self.size_at.clear()
-        self.sites.clear()
-
     def _sure(self, pid: int | None) -> bool:
         """Has the log shown every mapping of this process?"""
         return self._began.get(pid) in _MAKERS and self.areas.of(pid) and not self.areas.forgot
