@@ -15,7 +15,7 @@ from hugelab import X86_64, Op, Scenario, lesson
 from hugelab.live.kernel import boot_live
 from hugelab.live.pool import Pool, borrow
 from hugelab.model.kernel import boot
-from hugelab.source import Source, record
+from hugelab.record.source import Source, record
 
 from .result import Result
 

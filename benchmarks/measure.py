@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 
+from hugelab.core.units import GIB, MIB, format_size
 from hugelab.measure import Measured, fractured
-from hugelab.units import GIB, MIB, format_size
 
 from .result import Result
 

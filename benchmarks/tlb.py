@@ -16,8 +16,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from hugelab.core.units import GIB, MIB
 from hugelab.tlb import GEOMETRIES, Geometry, Space, curve, sequential, simulate, strided, uniform, vector
-from hugelab.units import GIB, MIB
 from tests.tlb.oracle import misses, theirs
 
 from .kernel import seconds

@@ -4,10 +4,22 @@ A Scenario (what a program does) is run by a source into a Recording (what the k
 log line is a view of a Recording.
 """
 
+import sys
+
+from .core import runs, state, units
+from .core.state import Counters
+from .linux import architectures, names, scenario, shell, structs
+from .linux import flags as decode
+from .linux.machines import LESSON, MACHINES, NUMA, X86_64
+from .linux.scenario import Op, Scenario, ScenarioError, lesson, load
 from .model.kernel import run
-from .model.machines import LESSON, MACHINES, NUMA, X86_64
-from .recording import Counters, Recording, compare
-from .scenario import Op, Scenario, ScenarioError, lesson, load
+from .record import check, flow, invariants, recording, source
+from .record.recording import Recording, compare
+
+# Where these modules were before the house had rooms: whoever imports them there still gets them.
+for _module in (runs, state, units, architectures, names, scenario, shell, structs, check, flow, invariants, recording):
+    sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module
+sys.modules[f"{__name__}.decode"], sys.modules[f"{__name__}.source"] = decode, source
 
 __version__ = "0.1.0"
 

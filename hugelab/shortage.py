@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .recording import Recording, Step
-from .scenario import ANONYMOUS, Scenario
+from .linux.scenario import ANONYMOUS, Scenario
+from .record.recording import Recording, Step
 
 POOL = 16  # pages, where it is not the pool that is short
 MIB2 = 2 << 20

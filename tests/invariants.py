@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hugelab.invariants import broken, unsound
-from hugelab.recording import Recording
-from hugelab.runs import RunMap
-from hugelab.state import Record, State
+from hugelab.core.runs import RunMap
+from hugelab.core.state import Record, State
+from hugelab.record.invariants import broken, unsound
+from hugelab.record.recording import Recording
 
 __all__ = ["assert_sound", "broken", "dump"]
 

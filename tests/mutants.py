@@ -20,12 +20,17 @@ ROOT = Path(__file__).parents[1]
 
 
 class Mutant(NamedTuple):
-    """One passage of hugelab/model, which must be there exactly once, and what it becomes."""
+    """One passage of the package, which must be there exactly once, and what it becomes."""
 
     belief: str
-    module: str
+    module: str  # in hugelab/model, or with its room ("linux/rules")
     old: str
     new: str
+
+    @property
+    def path(self) -> str:
+        """The file, below hugelab."""
+        return f"{self.module if '/' in self.module else f'model/{self.module}'}.py"
 
 
 MUTANTS = (
@@ -238,7 +243,7 @@ gives_back = False
     ),
     Mutant(
         "MADV_DONTNEED loses the reservation",
-        "rules",
+        "linux/rules",
         'V6_18 = replace(V6_12, version="6.18", ',
         'V6_18 = replace(V6_12, version="6.18", zap_restores_reserve=False, ',
     ),
@@ -284,8 +289,8 @@ gives_back = False
 def judges() -> Iterator[str]:
     """Every check of the recorded kernels and of the invariants; yields what catches the model that is imported."""
     from hugelab import load, run
-    from hugelab.check import check_case
-    from hugelab.invariants import unsound
+    from hugelab.record.check import check_case
+    from hugelab.record.invariants import unsound
     from tests.truth import MACHINES, Walk, scenarios
 
     data = ROOT / "tests" / "data"
@@ -332,9 +337,7 @@ def survivors(mutants: tuple[Mutant, ...] = MUTANTS) -> Iterator[tuple[Mutant, s
 def changed(mutant: Mutant, source: str) -> str:
     """The source with the passage changed. Raises AssertionError when it is not there exactly once."""
     old, new = (text.strip("\n") for text in (mutant.old, mutant.new))
-    assert source.count(old) == 1, (
-        f"{mutant.belief}: its passage is {source.count(old)} times in model/{mutant.module}.py"
-    )
+    assert source.count(old) == 1, f"{mutant.belief}: its passage is {source.count(old)} times in {mutant.path}"
     return source.replace(old, new)
 
 
@@ -344,7 +347,7 @@ def caught_by(mutant: Mutant) -> str | None:
         shutil.copytree(
             ROOT / "hugelab", Path(folder) / "hugelab", ignore=shutil.ignore_patterns("__pycache__", "fonts")
         )
-        path = Path(folder) / "hugelab" / "model" / f"{mutant.module}.py"
+        path = Path(folder) / "hugelab" / mutant.path
         source = path.read_text()
         path.write_text(changed(mutant, source))
         code = f"import sys; sys.path[:0] = [{folder!r}, {str(ROOT)!r}]; import tests.mutants as m; sys.exit(m.judge())"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hugelab import Scenario, load
-from hugelab.check import CaseResult, check, check_case
+from hugelab.record.check import CaseResult, check, check_case
 from tests.fuzz import logs
 from tests.truth import MACHINES, Walk, scenarios
 

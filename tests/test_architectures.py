@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from hugelab.architectures import ARCHITECTURES, NAMED, Architecture, metadata
-from hugelab.model.machines import X86_64
-from hugelab.units import GIB, MIB
+from hugelab.core.units import GIB, MIB
+from hugelab.linux.architectures import ARCHITECTURES, NAMED, Architecture, metadata
+from hugelab.linux.machines import X86_64
 from tests.conftest import DATA
 
 LINE = re.compile(r"HugeTLB: (\d+) KiB vmemmap can be freed for a ([\d.]+) (MiB|GiB) page")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from hugelab import LESSON, Op, Scenario, ScenarioError, lesson, run
-from hugelab.check import check_case
-from hugelab.recording import Difference
+from hugelab.record.check import check_case
+from hugelab.record.recording import Difference
 
 
 def expected(scenario: Scenario = lesson()) -> dict[str, Any]:  # noqa: B008  # a Scenario never changes

@@ -19,13 +19,14 @@ from typing import Any
 
 import pytest
 
-from hugelab import LESSON, Op, Scenario, __version__, flow, lesson, load, run
+from hugelab import LESSON, Op, Scenario, __version__, lesson, load, run
 from hugelab.__main__ import main
 from hugelab.cli import common, live
+from hugelab.linux.machines import X86_64
 from hugelab.live.errors import LiveUnavailable
 from hugelab.model.kernel import Kernel, boot
-from hugelab.model.machines import X86_64
-from hugelab.source import Unsupported
+from hugelab.record import flow
+from hugelab.record.source import Unsupported
 from tests.conftest import DATA
 from tests.live.alone import pool_alone
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hugelab import MACHINES, decode
-from hugelab.decode import fault_flags, file_mode, page_addresses, vm_flags
+from hugelab import MACHINES
+from hugelab.linux import flags as decode
+from hugelab.linux.flags import fault_flags, file_mode, page_addresses, vm_flags
 
 
 def test_vm_flags_of_the_lesson() -> None:

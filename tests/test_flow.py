@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hugelab.model
-from hugelab import LESSON, MACHINES, X86_64, Op, Recording, Scenario, ScenarioError, flow, lesson, load, run
-from hugelab.flow import CHAINS, LINES, box_of, line_pattern, log, passed, phase_of
+from hugelab import LESSON, MACHINES, X86_64, Op, Recording, Scenario, ScenarioError, lesson, load, run
+from hugelab.linux.machines import Machine
+from hugelab.linux.names import NAMES, all_names, function_name, release
 from hugelab.model.kernel import CALLS, ENTRY
-from hugelab.model.machines import Machine
-from hugelab.names import NAMES, all_names, function_name, release
+from hugelab.record import flow
+from hugelab.record.flow import CHAINS, LINES, box_of, line_pattern, log, passed, phase_of
 from hugelab.trace.judge import lesson as trace
 from tests.conftest import DATA
 

@@ -10,7 +10,7 @@ from .mutants import MUTANTS, ROOT, Mutant, caught_by, changed
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.belief for mutant in MUTANTS])
 def test_its_passage_is_there_once(mutant: Mutant) -> None:
     """A mutant that changes nothing would survive for no reason."""
-    source = (ROOT / "hugelab" / "model" / f"{mutant.module}.py").read_text()
+    source = (ROOT / "hugelab" / mutant.path).read_text()
     assert changed(mutant, source) != source
 
 

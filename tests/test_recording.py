@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hugelab import LESSON, MACHINES, X86_64, Counters, Op, Scenario, compare, flow, lesson, load, run
-from hugelab.check import check_case
+from hugelab import LESSON, MACHINES, X86_64, Counters, Op, Scenario, compare, lesson, load, run
+from hugelab.linux.machines import Machine
+from hugelab.linux.structs import inode
 from hugelab.model.kernel import boot
-from hugelab.model.machines import Machine
-from hugelab.recording import Difference, Recording, compare_step, describe
-from hugelab.source import record
-from hugelab.structs import inode
+from hugelab.record import flow
+from hugelab.record.check import check_case
+from hugelab.record.recording import Difference, Recording, compare_step, describe
+from hugelab.record.source import record
 from hugelab.trace.judge import lesson as trace_lesson
 from tests.conftest import DATA
 from tests.invariants import dump

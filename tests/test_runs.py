@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from hugelab.runs import Run, RunMap
+from hugelab.core.runs import Run, RunMap
 
 _keys = st.integers(0, 30)
 _runs = st.builds(

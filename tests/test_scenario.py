@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from hugelab import LESSON, Op, Scenario, ScenarioError, lesson, load, run
-from hugelab.scenario import VOCABULARY
+from hugelab.linux.scenario import VOCABULARY
 from tests.conftest import DATA
 from tests.programs import scenarios
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from hugelab import Scenario, load, run
-from hugelab.check import check_case
-from hugelab.model.machines import MACHINES
+from hugelab.linux.machines import MACHINES
+from hugelab.record.check import check_case
 from tests.conftest import DATA
 from tests.invariants import assert_sound
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hugelab import Scenario, load
-from hugelab.check import check_case
 from hugelab.model.kernel import run
+from hugelab.record.check import check_case
 from tests.conftest import DATA
 from tests.invariants import assert_sound
 

@@ -6,7 +6,7 @@ import pytest
 
 from hugelab import Op, Scenario, ScenarioError
 from hugelab.draw.advice import advice, helped
-from hugelab.shell import command
+from hugelab.linux.shell import command
 from hugelab.shortage import program
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from hugelab import Scenario, ScenarioError, lesson, load
 from hugelab.model.kernel import boot
-from hugelab.recording import Recording
-from hugelab.source import record, record_slowly
+from hugelab.record.recording import Recording
+from hugelab.record.source import record, record_slowly
 from tests.conftest import DATA
 
 CASES = {case.name: case for case in load(DATA / "scenarios.json")}

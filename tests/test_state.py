@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugelab.runs import Run, RunMap
-from hugelab.state import Counters, Record, State
+from hugelab.core.runs import Run, RunMap
+from hugelab.core.state import Counters, Record, State
 
 
 class Box(Record):

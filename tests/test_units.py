@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugelab.units import address, count, format_size, parse_size, size_name
+from hugelab.core.units import address, count, format_size, parse_size, size_name
 
 
 @pytest.mark.parametrize(

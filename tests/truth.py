@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from hugelab import LESSON, Counters, Op, Scenario
+from hugelab.linux.machines import X86_64_6_1, Machine
 from hugelab.model.kernel import Kernel, boot
-from hugelab.model.machines import X86_64_6_1, Machine
 from hugelab.trace.judge import words
 from hugelab.trace.judge.translate import Translator
 from hugelab.trace.verdict import Verdicts

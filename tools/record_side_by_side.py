@@ -18,11 +18,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from hugelab.cli.live import on_live, version
 from hugelab.labs import recorded
+from hugelab.linux.scenario import Scenario
 from hugelab.live.errors import LiveUnavailable
 from hugelab.live.pool import Pool, borrow
-from hugelab.recording import Recording, compare
-from hugelab.scenario import Scenario
-from hugelab.source import record
+from hugelab.record.recording import Recording, compare
+from hugelab.record.source import record
 
 
 def _ask(text: str) -> bool:

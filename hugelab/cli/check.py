@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..check import CaseResult, check, check_case
+from ..core.units import count
+from ..linux.scenario import Scenario, ScenarioError, load
 from ..live.errors import LiveUnavailable
-from ..scenario import Scenario, ScenarioError, load
-from ..units import count
+from ..record.check import CaseResult, check, check_case
 from . import live
 from .common import DIFFERENT, DONE, STOPPED, AddCommand, Progress, add_slips, complain, slipping
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from ..scenario import Scenario, ScenarioError
+from ..linux.scenario import Scenario, ScenarioError
 
 DONE, DIFFERENT, BAD_INPUT = 0, 1, 2
 STOPPED = 130  # by Ctrl-C, as a shell says it

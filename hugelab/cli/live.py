@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from ..linux.machines import X86_64
+from ..linux.scenario import Scenario
 from ..live.errors import LiveUnavailable
 from ..model.kernel import dangers
-from ..model.machines import X86_64
-from ..scenario import Scenario
-from ..source import Source
+from ..record.source import Source
 
 if TYPE_CHECKING:
     from ..live.pool import Pool

@@ -10,9 +10,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from ..core.units import parse_size
 from ..live.errors import LiveUnavailable
 from ..measure import BUDGET, Measured, check, measure, sentences, table
-from ..units import parse_size
 from .common import DONE, AddCommand, complain, seconds
 from .live import ask
 

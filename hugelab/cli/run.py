@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import flow
+from ..core.units import count, format_size
+from ..linux.machines import LESSON, MACHINES, X86_64, Machine
+from ..linux.scenario import NAMED, Scenario, ScenarioError, lesson, load
 from ..live.errors import LiveUnavailable
 from ..model.kernel import boot
-from ..model.machines import LESSON, MACHINES, X86_64, Machine
-from ..recording import Difference, Recording, Step, compare
-from ..scenario import NAMED, Scenario, ScenarioError, lesson, load
-from ..source import record
-from ..units import count, format_size
+from ..record import flow
+from ..record.recording import Difference, Recording, Step, compare
+from ..record.source import record
 from . import live
 from .common import DIFFERENT, DONE, AddCommand, add_slips, complain, seconds, slipping, whole_number, write_page
 

@@ -6,12 +6,12 @@ import argparse
 import json
 from pathlib import Path
 
+from ..core.units import count
 from ..trace.detective import examine
 from ..trace.read.source import LogError, Source
 from ..trace.record import record
 from ..trace.report import PLAIN, Report
 from ..trace.verdict import Says
-from ..units import count
 from .common import BAD_INPUT, DIFFERENT, DONE, AddCommand, Progress, complain, write_page
 
 

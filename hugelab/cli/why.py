@@ -10,8 +10,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ..scenario import ScenarioError
-from ..units import parse_size
+from ..core.units import parse_size
+from ..linux.scenario import ScenarioError
 from ..why import KINDS, Cgroup, Found, Mount, Node, Request, paragraph, remedy, why
 from ..why.meminfo import LONGEST, from_meminfo
 from .common import DONE, AddCommand, whole_number

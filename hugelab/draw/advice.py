@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..linux.machines import X86_64, Machine
+from ..linux.scenario import Op, Scenario
+from ..linux.shell import command
 from ..model.kernel import BY_ADMINISTRATOR, run
-from ..model.machines import X86_64, Machine
-from ..recording import Recording
-from ..scenario import Op, Scenario
-from ..shell import command
+from ..record.recording import Recording
 from .tables import Table
 
 Help = Op | Sequence[Op] | Scenario  # what an administrator does first, or another program

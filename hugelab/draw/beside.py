@@ -8,8 +8,8 @@ from html import escape
 from itertools import zip_longest
 from typing import NamedTuple
 
-from ..recording import Difference, Recording, Step, compare_step
-from ..units import count
+from ..core.units import count
+from ..record.recording import Difference, Recording, Step, compare_step
 from .svg import Picture, box, framed, line, text
 from .tables import Table
 

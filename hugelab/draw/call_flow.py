@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from .. import flow
-from ..recording import Event, Recording
+from ..record import flow
+from ..record.recording import Event, Recording
 from .svg import Picture, box, item, text
 
 WIDTH, TOP, ROW = 390, 26, 34  # pixels

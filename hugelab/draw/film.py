@@ -10,10 +10,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from .. import flow
-from ..recording import Event, Recording
-from ..structs import vm_area_struct
-from ..units import BASE_PAGE_SIZE
+from ..core.units import BASE_PAGE_SIZE
+from ..linux.structs import vm_area_struct
+from ..record import flow
+from ..record.recording import Event, Recording
 from . import call_flow, owners, plot, tables
 from .layout import height as layout_height
 from .layout import layout

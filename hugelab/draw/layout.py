@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..recording import Recording
-from ..structs import vm_area_struct
-from ..units import BASE_PAGE_SIZE, address, count
+from ..core.units import BASE_PAGE_SIZE, address, count
+from ..linux.structs import vm_area_struct
+from ..record.recording import Recording
 from .owners import WIDTH
 from .pages import Names
 from .svg import Picture, box, item, line, text

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from ..core.units import format_size
 from ..measure import Measured
 from ..measure.noise import Spread
 from ..measure.result import PAGE, Load
 from ..tlb.machines import GEOMETRIES
 from ..tlb.reach import CHASE, Cost, cost
 from ..tlb.walk import SIZE_1G, SIZE_2M, SIZE_4K
-from ..units import format_size
 from .chart import Axis, Line, chart, doublings, upwards
 from .sheet import Sheet
 from .tables import Table

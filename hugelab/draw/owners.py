@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
-from ..decode import VM_WRITE
-from ..recording import Recording
-from ..runs import Run, RunMap
-from ..state import State
-from ..structs import hstate, inode, mm_struct, vm_area_struct
-from ..units import address, count, format_size, size_name
+from ..core.runs import Run, RunMap
+from ..core.state import State
+from ..core.units import address, count, format_size, size_name
+from ..linux.flags import VM_WRITE
+from ..linux.structs import hstate, inode, mm_struct, vm_area_struct
+from ..record.recording import Recording
 from .pages import Names
 from .svg import Picture, box, item, line, text
 

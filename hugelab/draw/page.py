@@ -6,7 +6,7 @@ import json
 from html import escape
 from pathlib import Path
 
-from ..recording import Recording
+from ..record.recording import Recording
 from .film import Film
 from .theme import stylesheets
 from .timeline import of_two, shown_of_one

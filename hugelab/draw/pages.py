@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
-from ..recording import Recording
-from ..structs import hstate
-from ..units import size_name
+from ..core.units import size_name
+from ..linux.structs import hstate
+from ..record.recording import Recording
 from .theme import PAGE_COLOURS
 
 

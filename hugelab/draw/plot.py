@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..recording import Recording
-from ..state import Counters
-from ..units import format_size
+from ..core.state import Counters
+from ..core.units import format_size
+from ..record.recording import Recording
 from .chart import corners, round_step
 from .svg import Picture, box, line, text
 from .timeline import Timeline

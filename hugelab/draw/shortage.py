@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from ..core.units import count
+from ..linux.machines import X86_64
+from ..linux.names import function_name
 from ..model.kernel import run
-from ..model.machines import X86_64
-from ..names import function_name
 from ..shortage import WAYS, Answer, answer, program
-from ..units import count
 from .sheet import Sheet
 from .svg import Picture, box, text
 from .tables import Table

@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from ..architectures import NAMED, STRUCT_PAGE, Architecture, Size, metadata
+from ..core.units import count, format_size
+from ..linux.architectures import NAMED, STRUCT_PAGE, Architecture, Size, metadata
+from ..linux.machines import SIZE_1G, SIZE_2M, X86_64, Machine
+from ..linux.scenario import Scenario
 from ..model.kernel import run
-from ..model.machines import SIZE_1G, SIZE_2M, X86_64, Machine
-from ..scenario import Scenario
-from ..units import count, format_size
 from .sheet import Sheet
 from .svg import Picture, box, text
 from .tables import Table

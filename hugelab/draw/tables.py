@@ -10,11 +10,11 @@ from html import escape
 from keyword import iskeyword
 from typing import Any
 
-from .. import flow
-from ..recording import Recording
-from ..scenario import Scenario
-from ..state import Counters
-from ..units import MIB, address
+from ..core.state import Counters
+from ..core.units import MIB, address
+from ..linux.scenario import Scenario
+from ..record import flow
+from ..record.recording import Recording
 from .svg import box
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ..recording import Recording, compare
+from ..record.recording import Recording, compare
 
 SHOWN_UNITS = 20  # where not every event can be shown: of a stretch of equal ones this many, and the last
 LEAST = 0.03  # of the whole: the room of a step with few events

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from ..core.units import GIB, MIB, count, format_size
 from ..tlb.distances import curve
 from ..tlb.geometry import FULL, Array, Geometry, own
 from ..tlb.machines import GEOMETRIES
@@ -12,7 +13,6 @@ from ..tlb.reach import HOSTS, Cost, Need, cost, needs
 from ..tlb.simulate import Counts, simulate
 from ..tlb.trace import lookups
 from ..tlb.walk import PAGING, SIZE_2M, SIZE_4K
-from ..units import GIB, MIB, count, format_size
 from .bars import Bar, bars
 from .chart import Axis, Line, chart, corners, upwards
 from .sheet import Sheet

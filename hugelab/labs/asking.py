@@ -6,8 +6,8 @@ from abc import abstractmethod
 from html import escape
 from typing import Any
 
+from ..linux.scenario import ScenarioError
 from ..live.errors import LiveUnavailable
-from ..scenario import ScenarioError
 from .job import Job, Work
 from .panel import Panel, T
 

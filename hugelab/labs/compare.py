@@ -6,9 +6,9 @@ from typing import Any
 
 from ..draw.film import poster
 from ..draw.timeline import Timeline, of_two
-from ..model.machines import LESSON, MACHINES, X86_64
-from ..recording import Recording
-from ..scenario import Scenario, ScenarioError
+from ..linux.machines import LESSON, MACHINES, X86_64
+from ..linux.scenario import Scenario, ScenarioError
+from ..record.recording import Recording
 from .controls import Choice, Slider
 from .holders import ENDS, program
 from .job import Work

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..model.machines import LESSON, MACHINES, Machine
-from ..scenario import Scenario
+from ..linux.machines import LESSON, MACHINES, Machine
+from ..linux.scenario import Scenario
 from .controls import Choice, Control, Slider
 from .holders import ENDS, program
 from .lab import Lab, need_steps

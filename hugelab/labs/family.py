@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..model.machines import X86_64
-from ..scenario import ANONYMOUS, Scenario
+from ..linux.machines import X86_64
+from ..linux.scenario import ANONYMOUS, Scenario
 from .controls import Choice, Slider
 from .lab import Lab
 

@@ -1,6 +1,6 @@
 """Lab of notebook 03: one page fault after another."""
 
-from ..scenario import Scenario
+from ..linux.scenario import Scenario
 from .controls import Choice, Slider
 from .lab import Lab
 from .promise import KINDS, mapped

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..scenario import Scenario
+from ..linux.scenario import Scenario
 from .controls import Choice, Slider
 from .lab import Lab
 from .promise import KINDS, mapped

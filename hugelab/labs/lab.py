@@ -8,12 +8,12 @@ from typing import Any
 from ..draw.film import Film, poster
 from ..draw.plot import caption
 from ..draw.timeline import Timeline, of_one
-from ..invariants import unsound
+from ..linux.machines import LESSON, Machine
+from ..linux.scenario import Scenario, ScenarioError
 from ..model.kernel import boot
-from ..model.machines import LESSON, Machine
-from ..recording import Recording
-from ..scenario import Scenario, ScenarioError
-from ..source import finish, record_slowly
+from ..record.invariants import unsound
+from ..record.recording import Recording
+from ..record.source import finish, record_slowly
 from .controls import Control, extremes
 from .job import Progress, Work
 from .panel import Panel

@@ -1,7 +1,7 @@
 """Lab of notebook 05: virtual address, struct page, pfn, physical address, on two machines."""
 
-from ..model.machines import MACHINES, Machine
-from ..scenario import Scenario, lesson
+from ..linux.machines import MACHINES, Machine
+from ..linux.scenario import Scenario, lesson
 from .controls import Choice, Slider
 from .lab import Lab
 

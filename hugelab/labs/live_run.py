@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from ..cli.live import other_version, version
+from ..core.state import Counters, State
+from ..linux.machines import X86_64
+from ..linux.scenario import Scenario
 from ..live.errors import LiveUnavailable
 from ..live.probe import pools
-from ..model.machines import X86_64
-from ..recording import Recording, Step
-from ..scenario import Scenario
-from ..state import Counters, State
+from ..record.recording import Recording, Step
 from .job import Progress, Work
 
 LOOK = 0.05  # seconds between two looks at the process
@@ -52,7 +52,7 @@ def no_machine_code() -> str:
     """Why this machine cannot run what touches memory and measures; "" if it can."""
     if sys.platform != "linux":
         return f"that needs Linux, and this is {platform.system()}"
-    from ..live import access
+    from ..live.native import access
 
     return access.unavailable().removesuffix(": --on model runs anywhere")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from ..core.units import count
 from ..draw.sheet import Sheet
 from ..draw.svg import Picture, box, text
 from ..draw.tables import Table
@@ -14,7 +15,6 @@ from ..trace.detective import Detective, conclude, examine
 from ..trace.read.source import LogError, Source
 from ..trace.report import PLAIN, Report
 from ..trace.verdict import Says, Verdict
-from ..units import count
 from . import logs
 from .controls import Choice, Control
 from .file_button import Incoming, add_button

@@ -5,8 +5,8 @@ Only the program is the log's: pages and addresses are those of the model's mach
 
 from __future__ import annotations
 
-from ..model.machines import MACHINES, Machine
-from ..scenario import Scenario
+from ..linux.machines import MACHINES, Machine
+from ..linux.scenario import Scenario
 from . import logs
 from .controls import Choice
 from .lab import Lab

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..model.machines import NUMA
-from ..scenario import ANONYMOUS, Scenario
+from ..linux.machines import NUMA
+from ..linux.scenario import ANONYMOUS, Scenario
 from .controls import Choice, Slider
 from .lab import Lab
 

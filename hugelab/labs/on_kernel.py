@@ -12,16 +12,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..core.state import State
 from ..draw.beside import Beside
 from ..draw.tables import Table
+from ..linux.machines import NUMA, X86_64, Machine
+from ..linux.rules import V6_1
+from ..linux.scenario import ANONYMOUS, Scenario
 from ..live.probe import nodes as nodes_here
 from ..model.kernel import run
-from ..model.machines import NUMA, X86_64, Machine
-from ..model.rules import V6_1
-from ..recording import Recording
-from ..scenario import ANONYMOUS, Scenario
+from ..record.recording import Recording
 from ..shortage import program as shortage
-from ..state import State
 from . import live_run
 from .controls import Choice
 from .family import program as family

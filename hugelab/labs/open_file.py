@@ -1,6 +1,6 @@
 """Lab of notebook 01: what exists after open()."""
 
-from ..scenario import Scenario
+from ..linux.scenario import Scenario
 from .controls import Choice, Slider
 from .lab import Lab
 

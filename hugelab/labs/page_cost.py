@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..architectures import NAMED
+from ..core.units import GIB, format_size
 from ..draw.sizes import page_cost as sheet
-from ..units import GIB, format_size
+from ..linux.architectures import NAMED
 from .controls import Choice, Slider
 from .sheet import SheetLab
 

@@ -15,8 +15,8 @@ from typing import Any, Generic, TypeVar
 
 from IPython.display import display
 
-from ..scenario import ScenarioError
-from ..source import finish
+from ..linux.scenario import ScenarioError
+from ..record.source import finish
 from .controls import Control
 from .explorer import Explorer
 from .job import Job, Progress, Work

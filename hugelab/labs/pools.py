@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..core.units import GIB, MIB, format_size
 from ..draw.sizes import DEFAULTS
 from ..draw.sizes import pools as sheet
-from ..units import GIB, MIB, format_size
 from .controls import Choice, Slider
 from .sheet import SheetLab
 

@@ -1,6 +1,6 @@
 """Lab of notebook 02: what a reservation promises, and to whom."""
 
-from ..scenario import ANONYMOUS, Scenario
+from ..linux.scenario import ANONYMOUS, Scenario
 from .controls import Choice, Slider
 from .lab import Lab
 

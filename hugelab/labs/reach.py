@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..core.units import MIB, format_size
 from ..draw import tlb
 from ..tlb.machines import GEOMETRIES
 from ..tlb.reach import HOSTS, PATTERNS
-from ..units import MIB, format_size
 from .controls import Choice, Slider
 from .sheet import SheetLab
 

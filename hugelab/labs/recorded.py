@@ -16,10 +16,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ..model.machines import X86_64
-from ..recording import Recording, Step
-from ..scenario import Op, Scenario
-from ..state import Counters, State
+from ..core.state import Counters, State
+from ..linux.machines import X86_64
+from ..linux.scenario import Op, Scenario
+from ..record.recording import Recording, Step
 from .holders import ENDS, program
 from .promise import KINDS
 

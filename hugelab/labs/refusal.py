@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..model.machines import X86_64
-from ..recording import Recording
+from ..linux.machines import X86_64
+from ..record.recording import Recording
 from ..shortage import LIMITS, WAYS, program
 from .controls import Choice, Slider
 from .lab import Lab

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..model.machines import X86_64
-from ..scenario import Scenario
+from ..linux.machines import X86_64
+from ..linux.scenario import Scenario
 from .controls import Choice, Slider
 from .lab import Lab
 from .promise import KINDS

@@ -16,12 +16,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..core.state import Counters
+from ..linux.machines import X86_64, Machine
+from ..linux.scenario import ANONYMOUS, Op, Scenario
 from ..live import proc, views
 from ..live.inventory import Inventory
 from ..model.kernel import boot
-from ..model.machines import X86_64, Machine
-from ..scenario import ANONYMOUS, Op, Scenario
-from ..state import Counters
 from .holders import program
 
 if TYPE_CHECKING:

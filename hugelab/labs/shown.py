@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from string import ascii_uppercase
 
+from ..core.state import Counters
+from ..core.units import BASE_PAGE_SIZE, MIB, address
 from ..draw.sheet import Sheet
 from ..draw.svg import Picture, box, text
 from ..draw.tables import Table
 from ..live import proc, views
-from ..state import Counters
-from ..units import BASE_PAGE_SIZE, MIB, address
 from . import seen
 from .controls import Choice, Slider
 from .sheet import SheetLab

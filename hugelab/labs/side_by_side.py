@@ -12,11 +12,11 @@ from typing import Any
 from ..draw.beside import Beside
 from ..draw.tables import Table
 from ..draw.theme import LIGHT
+from ..linux.machines import X86_64, Machine
+from ..linux.scenario import ScenarioError
 from ..live.errors import LiveUnavailable
 from ..model.kernel import run
-from ..model.machines import X86_64, Machine
-from ..recording import Difference, Recording
-from ..scenario import ScenarioError
+from ..record.recording import Difference, Recording
 from . import live_run, recorded
 from .asking import Asking
 from .controls import Choice, Slider

@@ -6,13 +6,13 @@ import re
 from functools import cache
 from typing import NamedTuple
 
+from ..core.units import count
 from ..draw.sheet import Sheet
 from ..draw.svg import Picture, box
 from ..draw.svg import text as svg_text
 from ..draw.tables import Table
 from ..trace.detective import examine_lines
 from ..trace.verdict import RULES, Says, Verdict
-from ..units import count
 from . import logs
 from .controls import Choice, Slider
 from .sheet import SheetLab

@@ -1,6 +1,6 @@
 """Lab of notebook 00: the lesson's program, with the two sliders that every lab has."""
 
-from ..scenario import lesson
+from ..linux.scenario import lesson
 from .controls import Slider
 from .lab import Lab
 

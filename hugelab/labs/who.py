@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from html import escape
 
+from ..core.state import Counters
+from ..core.units import count, format_size
 from ..draw.sheet import Sheet
 from ..draw.svg import Picture, box, text
 from ..draw.tables import Table
 from ..live.errors import LiveUnavailable
 from ..live.holders import who_holds
 from ..live.inventory import FILES, PROCESSES, Inventory
-from ..state import Counters
-from ..units import count, format_size
 from . import seen
 from .controls import Choice, Control
 from .sheet import SheetLab

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..model.abi import page_size
-from ..scenario import Op, ScenarioError
+from ..linux.abi import page_size
+from ..linux.scenario import Op, ScenarioError
 from . import host
 from .pool import Pool
 

@@ -14,8 +14,8 @@ import resource
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from . import syscalls
-from .access import Toucher
+from .native import syscalls
+from .native.access import Toucher
 
 Args = dict[str, Any]
 SCENARIO, UNSUPPORTED = "scenario", "unsupported"

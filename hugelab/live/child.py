@@ -18,8 +18,8 @@ import socket
 import sys
 from typing import Any
 
-from . import syscalls
 from .calls import Program, call
+from .native import syscalls
 
 HEAD = 8  # bytes of the length before a message
 

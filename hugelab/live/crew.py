@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..scenario import ScenarioError
-from ..source import Unsupported
-from . import access
+from ..linux.scenario import ScenarioError
+from ..record.source import Unsupported
 from .calls import SCENARIO, UNSUPPORTED
 from .child import command, receive, send
 from .errors import LiveUnavailable
+from .native import access
 
 PATIENCE = 120.0  # seconds for one operation; a process that needs more is stuck, and is killed
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..state import Counters
-from ..units import BASE_PAGE_SIZE, parse_size
+from ..core.state import Counters
+from ..core.units import BASE_PAGE_SIZE, parse_size
 from . import proc, views
 from .errors import LiveUnavailable
 from .inventory import File, Held, Inventory

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..state import Counters
+from ..core.state import Counters
 
 SYSFS = Path("/sys/kernel/mm/hugepages")
 NODES = Path("/sys/devices/system/node")

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from ..state import Counters
-from ..units import count, format_size
+from ..core.state import Counters
+from ..core.units import count, format_size
 
 
 class File(NamedTuple):

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..state import Counters
-from ..units import count, format_size
+from ..core.state import Counters
+from ..core.units import count, format_size
 from . import host
 from .host import Process
 

@@ -16,19 +16,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..model.abi import page_size
+from ..core.state import State
+from ..core.units import BASE_PAGE_SIZE, size_name
+from ..linux.abi import page_size
+from ..linux.machines import X86_64
+from ..linux.scenario import Op, Scenario, ScenarioError
+from ..linux.structs import hstate
 from ..model.kernel import BY_ADMINISTRATOR, BY_ANYBODY, CALLS, ENTRY, ORDINARY, dangers
-from ..model.machines import X86_64
-from ..scenario import Op, Scenario, ScenarioError
-from ..source import Unsupported
-from ..state import State
-from ..structs import hstate
-from ..units import BASE_PAGE_SIZE, size_name
-from . import admin, syscalls
+from ..record.source import Unsupported
+from . import admin
 from .admin import Groups
 from .calls import ARENA
 from .calls import CALLS as PROCESS_CALLS
 from .crew import Crew, Member
+from .native import syscalls
 from .pool import BorrowedPool, Pool
 
 # Signals that end any process that does not catch them.

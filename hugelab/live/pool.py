@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ..state import Counters
-from ..units import count, format_size, parse_size
+from ..core.state import Counters
+from ..core.units import count, format_size, parse_size
 from . import host, journal
 from .guard import PoolError, Signals, lock
 from .journal import JOURNAL, LOCK, MARK, MOUNTS, SETTLE, Journal

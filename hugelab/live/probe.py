@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..units import count, format_size
+from ..core.units import count, format_size
 
 SYSFS = Path("/sys/kernel/mm/hugepages")
 LAB_PACKAGES = ("jupyterlab", "ipywidgets", "anywidget", "resvg-py")

@@ -11,8 +11,8 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ..decode import KPF
-from ..units import BASE_PAGE_SIZE
+from ..core.units import BASE_PAGE_SIZE
+from ..linux.flags import KPF
 
 
 # -- /proc/meminfo -----------------------------------------------------------------------------------

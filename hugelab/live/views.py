@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from ..core.units import BASE_PAGE_SIZE, address, size_name
+from ..linux.structs import mm_struct
 from ..model.core import Core
 from ..model.smaps import mapcount
 from ..model.vma import areas
-from ..structs import mm_struct
-from ..units import BASE_PAGE_SIZE, address, size_name
 from . import proc
 from .errors import LiveUnavailable
 

@@ -10,10 +10,10 @@ import contextlib
 import re
 from pathlib import Path
 
-from ..live import syscalls
+from ..core.units import BASE_PAGE_SIZE, MIB, count, format_size
 from ..live.errors import LiveUnavailable
 from ..live.guard import Signals
-from ..units import BASE_PAGE_SIZE, MIB, count, format_size
+from ..live.native import syscalls
 from .code import loops
 from .noise import AGAIN
 from .result import KINDS

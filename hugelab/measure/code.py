@@ -8,8 +8,8 @@ from __future__ import annotations
 import ctypes
 import functools
 
-from ..live import access, syscalls
 from ..live.errors import LiveUnavailable
+from ..live.native import access, syscalls
 
 UNROLLED = 16  # loads in one turn of the chase: counting them then costs nothing
 

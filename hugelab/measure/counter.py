@@ -6,7 +6,7 @@ import errno
 import os
 import struct
 
-from ..live import syscalls
+from ..live.native import syscalls
 
 PERF_TYPE_SOFTWARE, PERF_TYPE_HW_CACHE = 1, 3
 PERF_COUNT_SW_PAGE_FAULTS = 2

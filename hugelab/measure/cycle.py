@@ -9,7 +9,7 @@ import ctypes
 import random
 from array import array
 
-from ..units import BASE_PAGE_SIZE as PAGE
+from ..core.units import BASE_PAGE_SIZE as PAGE
 
 LINE = 64  # bytes
 LINES = PAGE // LINE  # lines in a page

@@ -6,7 +6,7 @@ import resource
 import time
 from collections.abc import Callable
 
-from ..units import BASE_PAGE_SIZE, MIB
+from ..core.units import BASE_PAGE_SIZE, MIB
 from .buffers import HUGETLB, Buffer
 from .noise import Spread
 from .result import Faults, Touch

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from ..units import BASE_PAGE_SIZE, MIB
+from ..core.units import BASE_PAGE_SIZE, MIB
 from .buffers import Buffer
 from .code import Loops, loops
 from .cycle import Cycle

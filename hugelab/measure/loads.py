@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from ..units import BASE_PAGE_SIZE, MIB, format_size
+from ..core.units import BASE_PAGE_SIZE, MIB, format_size
 from .buffers import HUGETLB, Buffer
 from .code import UNROLLED, loops
 from .counter import Counter, between

@@ -12,7 +12,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..units import BASE_PAGE_SIZE, GIB, MIB, format_size
+from ..core.units import BASE_PAGE_SIZE, GIB, MIB, format_size
 from .noise import Spread
 
 PAGE = {"4K": BASE_PAGE_SIZE, "THP": 2 * MIB, "2M": 2 * MIB, "1G": GIB}  # bytes

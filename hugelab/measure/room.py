@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..core.units import MIB, count, format_size
 from ..live import host
 from ..live.errors import LiveUnavailable
 from ..live.pool import BorrowedPool, DoesNotFit, Pool
-from ..units import MIB, count, format_size
 from .buffers import HUGETLB, PAGE, Buffer, pages
 from .loads import SPONGE
 from .machine import available_memory, thp_setting

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
+from ..core.units import GIB, MIB, format_size
 from ..live.pool import Pool, PoolError, as_found, borrow
-from ..units import GIB, MIB, format_size
 from . import counter, fracture
 from .budget import FEWEST, ROUNDS, Budget, Progress
 from .code import loops

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from ..units import format_size
+from ..core.units import format_size
 from .noise import AGAIN, LEAST, Spread
 from .result import NAMES, Fracture, Load, Measured, Touch
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 
-from ..scenario import Op, ScenarioError
-from ..structs import hstate, hugetlb_cgroup, mm_struct
-from ..units import format_size
+from ..core.units import format_size
+from ..linux.abi import page_size
+from ..linux.scenario import Op, ScenarioError
+from ..linux.structs import hstate, hugetlb_cgroup, mm_struct
 from . import pool
-from .abi import page_size
 from .cgroup import lineage
 from .core import Core
 from .errors import SystemCallError

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import decode
-from ..decode import VM_DONTCOPY, VM_DONTDUMP, VM_HUGEPAGE, VM_MAYWRITE, VM_NOHUGEPAGE, VM_RAND_READ, VM_SEQ_READ
-from ..scenario import Op
-from ..source import Unsupported
-from ..structs import mm_struct, vm_area_struct
-from ..units import BASE_PAGE_SIZE
-from .abi import FAILED, length_of, names_of
+from ..core.units import BASE_PAGE_SIZE
+from ..linux import flags as decode
+from ..linux.abi import FAILED, length_of, names_of
+from ..linux.flags import VM_DONTCOPY, VM_DONTDUMP, VM_HUGEPAGE, VM_MAYWRITE, VM_NOHUGEPAGE, VM_RAND_READ, VM_SEQ_READ
+from ..linux.scenario import Op
+from ..linux.structs import mm_struct, vm_area_struct
+from ..record.source import Unsupported
 from .core import Core
 from .errors import SystemCallError
 from .fallocate import hugetlbfs_punch_hole

@@ -6,8 +6,8 @@ promised (or taken without a promise) and stays charged until the promise's regi
 
 from __future__ import annotations
 
-from ..runs import Run
-from ..structs import hstate, hugetlb_cgroup, mm_struct
+from ..core.runs import Run
+from ..linux.structs import hstate, hugetlb_cgroup, mm_struct
 from .core import Core
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
+from ..linux.machines import X86_64, Machine
 from .kernel import Kernel
-from .machines import X86_64, Machine
 from .mount import memparse
 from .pool import set_max_huge_pages
 

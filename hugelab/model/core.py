@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..scenario import ScenarioError
-from ..state import State
-from ..structs import hstate, mm_struct, shmid_kernel
-from .abi import HUGE_SIZES, Mapping
-from .machines import Machine
+from ..core.state import State
+from ..linux.abi import HUGE_SIZES, Mapping
+from ..linux.machines import Machine
+from ..linux.scenario import ScenarioError
+from ..linux.structs import hstate, mm_struct, shmid_kernel
 
 
 class Core:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..decode import VM_HUGETLB, VM_MAYSHARE, VM_SHARED
-from ..scenario import Op
-from ..source import Unsupported
-from ..structs import inode, mm_struct, vm_area_struct
-from .abi import F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_WRITE, length_of, names_of
+from ..linux.abi import F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_WRITE, length_of, names_of
+from ..linux.flags import VM_HUGETLB, VM_MAYSHARE, VM_SHARED
+from ..linux.scenario import Op
+from ..linux.structs import inode, mm_struct, vm_area_struct
+from ..record.source import Unsupported
 from .core import Core
 from .errors import SystemCallError
 from .files import descriptor, loff_t

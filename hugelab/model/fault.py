@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..decode import VM_EXEC, VM_MAYSHARE, VM_READ, VM_SHARED, VM_WRITE
-from ..runs import Run
-from ..structs import vm_area_struct
+from ..core.runs import Run
+from ..linux.flags import VM_EXEC, VM_MAYSHARE, VM_READ, VM_SHARED, VM_WRITE
+from ..linux.structs import vm_area_struct
 from .core import Core
 from .folio import alloc_huge_page, plan, row_frames
 from .hugetlbfs import hugetlb_add_to_page_cache

@@ -8,13 +8,13 @@ from __future__ import annotations
 import stat
 from typing import Any
 
-from ..runs import Run
-from ..scenario import Op
-from ..source import Unsupported
-from ..structs import file, inode, mm_struct, super_block
-from ..units import BASE_PAGE_SIZE
+from ..core.runs import Run
+from ..core.units import BASE_PAGE_SIZE
+from ..linux.abi import F_SEAL_GROW, F_SEAL_SHRINK, length_of, octal, open_flags
+from ..linux.scenario import Op
+from ..linux.structs import file, inode, mm_struct, super_block
+from ..record.source import Unsupported
 from . import memory
-from .abi import F_SEAL_GROW, F_SEAL_SHRINK, length_of, octal, open_flags
 from .core import Core
 from .errors import SystemCallError
 from .hugetlbfs import hugetlbfs_create, hugetlbfs_get_inode, iput, truncate_hugepages

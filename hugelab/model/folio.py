@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..runs import Run
-from ..structs import hstate, hstate_node, hugepage_subpool, inode, vm_area_struct
+from ..core.runs import Run
+from ..linux.structs import hstate, hstate_node, hugepage_subpool, inode, vm_area_struct
 from .cgroup import (
     chargeable,
     hugetlb_cgroup_charge_cgroup,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..decode import VM_DONTCOPY, VM_MAYWRITE, VM_SHARED
-from ..scenario import Op, ScenarioError
-from ..structs import mm_struct, vm_area_struct
+from ..linux.flags import VM_DONTCOPY, VM_MAYWRITE, VM_SHARED
+from ..linux.scenario import Op, ScenarioError
+from ..linux.structs import mm_struct, vm_area_struct
 from .core import Core
 from .files import fput
 from .hugetlbfs import iput

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..decode import VM_EXEC, VM_READ, VM_SHARED, VM_WRITE
-from ..structs import vm_area_struct
+from ..linux.flags import VM_EXEC, VM_READ, VM_SHARED, VM_WRITE
+from ..linux.structs import vm_area_struct
 from . import fault
 from .core import Core
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import stat
 
-from ..runs import Run
-from ..structs import hstate, inode, resv_map, shmid_kernel, super_block
+from ..core.runs import Run
+from ..linux.structs import hstate, inode, resv_map, shmid_kernel, super_block
 from . import memory
 from .core import Core
 from .errors import SystemCallError

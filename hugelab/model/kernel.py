@@ -9,32 +9,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from ..recording import Recording
-from ..scenario import Op, Scenario, ScenarioError
-from ..source import Unsupported, record
-from ..state import State
-from ..structs import mm_struct, shmid_kernel, super_block
-from ..units import format_size
-from . import (
-    admin,
-    advise,
-    fallocate,
-    files,
-    fork,
-    memfd,
-    mmap,
-    mount,
-    pool,
-    process,
-    remap,
-    shm,
-    smaps,
-)
-from .abi import Fault
+from ..core.state import State
+from ..core.units import format_size
+from ..linux.abi import Fault
+from ..linux.machines import MACHINES, X86_64, Machine
+from ..linux.scenario import Op, Scenario, ScenarioError
+from ..linux.structs import mm_struct, shmid_kernel, super_block
+from ..record.recording import Recording
+from ..record.source import Unsupported, record
+from . import admin, advise, fallocate, files, fork, memfd, mmap, mount, pool, process, remap, shm, smaps
 from .core import Core
 from .errors import SystemCallError
 from .hugetlbfs import iput, kill_super
-from .machines import MACHINES, X86_64, Machine
 from .mount import hugetlbfs_fill_super
 
 ORDINARY = "@"  # the mount name of the ordinary file system beside the hugetlbfs ones

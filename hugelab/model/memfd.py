@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from ..decode import VM_MAYWRITE, VM_SHARED, VM_WRITE
-from ..scenario import Op
-from ..source import Unsupported
-from ..structs import inode, mm_struct, vm_area_struct
-from .abi import (
+from ..linux.abi import (
     F_SEAL_EXEC,
     F_SEAL_FUTURE_WRITE,
     F_SEAL_GROW,
@@ -17,6 +13,10 @@ from .abi import (
     SEALS,
     names_of,
 )
+from ..linux.flags import VM_MAYWRITE, VM_SHARED, VM_WRITE
+from ..linux.scenario import Op
+from ..linux.structs import inode, mm_struct, vm_area_struct
+from ..record.source import Unsupported
 from .core import Core
 from .errors import SystemCallError
 from .files import descriptor, fd_install

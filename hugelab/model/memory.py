@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ..runs import Run
-from ..structs import hstate
+from ..core.runs import Run
+from ..linux.structs import hstate
 
 
 def _ends(frames: Run) -> tuple[int, int]:

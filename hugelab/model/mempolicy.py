@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..structs import Policy, hstate, hstate_node, mm_struct, vm_area_struct
+from ..linux.structs import Policy, hstate, hstate_node, mm_struct, vm_area_struct
 
 LOCAL = 0  # numa_node_id(): the programs of the model run on the first node
 

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..decode import VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_NORESERVE, VM_SHARED, VM_WRITE
-from ..scenario import Op
-from ..source import Unsupported
-from ..structs import file, hstate, inode, mm_struct, vm_area_struct
-from ..units import BASE_PAGE_SIZE
-from .abi import F_SEAL_GROW, FAILED, Mapping, length_of, map_flags, page_size
+from ..core.units import BASE_PAGE_SIZE
+from ..linux.abi import F_SEAL_GROW, FAILED, Mapping, length_of, map_flags, page_size
+from ..linux.flags import VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_NORESERVE, VM_SHARED, VM_WRITE
+from ..linux.scenario import Op
+from ..linux.structs import file, hstate, inode, mm_struct, vm_area_struct
+from ..record.source import Unsupported
 from .core import Core
 from .errors import SystemCallError
 from .files import descriptor
 from .gup import populate_vma_page_range
 from .hugetlbfs import hugetlbfs_get_inode, iput
 from .memfd import memfd_check_seals_mmap
-from .vma import (
-    MMAP_MIN_ADDR,
-    do_munmap,
-    huge_align,
-    hugetlbfs_file_mmap,
-    overlapping,
-    page_align,
-    unmapped_area,
-)
+from .vma import MMAP_MIN_ADDR, do_munmap, huge_align, hugetlbfs_file_mmap, overlapping, page_align, unmapped_area
 
 
 def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:

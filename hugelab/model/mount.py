@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from ..scenario import Op, ScenarioError
-from ..structs import file, hstate, inode, mm_struct, super_block, vm_area_struct
-from ..units import BASE_PAGE_SIZE
+from ..core.units import BASE_PAGE_SIZE
+from ..linux.scenario import Op, ScenarioError
+from ..linux.structs import file, hstate, inode, mm_struct, super_block, vm_area_struct
 from .core import Core
 from .errors import SystemCallError
 from .hugetlbfs import in_use, kill_super

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..runs import Run
-from ..structs import hstate, hstate_node, mm_struct
+from ..core.runs import Run
+from ..linux.structs import hstate, hstate_node, mm_struct
 from .core import Core
 from .mempolicy import LOCAL, allowed_mems, allowed_mems_nr, zonelist
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..scenario import Op, ScenarioError
-from ..structs import mm_struct, vm_area_struct
+from ..linux.abi import BUS_ADRERR, FAILED, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, Fault, page_size
+from ..linux.machines import Machine
+from ..linux.scenario import Op, ScenarioError
+from ..linux.structs import mm_struct, vm_area_struct
 from . import fault, memory
-from .abi import BUS_ADRERR, FAILED, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, Fault, page_size
 from .core import Core
 from .errors import SystemCallError
 from .fork import do_exit
-from .machines import Machine
 from .vma import areas
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..decode import VM_EXEC, VM_READ, VM_SHARED, VM_WRITE
-from ..runs import Run
-from ..scenario import Op, ScenarioError
-from ..source import Unsupported
-from ..structs import Policy, mm_struct, vm_area_struct
-from ..units import BASE_PAGE_SIZE
-from .abi import FAILED, Mapping, length_of, names_of, page_size, protection
+from ..core.runs import Run
+from ..core.units import BASE_PAGE_SIZE
+from ..linux.abi import FAILED, Mapping, length_of, names_of, page_size, protection
+from ..linux.flags import VM_EXEC, VM_READ, VM_SHARED, VM_WRITE
+from ..linux.scenario import Op, ScenarioError
+from ..linux.structs import Policy, mm_struct, vm_area_struct
+from ..record.source import Unsupported
 from .advise import page_range, pieces, span
 from .core import Core
 from .errors import SystemCallError

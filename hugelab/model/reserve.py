@@ -6,9 +6,9 @@ Private map (one for each mapping): an entry means "its reservation has been use
 
 from __future__ import annotations
 
-from ..decode import VM_MAYSHARE
-from ..runs import Run
-from ..structs import hstate, resv_map, vm_area_struct
+from ..core.runs import Run
+from ..linux.flags import VM_MAYSHARE
+from ..linux.structs import hstate, resv_map, vm_area_struct
 from .cgroup import hugetlb_cgroup_uncharge
 from .core import Core
 

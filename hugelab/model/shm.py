@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..decode import VM_EXEC, VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_READ, VM_SHARED, VM_WRITE
-from ..scenario import Op, ScenarioError
-from ..source import Unsupported
-from ..structs import mm_struct, shmid_kernel, vm_area_struct
-from .abi import FAILED, HUGE_SIZES, Mapping, length_of, names_of
+from ..linux.abi import FAILED, HUGE_SIZES, Mapping, length_of, names_of
+from ..linux.flags import VM_EXEC, VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_READ, VM_SHARED, VM_WRITE
+from ..linux.scenario import Op, ScenarioError
+from ..linux.structs import mm_struct, shmid_kernel, vm_area_struct
+from ..record.source import Unsupported
 from .core import Core
 from .errors import SystemCallError
 from .hugetlbfs import hugetlbfs_get_inode, iput

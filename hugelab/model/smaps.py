@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..scenario import Op
-from ..structs import inode, mm_struct, vm_area_struct
-from .abi import FAILED
+from ..linux.abi import FAILED
+from ..linux.scenario import Op
+from ..linux.structs import inode, mm_struct, vm_area_struct
 from .core import Core
 from .errors import SystemCallError
 from .vma import areas

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..structs import hstate, hugepage_subpool
+from ..linux.structs import hstate, hugepage_subpool
 from .core import Core
 from .pool import hugetlb_acct_memory
 

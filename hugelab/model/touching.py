@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from ..scenario import ScenarioError
+from ..linux.abi import FAILED
+from ..linux.scenario import ScenarioError
 from . import fault, memory
-from .abi import FAILED
 from .kernel import Kernel
 from .vma import areas
 

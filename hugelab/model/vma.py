@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ..decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_WRITE
-from ..runs import Run, RunMap
-from ..structs import hstate, hugepage_subpool, inode, mm_struct, resv_map, vm_area_struct
-from ..units import BASE_PAGE_SIZE
+from ..core.runs import Run, RunMap
+from ..core.units import BASE_PAGE_SIZE
+from ..linux.flags import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_WRITE
+from ..linux.structs import hstate, hugepage_subpool, inode, mm_struct, resv_map, vm_area_struct
 from .cgroup import hugetlb_cgroup_charge_cgroup, hugetlb_cgroup_uncharge, over_limit
 from .core import Core
 from .errors import SystemCallError

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from ..units import format_size
+from ..core.units import format_size
 from .walk import SIZE_2M, SIZE_4K
 
 LEAST = 64  # bytes of a page

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..units import MIB
+from ..core.units import MIB
 from .geometry import Array, Geometry
 from .walk import SIZE_1G, SIZE_2M, SIZE_4K
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..units import GIB, MIB
+from ..core.units import GIB, MIB
 from .trace import LINE, Area, Space, areas
 from .walk import SIZE_4K
 

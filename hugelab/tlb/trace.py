@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from ..units import format_size
+from ..core.units import format_size
 from .geometry import Geometry
 from .walk import SIZE_4K
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..units import GIB, MIB, format_size
+from ..core.units import GIB, MIB, format_size
 
 SIZE_4K, SIZE_2M, SIZE_1G = 4096, 2 * MIB, GIB
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
-from ..model.machines import SIZE_2M
-from ..recording import Recording
-from ..scenario import Scenario, ScenarioError
-from ..units import count
+from ..core.units import count
+from ..linux.machines import SIZE_2M
+from ..linux.scenario import Scenario, ScenarioError
+from ..record.recording import Recording
 from .judge import lesson
 from .judge.books import MAKES, Books
 from .judge.calls import Calls

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from ..model.machines import SIZE_2M, Machine
-from ..recording import Recording, Step
-from ..scenario import Op, Scenario
-from ..state import State
-from ..structs import hstate, mm_struct
-from ..units import BASE_PAGE_SIZE
+from ..core.state import State
+from ..core.units import BASE_PAGE_SIZE
+from ..linux.machines import SIZE_2M, Machine
+from ..linux.scenario import Op, Scenario
+from ..linux.structs import hstate, mm_struct
+from ..record.recording import Recording, Step
 from .judge import words
 from .judge.versions import Versions
 from .read.entry import EVENTS, Entry, Kind

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..recording import Recording
-from ..scenario import Scenario
-from ..units import count
+from ..core.units import count
+from ..linux.scenario import Scenario
+from ..record.recording import Recording
 from .judge.pages import Fit, describe
 from .verdict import Says, Verdict
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..core.units import format_size
+from ..linux.scenario import ScenarioError
 from ..live import host
 from ..live.admin import statfs
 from ..model.mount import memparse
-from ..scenario import ScenarioError
-from ..units import format_size
 from .found import MOST, Cgroup, Found, Mount, Node
 
 CGROUPS = Path("/sys/fs/cgroup")

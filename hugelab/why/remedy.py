@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..units import format_size
+from ..core.units import format_size
 from .found import Cgroup, Found, Node
 from .verdict import Request, Verdict, why
 

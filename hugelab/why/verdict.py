@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..core.units import count, format_size, size_name
+from ..linux.machines import SIZE_2M, X86_64
+from ..linux.scenario import ANONYMOUS, Op, Scenario, ScenarioError
+from ..linux.structs import hstate, hugepage_subpool, hugetlb_cgroup, super_block
 from ..model import pool
 from ..model.kernel import Kernel
-from ..model.machines import SIZE_2M, X86_64
-from ..recording import Recording
-from ..scenario import ANONYMOUS, Op, Scenario, ScenarioError
-from ..source import record
-from ..structs import hstate, hugepage_subpool, hugetlb_cgroup, super_block
-from ..units import count, format_size, size_name
+from ..record.recording import Recording
+from ..record.source import record
 from .found import MOST, Cgroup, Found, Mount
 
 KINDS = ("shared", "private", "anonymous", "shm")

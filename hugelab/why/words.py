@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..model.machines import X86_64
-from ..names import function_name
-from ..units import count, format_size
+from ..core.units import count, format_size
+from ..linux.machines import X86_64
+from ..linux.names import function_name
 from .found import Found
 from .remedy import Remedy
 from .verdict import Request, Verdict

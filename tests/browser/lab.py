@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from playwright.sync_api import TimeoutError
 
-from hugelab import flow
+from hugelab.core.units import MIB
 from hugelab.draw.call_flow import call_flow
 from hugelab.draw.film import Film, describe
 from hugelab.draw.layout import layout
@@ -23,8 +23,8 @@ from hugelab.labs import Lab
 from hugelab.labs.controls import Slider
 from hugelab.labs.lab import finish
 from hugelab.labs.side_by_side import SideBySide
-from hugelab.recording import Recording
-from hugelab.units import MIB
+from hugelab.record import flow
+from hugelab.record.recording import Recording
 from tests.labs.dom import side as beside
 
 from .jupyter import run_cell

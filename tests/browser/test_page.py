@@ -12,7 +12,7 @@ from hugelab import LESSON, X86_64, lesson, run
 from hugelab.draw.film import Film
 from hugelab.draw.page import page as made
 from hugelab.draw.timeline import of_two, shown_of_one
-from hugelab.recording import Recording
+from hugelab.record.recording import Recording
 
 from .axe import violations
 from .conftest import watch

@@ -13,7 +13,7 @@ import pytest
 
 from hugelab import Scenario, labs
 from hugelab.draw import tables
-from hugelab.recording import compare
+from hugelab.record.recording import compare
 
 from .conftest import LABS, Labs, Watched, watch_jupyter
 from .jupyter import Server, open_notebook

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from hugelab import LESSON, MACHINES, X86_64, Recording, Scenario, flow, labs, lesson, run
+from hugelab import LESSON, MACHINES, X86_64, Recording, Scenario, labs, lesson, run
+from hugelab.core.units import count
 from hugelab.draw import plot, tables
 from hugelab.draw.film import AROUND, Film, describe, poster
 from hugelab.draw.svg import Picture
 from hugelab.draw.timeline import of_one, of_two, shown_of_one
-from hugelab.structs import vm_area_struct
-from hugelab.units import count
+from hugelab.linux.structs import vm_area_struct
+from hugelab.record import flow
 from tests.draw.read import CASE, CASES, SVG, items, lines, tree
 from tests.programs import scenarios
 

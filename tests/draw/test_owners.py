@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hugelab import LESSON, X86_64, Recording, Scenario, lesson, run
-from hugelab.decode import VM_MAYSHARE, VM_SHARED, VM_WRITE
+from hugelab.core.runs import Run, RunMap
+from hugelab.core.state import State
 from hugelab.draw import owners
 from hugelab.draw.owners import BAR, CELL, MOST_BARS, MOST_CELLS, ROW, TITLE, UNDER, WIDTH, Lane, changed
 from hugelab.draw.pages import Names
 from hugelab.draw.svg import Picture
 from hugelab.draw.theme import PAGE_COLOURS
-from hugelab.runs import Run, RunMap
-from hugelab.state import State
-from hugelab.structs import hstate, inode, mm_struct, vm_area_struct
+from hugelab.linux.flags import VM_MAYSHARE, VM_SHARED, VM_WRITE
+from hugelab.linux.structs import hstate, inode, mm_struct, vm_area_struct
 from tests.draw.read import CASE, SVG, Item, items, lines, numbers, tree
 from tests.programs import scenarios
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 
 from hugelab import LESSON, MACHINES, X86_64, Recording, Scenario, lesson, run
+from hugelab.core.state import Counters
+from hugelab.core.units import GIB
 from hugelab.draw import plot
 from hugelab.draw.svg import Picture
 from hugelab.draw.timeline import Timeline, of_one, of_two, shown_of_one
-from hugelab.state import Counters
-from hugelab.units import GIB
 from tests.draw.read import CASES, SVG, Edge, corners, edges, items, lines, numbers, paths, tree
 from tests.programs import scenarios
 

@@ -23,7 +23,7 @@ from hugelab.draw.timeline import (
     shown_events,
     shown_of_one,
 )
-from hugelab.recording import compare
+from hugelab.record.recording import compare
 from tests.draw.read import CASES
 from tests.programs import scenarios
 

@@ -23,7 +23,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from hugelab import Scenario
 from hugelab.live.kernel import boot_live
 from hugelab.live.pool import Pool, borrow
-from hugelab.source import record
+from hugelab.record.source import record
 
 from .machine import Different, Programs
 

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from hugelab import Scenario
-from hugelab.check import check_case
+from hugelab.linux.scenario import VOCABULARY
 from hugelab.model.kernel import CALLS, Kernel, boot
-from hugelab.scenario import VOCABULARY
+from hugelab.record.check import check_case
 from tests.invariants import dump
 
 from .machine import MACHINE, Different, Programs

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from hugelab.labs.side_by_side import MODEL
-from hugelab.recording import Recording
+from hugelab.record.recording import Recording
 
 
 class _Rows(HTMLParser):

@@ -12,7 +12,7 @@ from hugelab.draw.timeline import first_difference
 from hugelab.labs.compare import RULES, Compare
 from hugelab.labs.holders import ENDS, program
 from hugelab.labs.promise import KINDS
-from hugelab.recording import compare
+from hugelab.record.recording import compare
 from tests.draw.read import CASE, CASES
 from tests.labs.views import check_views, go, shown
 

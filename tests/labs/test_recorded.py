@@ -15,7 +15,7 @@ import pytest
 from hugelab import run
 from hugelab.labs import recorded
 from hugelab.labs.side_by_side import MODEL, agreement
-from hugelab.recording import compare
+from hugelab.record.recording import compare
 from tests.live.why import why_not_live
 
 ROOT = Path(__file__).parents[2]
@@ -89,7 +89,7 @@ def test_a_sample_on_the_live_kernel(say: Callable[[str], None]) -> None:
     """Some of every kind of mapping: the kernel that runs here answers what was recorded."""
     from hugelab.cli.live import on_live
     from hugelab.live.pool import borrow
-    from hugelab.source import record
+    from hugelab.record.source import record
     from tests.live.alone import alone
 
     seen = set()

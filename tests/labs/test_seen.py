@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugelab import labs
+from hugelab.core.state import Counters
 from hugelab.draw.tables import Table
 from hugelab.labs import seen, views_agree
 from hugelab.labs import who as who_lab
@@ -18,7 +19,6 @@ from hugelab.live import proc, views
 from hugelab.live.errors import LiveUnavailable
 from hugelab.live.inventory import Inventory
 from hugelab.live.tracing import Tracing
-from hugelab.state import Counters
 
 PAGE = 2 << 20
 EVERY = [(name, step) for name, program in seen.PROGRAMS.items() for step in range(len(program.steps) + 1)]

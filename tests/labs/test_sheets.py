@@ -12,6 +12,7 @@ import pytest
 
 from hugelab import labs
 from hugelab.__main__ import _parser
+from hugelab.core.units import MIB
 from hugelab.draw import tlb
 from hugelab.draw.measured import measured
 from hugelab.labs import live_run
@@ -28,7 +29,6 @@ from hugelab.tlb.programs import PROGRAMS, program
 from hugelab.tlb.reach import HOSTS, PATTERNS, cost, needs
 from hugelab.tlb.simulate import simulate
 from hugelab.tlb.trace import lookups
-from hugelab.units import MIB
 
 NAMES = list(labs.SHEETS)
 

@@ -26,7 +26,7 @@ from hugelab.labs.job import Progress, Work
 from hugelab.labs.lab import finish
 from hugelab.labs.side_by_side import SideBySide
 from hugelab.live.errors import LiveUnavailable
-from hugelab.recording import compare
+from hugelab.record.recording import compare
 from tests.labs.dom import MODEL, positions, read, side
 from tests.labs.test_recorded import WHY_NOT
 from tests.labs.views import check_views, go, send

@@ -13,7 +13,7 @@ from hugelab import Recording, ScenarioError, labs
 from hugelab.labs.controls import Choice, Slider
 from hugelab.labs.lab import BrokenRule, Lab, sound
 from hugelab.labs.panel import RUN_ME
-from hugelab.source import record_slowly
+from hugelab.record.source import record_slowly
 from tests.labs.views import check_views, check_window, go, send, shown
 
 NAMES = list(labs.ALL)

@@ -14,7 +14,7 @@ from hugelab import labs
 from hugelab.draw import plot
 from hugelab.labs.lab import Lab, finish
 from hugelab.labs.side_by_side import SideBySide
-from hugelab.recording import Recording
+from hugelab.record.recording import Recording
 from tests.labs import dom
 
 

@@ -15,9 +15,9 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("the live kernel is Linux", allow_module_level=True)
 
-from hugelab.live import access, syscalls
-from hugelab.live.access import Touched, Toucher, assemble
 from hugelab.live.errors import LiveUnavailable
+from hugelab.live.native import access, syscalls
+from hugelab.live.native.access import Touched, Toucher, assemble
 
 ROOT = Path(__file__).parents[2]
 PAGE = 4096

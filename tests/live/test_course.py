@@ -15,17 +15,17 @@ if sys.platform != "linux":
     pytest.skip("the live kernel is Linux", allow_module_level=True)
 
 from hugelab import Op, Scenario
-from hugelab.architectures import metadata
 from hugelab.labs.on_kernel import GROUPS, machine
+from hugelab.linux.architectures import metadata
+from hugelab.linux.machines import SIZE_1G, SIZE_2M, X86_64
+from hugelab.linux.shell import CGROUPS, COMMANDS, MOUNTS, command
 from hugelab.live import host
 from hugelab.live.kernel import LiveKernel, boot_live
 from hugelab.live.pool import BorrowedPool, borrow
 from hugelab.model.kernel import run
-from hugelab.model.machines import SIZE_1G, SIZE_2M, X86_64
-from hugelab.recording import compare
-from hugelab.shell import CGROUPS, COMMANDS, MOUNTS, command
+from hugelab.record.recording import compare
+from hugelab.record.source import record
 from hugelab.shortage import LIMITS, WAYS, program
-from hugelab.source import record
 from tests.live.alone import alone
 from tests.live.why import why_not_live
 

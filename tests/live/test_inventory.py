@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from hugelab.core.state import Counters
 from hugelab.live.inventory import File, Held, Inventory
 from hugelab.live.tracing import Tracing, here, obstacles, read_lockdown
-from hugelab.state import Counters
 
 PAGE, GIGA = 2 << 20, 1 << 30
 LEFT = File("00:2f 1", "/mnt/m/left", PAGE, 3, 4, True)

@@ -16,15 +16,15 @@ if sys.platform != "linux":
     pytest.skip("the live kernel is Linux", allow_module_level=True)
 
 from hugelab import Scenario, load
-from hugelab.check import check
+from hugelab.linux.kernel_bugs import SLIPS
+from hugelab.linux.scenario import Op, ScenarioError
 from hugelab.live import host
 from hugelab.live.kernel import LiveKernel, boot_live, pfns
 from hugelab.live.pool import BorrowedPool, DoesNotFit, borrow, restore
 from hugelab.model.kernel import boot
-from hugelab.model.slips import SLIPS
-from hugelab.recording import Recording, compare
-from hugelab.scenario import Op, ScenarioError
-from hugelab.source import Unsupported, record
+from hugelab.record.check import check
+from hugelab.record.recording import Recording, compare
+from hugelab.record.source import Unsupported, record
 from tests.conftest import DATA
 from tests.live.alone import alone
 from tests.live.why import why_not_live

@@ -18,6 +18,7 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("the live kernel is Linux", allow_module_level=True)
 
+from hugelab.core.state import Counters
 from hugelab.live import host, journal
 from hugelab.live.journal import Journal, PoolBefore
 from hugelab.live.pool import (
@@ -31,7 +32,6 @@ from hugelab.live.pool import (
     leftover,
     restore,
 )
-from hugelab.state import Counters
 from tests.live.alone import alone
 from tests.live.why import why_not_live
 

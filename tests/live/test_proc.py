@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from hugelab.decode import KPF
+from hugelab.linux.flags import KPF
 from hugelab.live import proc
 
 PAGE = 2 << 20

@@ -19,7 +19,9 @@ if sys.platform != "linux":
     pytest.skip("the live kernel is Linux", allow_module_level=True)
 
 from hugelab import X86_64, Op, Scenario, run
+from hugelab.core.units import BASE_PAGE_SIZE
 from hugelab.labs import seen
+from hugelab.linux.scenario import load
 from hugelab.live import proc, views
 from hugelab.live.errors import LiveUnavailable
 from hugelab.live.holders import who_holds
@@ -27,10 +29,8 @@ from hugelab.live.kernel import boot_live
 from hugelab.live.pool import BorrowedPool, borrow
 from hugelab.live.reading import QUESTIONS
 from hugelab.model.kernel import boot
-from hugelab.recording import compare
-from hugelab.scenario import load
-from hugelab.source import record
-from hugelab.units import BASE_PAGE_SIZE
+from hugelab.record.recording import compare
+from hugelab.record.source import record
 from tests.live.alone import alone
 from tests.live.why import why_not_live
 

@@ -22,10 +22,10 @@ if sys.platform != "linux":
     pytest.skip("the live kernel is Linux", allow_module_level=True)
 
 from hugelab import Scenario
+from hugelab.linux.scenario import ANONYMOUS, Op
 from hugelab.live.kernel import LiveKernel, boot_live
 from hugelab.live.pool import BorrowedPool, borrow
 from hugelab.model.kernel import Kernel, boot
-from hugelab.scenario import ANONYMOUS, Op
 from hugelab.why import KINDS, Cgroup, Found, Mount, Request, Verdict, remedy, why
 from hugelab.why.here import here
 from tests.live.alone import alone

@@ -9,7 +9,7 @@ def why_not_live() -> str:
     """ "" if it can."""
     if sys.platform != "linux":
         return "the live kernel is Linux"
-    from hugelab.live import access
+    from hugelab.live.native import access
     from hugelab.live.pool import PoolError, need_root
 
     try:

@@ -18,9 +18,10 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("measuring needs Linux", allow_module_level=True)
 
-from hugelab.live import access, host, journal
+from hugelab.live import host, journal
 from hugelab.live.errors import LiveUnavailable
 from hugelab.live.journal import PoolBefore
+from hugelab.live.native import access
 from hugelab.live.pool import BorrowedPool, FoundPool, PoolError, borrow
 from hugelab.measure import Measured, fractured, measure, sentences, session, table
 from hugelab.measure.faults import first_touch

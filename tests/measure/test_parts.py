@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 if sys.platform != "linux":
     pytest.skip("measuring needs Linux", allow_module_level=True)
 
-from hugelab.live import access
 from hugelab.live.errors import LiveUnavailable
+from hugelab.live.native import access
 from hugelab.measure import counter
 from hugelab.measure.budget import FEWEST, ROUNDS, Budget
 from hugelab.measure.buffers import Buffer

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from hugelab.core.units import size_name
+from hugelab.linux.machines import NUMA, SIZE_1G, SIZE_2M, X86_64
+from hugelab.linux.rules import V6_1
 from hugelab.model.command_line import boot_with, parse
-from hugelab.model.machines import NUMA, SIZE_1G, SIZE_2M, X86_64
-from hugelab.model.rules import V6_1
-from hugelab.units import size_name
 from tests.conftest import DATA
 
 MACHINE = replace(NUMA, rules=V6_1)

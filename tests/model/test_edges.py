@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from hugelab import LESSON, MACHINES, X86_64, Op, Scenario, ScenarioError, lesson, run
+from hugelab.core.runs import Run
+from hugelab.linux.machines import Machine
+from hugelab.linux.structs import inode
 from hugelab.model.kernel import Kernel, boot
-from hugelab.model.machines import Machine
-from hugelab.runs import Run
-from hugelab.structs import inode
 from tests.invariants import dump
 
 BOTH = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from hugelab import Scenario, run
-from hugelab.invariants import unsound
+from hugelab.linux.machines import MACHINES, NUMA, SIZE_1G
+from hugelab.linux.rules import V6_1
 from hugelab.model.kernel import Kernel, boot
-from hugelab.model.machines import MACHINES, NUMA, SIZE_1G
-from hugelab.model.rules import V6_1
+from hugelab.record.invariants import unsound
 from tests.invariants import assert_sound
 
 PRIVATE = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB"]

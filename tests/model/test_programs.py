@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hugelab import LESSON, X86_64, Op, Recording, Scenario, ScenarioError, lesson, load, run
+from hugelab.linux.machines import Machine
 from hugelab.model.kernel import Kernel, boot
-from hugelab.model.machines import Machine
 from hugelab.model.touching import Touching
 from tests.conftest import DATA
 from tests.invariants import assert_sound, broken, dump

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from hugelab import MACHINES, X86_64, Scenario, run
+from hugelab.linux.kernel_bugs import SLIPS
 from hugelab.model.kernel import dangers
-from hugelab.model.slips import SLIPS
 from tests.invariants import assert_sound
 
 ALL = X86_64.with_slips()

@@ -10,10 +10,10 @@ import pytest
 
 from hugelab import Scenario, load
 from hugelab.labs.nodes import FLAGS, POLICIES
+from hugelab.linux.machines import NUMA
+from hugelab.linux.rules import V6_1, V6_12
 from hugelab.model.kernel import boot
-from hugelab.model.machines import NUMA
-from hugelab.model.rules import V6_1, V6_12
-from hugelab.source import Unsupported
+from hugelab.record.source import Unsupported
 from tests.conftest import DATA
 
 MACHINES = {"6.1": replace(NUMA, rules=V6_1), "6.12": replace(NUMA, rules=V6_12.with_slips())}

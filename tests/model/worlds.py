@@ -15,14 +15,14 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
 from hugelab import X86_64, Op
-from hugelab.invariants import broken
-from hugelab.model.abi import Mapping
+from hugelab.core.runs import RunMap
+from hugelab.core.state import SilentState
+from hugelab.linux.abi import Mapping
+from hugelab.linux.machines import Machine
+from hugelab.linux.structs import file, inode, mm_struct, vm_area_struct
 from hugelab.model.errors import SystemCallError
 from hugelab.model.kernel import CALLS, Kernel
-from hugelab.model.machines import Machine
-from hugelab.runs import RunMap
-from hugelab.state import SilentState
-from hugelab.structs import file, inode, mm_struct, vm_area_struct
+from hugelab.record.invariants import broken
 
 SHARED, PRIVATE = ["MAP_SHARED"], ["MAP_PRIVATE"]
 ANON = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB"]

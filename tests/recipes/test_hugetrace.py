@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from hugelab.names import all_names, function_name_310
+from hugelab.linux.names import all_names, function_name_310
 from hugelab.trace.read.kprobe import EVENTS
 from hugelab.trace.read.reader import Reader, entries
 

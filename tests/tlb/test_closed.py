@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hugelab.core.units import GIB, MIB
 from hugelab.tlb import GEOMETRIES, Array, Closed, Geometry, Space, sequential, simulate, strided, trace, uniform
 from hugelab.tlb.closed import Misses
-from hugelab.units import GIB, MIB
 
 from .common import FASTEST, PRESETS, every_preset
 

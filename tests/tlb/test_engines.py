@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hugelab.core.units import GIB, MIB
 from hugelab.tlb import ENGINES, GEOMETRIES, Area, Array, Count, Geometry, Space, areas, simulate
 from hugelab.tlb.trace import TOP
-from hugelab.units import GIB, MIB
 
 from . import naive
 from .common import every_engine, every_preset

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from hugelab.core.units import GIB, MIB
 from hugelab.tlb import GEOMETRIES, Array, Geometry, uniform
 from hugelab.tlb.geometry import Place
 from hugelab.tlb.published import COUNTED
 from hugelab.tlb.walk import SIZE_1G, SIZE_2M, SIZE_4K
-from hugelab.units import GIB, MIB
 
 from .common import every_preset
 

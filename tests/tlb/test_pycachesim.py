@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from hugelab.core.units import MIB
 from hugelab.tlb import GEOMETRIES, Array, Geometry, Space, simulate
-from hugelab.units import MIB
 
 from .common import every_engine
 

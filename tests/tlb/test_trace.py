@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hugelab.core.units import GIB, MIB
 from hugelab.tlb import Area, Space, areas, read_trace
 from hugelab.tlb.trace import LINE, edges, sequential, strided, uniform
-from hugelab.units import GIB, MIB
 
 PAGE = 4096
 

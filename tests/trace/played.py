@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from hugelab.flow import log_text
-from hugelab.recording import Event, Recording
+from hugelab.record.flow import log_text
+from hugelab.record.recording import Event, Recording
 from hugelab.trace.detective import Detective
 from hugelab.trace.judge import words
 

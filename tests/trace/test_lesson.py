@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hugelab import LESSON, MACHINES, Counters, ScenarioError, flow, lesson, run
-from hugelab.model.machines import Machine
-from hugelab.structs import inode, vm_area_struct
+from hugelab import LESSON, MACHINES, Counters, ScenarioError, lesson, run
+from hugelab.linux.machines import Machine
+from hugelab.linux.structs import inode, vm_area_struct
+from hugelab.record import flow
 from hugelab.trace.judge.lesson import Verdict, check, infer, read, recording
 from tests.conftest import DATA
 from tests.trace.mutants import Mutant, deletions, numbers, swaps

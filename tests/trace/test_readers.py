@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hugelab.names import NAMES, all_names, function_name
+from hugelab.linux.names import NAMES, all_names, function_name
 from hugelab.trace.read.entry import EVENTS, Entry, Kind, canonical, seconds
 from hugelab.trace.read.reader import Reader, entries
 from tests.conftest import DATA

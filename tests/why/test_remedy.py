@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugelab import Op, ScenarioError
+from hugelab.core.units import size_name
 from hugelab.model.kernel import Kernel
-from hugelab.units import size_name
 from hugelab.why import Cgroup, Found, Mount, Node, Remedy, Request, remedy, why
 from hugelab.why.found import MOST
 from hugelab.why.verdict import as_found

@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hugelab import Op, Scenario, ScenarioError
+from hugelab.linux.scenario import ANONYMOUS
+from hugelab.linux.structs import hugepage_subpool, hugetlb_cgroup, super_block
 from hugelab.model.kernel import Kernel, boot
-from hugelab.scenario import ANONYMOUS
-from hugelab.structs import hugepage_subpool, hugetlb_cgroup, super_block
 from hugelab.why import KINDS, Cgroup, Found, Mount, Node, Request, Verdict, paragraph, remedy, why
 from hugelab.why.verdict import NORESERVE_MOST, as_found
 

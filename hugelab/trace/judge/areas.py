@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...decode import VM_SHARED
-from ...model.machines import SIZE_2M
+from ...linux.flags import VM_SHARED
+from ...linux.machines import SIZE_2M
 from .flags import ACCESS, CHANGES
 
 MOST = 4096  # mappings that are remembered

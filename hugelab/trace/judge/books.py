@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ...model.machines import SIZE_2M
+from ...linux.machines import SIZE_2M
 from ..read.entry import Entry, Kind, is_error
 from ..verdict import Says, Verdicts
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ...model.machines import SIZE_2M
+from ...linux.machines import SIZE_2M
 from ..read.entry import Entry, Kind, is_error
 from ..read.kprobe import EVENTS
 from ..verdict import Verdicts

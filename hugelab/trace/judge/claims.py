@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 
-from ...decode import VM_MAYSHARE
-from ...model.machines import SIZE_2M
-from ...units import BASE_PAGE_SIZE, count
+from ...core.units import BASE_PAGE_SIZE, count
+from ...linux.flags import VM_MAYSHARE
+from ...linux.machines import SIZE_2M
 from ..read.entry import Entry, Kind
 from ..verdict import Says, Verdicts
 from .pages import Pages, Pair

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...decode import FAULT_FLAGS, VM_FLAGS, VM_MAYREAD, VM_MAYSHARE, VM_SHARED
+from ...linux.flags import FAULT_FLAGS, VM_FLAGS, VM_MAYREAD, VM_MAYSHARE, VM_SHARED
 
 UNSHARE = FAULT_FLAGS["6.18"]["FAULT_FLAG_UNSHARE"]
 

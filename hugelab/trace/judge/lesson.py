@@ -10,17 +10,17 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from ... import flow
-from ...decode import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_READ, VM_WRITE
+from ...core.runs import Run
+from ...core.state import State
+from ...core.units import BASE_PAGE_SIZE, count
+from ...linux.flags import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_READ, VM_WRITE
+from ...linux.machines import LESSON, MACHINES, SIZE_2M, Machine
+from ...linux.names import function_name
+from ...linux.scenario import Op, Scenario, ScenarioError
+from ...linux.structs import hstate, inode, mm_struct, resv_map, vm_area_struct
 from ...model.kernel import run
-from ...model.machines import LESSON, MACHINES, SIZE_2M, Machine
-from ...names import function_name
-from ...recording import Recording, Step
-from ...runs import Run
-from ...scenario import Op, Scenario, ScenarioError
-from ...state import State
-from ...structs import hstate, inode, mm_struct, resv_map, vm_area_struct
-from ...units import BASE_PAGE_SIZE, count
+from ...record import flow
+from ...record.recording import Recording, Step
 from ..read import printk
 from ..read.entry import Entry
 

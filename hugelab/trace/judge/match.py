@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ...model.machines import SIZE_2M
-from ...recording import Event, Recording
+from ...linux.machines import SIZE_2M
+from ...record.recording import Event, Recording
 from ..read.entry import Entry, Kind
 from ..verdict import Verdicts
 from .books import NAMES

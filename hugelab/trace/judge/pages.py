@@ -9,9 +9,9 @@ from collections import Counter
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from ...decode import KPF
-from ...model.machines import SIZE_2M
-from ...units import BASE_PAGE_SIZE
+from ...core.units import BASE_PAGE_SIZE
+from ...linux.flags import KPF
+from ...linux.machines import SIZE_2M
 from ..read.entry import Entry, Kind, is_error
 from ..verdict import Says, Verdicts
 

@@ -5,10 +5,10 @@ A program gets other addresses in the model than on the machine that was recorde
 
 from __future__ import annotations
 
+from ...linux.machines import SIZE_2M
+from ...linux.scenario import Op, ScenarioError
 from ...model.kernel import Kernel
-from ...model.machines import SIZE_2M
 from ...model.vma import areas
-from ...scenario import Op, ScenarioError
 from ..verdict import Verdicts
 from . import words
 

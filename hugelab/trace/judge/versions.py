@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ...decode import VM_DONTDUMP, VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_SHARED
-from ...model.machines import LESSON, SIZE_2M, X86_64, Machine
-from ...model.rules import V3_10, V5_10, V6_1, V6_12, V6_18
-from ...names import NAMES, WRAPPED, all_names, release
+from ...linux.flags import VM_DONTDUMP, VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_SHARED
+from ...linux.machines import LESSON, SIZE_2M, X86_64, Machine
+from ...linux.names import NAMES, WRAPPED, all_names, release
+from ...linux.rules import V3_10, V5_10, V6_1, V6_12, V6_18
 from ..read.entry import Entry, Kind
 from .flags import NEW, OLD
 

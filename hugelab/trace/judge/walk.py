@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...core.state import Counters
+from ...core.units import BASE_PAGE_SIZE
+from ...linux.machines import SIZE_2M, Machine
+from ...linux.scenario import Op, Scenario, ScenarioError
 from ...model.kernel import Kernel, boot, run
-from ...model.machines import SIZE_2M, Machine
-from ...recording import Recording
-from ...scenario import Op, Scenario, ScenarioError
-from ...source import Unsupported
-from ...state import Counters
-from ...units import BASE_PAGE_SIZE
+from ...record.recording import Recording
+from ...record.source import Unsupported
 from ..read.entry import EVENTS, Entry, Kind
 from ..verdict import Says, Verdicts
 from . import alone, match, words

@@ -8,7 +8,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ...names import function_name_310
+from ...linux.names import function_name_310
 
 
 class Kind(Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ... import flow
+from ...record import flow
 from . import markers
 from .entry import HEX, LONGEST_NUMBER, Entry, Kind, seconds
 

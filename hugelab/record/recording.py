@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .scenario import Op, Scenario
-from .state import Counters, Row, State
-from .units import BASE_PAGE_SIZE, address, size_name
+from ..core.state import Counters, Row, State
+from ..core.units import BASE_PAGE_SIZE, address, size_name
+from ..linux.scenario import Op, Scenario
 
 if TYPE_CHECKING:
-    from .model.machines import Machine
+    from ..linux.machines import Machine
 
 __all__ = ["Counters", "Difference", "Event", "Recording", "Step", "compare"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..runs import Run
-from ..units import BASE_PAGE_SIZE, GIB, MIB
+from ..core.runs import Run
+from ..core.units import BASE_PAGE_SIZE, GIB, MIB
 from .rules import V3_10, V5_10, V6_1, V6_18, Rules
 
 SIZE_2M = 2 * MIB

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .model.kernel import boot
-from .model.machines import Machine
+from ..linux.machines import Machine
+from ..linux.scenario import Scenario
+from ..model.kernel import boot
 from .recording import Difference, Recording, compare_step
-from .scenario import Scenario
 from .source import Source, record
 
 

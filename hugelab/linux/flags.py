@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from typing import NamedTuple
 
-from .units import BASE_PAGE_SHIFT
+from ..core.units import BASE_PAGE_SHIFT
 
 # include/linux/mm.h; these values are the same in 3.10 and 6.18.
 VM_FLAGS = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .units import GIB, MIB
+from ..core.units import GIB, MIB
 
 KIB = 1024
 STRUCT_PAGE = 64  # bytes; Documentation/mm/vmemmap_dedup.rst: "in most cases", x86-64 and arm64 among them

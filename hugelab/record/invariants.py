@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from ..core.runs import Run, RunMap
+from ..core.state import State
+from ..linux.structs import hstate, hugepage_subpool, inode, mm_struct, vm_area_struct
 from .recording import Recording
-from .runs import Run, RunMap
-from .state import State
-from .structs import hstate, hugepage_subpool, inode, mm_struct, vm_area_struct
 
 _TAKES = {"dequeue_huge_page_vma", "alloc_buddy_huge_page"}
 _GIVES = {"huge_add_to_page_cache", "hugetlb_no_page", "hugetlb_cow"}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..scenario import ANONYMOUS, Scenario
+from .scenario import ANONYMOUS, Scenario
 
 PRIVATE = ["MAP_PRIVATE", *ANONYMOUS]
 LAZY = ["MAP_PRIVATE", "MAP_NORESERVE", *ANONYMOUS]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, Protocol, TypeVar
 
-from .model.machines import Machine
+from ..core.state import State
+from ..core.units import size_name
+from ..linux.machines import Machine
+from ..linux.scenario import Op, Scenario, ScenarioError
 from .recording import Recording, Step
-from .scenario import Op, Scenario, ScenarioError
-from .state import State
-from .units import size_name
 
 T = TypeVar("T")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from ..decode import VM_EXEC, VM_READ, VM_WRITE
-from ..scenario import Op, ScenarioError
-from ..source import Unsupported
-from ..units import parse_size
+from ..core.units import parse_size
+from ..record.source import Unsupported
+from .flags import VM_EXEC, VM_READ, VM_WRITE
+from .scenario import Op, ScenarioError
 
 # uapi/linux/mman.h, asm-generic/mman.h; a scenario gives the names.
 MAP_TYPE = {"MAP_SHARED": 1, "MAP_PRIVATE": 2, "MAP_SHARED_VALIDATE": 3}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..names import release
-from .slips import SLIPS
+from .kernel_bugs import SLIPS
+from .names import release
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import signal
 import sys
 from typing import NamedTuple
 
+from ..errors import LiveUnavailable
 from . import syscalls
-from .errors import LiveUnavailable
 
 # Each instruction: a label (or ""), its bytes, what it is. {name:n} stands for the distance, in n bytes, from the
 # end of the instruction to a label; it is always what an instruction ends with.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ..core.units import parse_size
 from .scenario import Op, ScenarioError
-from .units import parse_size
 
 MOUNTS, CGROUPS = "/mnt", "/sys/fs/cgroup"
 POOLS = "/sys/kernel/mm/hugepages"

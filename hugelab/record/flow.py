@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from .names import all_names
-from .names import function_name as function_name  # part of what views use here
+from ..linux.names import all_names
+from ..linux.names import function_name as function_name  # part of what views use here
+from ..linux.scenario import Op
 from .recording import Event, Recording
-from .scenario import Op
 
 if TYPE_CHECKING:
-    from .model.machines import Machine
+    from ..linux.machines import Machine
 
 
 class Call(NamedTuple):

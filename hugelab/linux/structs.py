@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .decode import VM_MAYSHARE, VM_SHARED
-from .runs import Run, RunMap
-from .state import Counters, Record, State
-from .units import BASE_PAGE_SIZE, size_name
+from ..core.runs import Run, RunMap
+from ..core.state import Counters, Record, State
+from ..core.units import BASE_PAGE_SIZE, size_name
+from .flags import VM_MAYSHARE, VM_SHARED
 
 
 class hstate_node(Record):
