@@ -10,8 +10,9 @@ from .core import runs, state, units
 from .core.state import Counters
 from .linux import architectures, names, scenario, shell, structs
 from .linux import flags as decode
+from .linux.errors import ScenarioError
 from .linux.machines import LESSON, MACHINES, NUMA, X86_64
-from .linux.scenario import Op, Scenario, ScenarioError, lesson, load
+from .linux.scenario import Op, Scenario, lesson, load
 from .model.kernel import run
 from .record import check, flow, invariants, recording, source
 from .record.recording import Recording, compare

@@ -11,7 +11,7 @@ import sys
 from . import __version__
 from .cli import check, doctor, measure, run, trace, why
 from .cli.common import BAD_INPUT, DONE, STOPPED, Parser, add_commands, complain
-from .linux.scenario import ScenarioError
+from .linux.errors import ScenarioError
 from .live.errors import LiveUnavailable
 
 

@@ -26,7 +26,7 @@ from hugelab.linux.machines import X86_64
 from hugelab.live.errors import LiveUnavailable
 from hugelab.model.kernel import Kernel, boot
 from hugelab.record import flow
-from hugelab.record.source import Unsupported
+from hugelab.linux.errors import Unsupported
 from tests.conftest import DATA
 from tests.live.alone import pool_alone
 

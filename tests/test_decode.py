@@ -41,7 +41,7 @@ def test_every_machine_has_its_fault_flags() -> None:
         shown = fault_flags(machine.fault_flags | 1, machine.version)
         assert shown[0] == "FAULT_FLAG_WRITE"
         assert all(name.startswith("FAULT_FLAG_") for name in shown)
-    five, six, now = (decode.FAULT_FLAGS[version] for version in ("5.10", "6.1", "6.18"))
+    five, six, now = (decode.fault_flag_bits(version) for version in ("5.10", "6.1", "6.18"))
     assert five.items() < six.items() < now.items()
 
 

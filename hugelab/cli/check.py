@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from ..core.units import count
-from ..linux.scenario import Scenario, ScenarioError, load
+from ..linux.errors import ScenarioError
+from ..linux.machines import X86_64, Machine, named
+from ..linux.scenario import Scenario, load
 from ..live.errors import LiveUnavailable
 from ..record.check import CaseResult, check, check_case
 from . import live
-from .common import DIFFERENT, DONE, STOPPED, AddCommand, Progress, add_slips, complain, slipping
+from .common import DIFFERENT, DONE, STOPPED, AddCommand, Progress, add_machine, complain, machine_of
 
-Check = Callable[[Scenario], CaseResult]
+Check = Callable[[Scenario, Machine], CaseResult]
 
 
 def add(command: AddCommand) -> None:
@@ -30,14 +32,14 @@ def add(command: AddCommand) -> None:
     )
     sub.add_argument("files", metavar="FILE", nargs="+")
     sub.add_argument("--json", action="store_true", help="one JSON object a case")
-    add_slips(sub)
+    add_machine(sub, "the kernel that the file was recorded on, else x86-64")
     sub.add_argument("--on", choices=("model", "live"), default="model", help="the model (default), or this kernel")
     sub.add_argument("--yes", action="store_true", help="live: change the huge page pool without asking")
 
 
 def run(args: argparse.Namespace) -> int:
     """Check every case of every file; returns the exit code."""
-    files = [_File(name, slipping(load(name), args.slips), recorded_on(name)) for name in args.files]
+    files = [_file_of(name, args) for name in args.files]
     progress = Progress(sum(len(file.cases) for file in files))
     try:
         with _checker(args) as one:
@@ -56,7 +58,7 @@ def _checker(args: argparse.Namespace) -> Iterator[Check]:
         yield check_case
         return
     with live.pool(args.yes) as pool:
-        yield lambda case: live.on_live(case, pool, lambda kernel: check(kernel, case))
+        yield lambda case, machine: live.on_live(case, pool, lambda kernel: check(kernel, case))
 
 
 @dataclass
@@ -66,12 +68,19 @@ class _File:
     name: str
     cases: list[Scenario]
     recorded: str
+    machine: Machine
     steps: int = 0
     waiting: int = 0
     partly: int = 0
     different: int = 0
     skipped: int = 0
     refused: int = 0
+
+
+def _file_of(name: str, args: argparse.Namespace) -> _File:
+    """A file with the machine to check it on: that of the kernel it was recorded on, if it says so."""
+    cases, recorded = load(name), recorded_on(name)
+    return _File(name, cases, recorded, machine_of(args, named(recorded) if recorded else X86_64))
 
 
 def recorded_on(path: str) -> str:
@@ -101,7 +110,7 @@ def _file(file: _File, one: Check, args: argparse.Namespace, progress: Progress)
 
 def _case(file: _File, case: Scenario, one: Check, args: argparse.Namespace, progress: Progress) -> None:
     try:
-        result = one(case)
+        result = one(case, file.machine)
     except (ScenarioError, LiveUnavailable) as error:
         if isinstance(error, LiveUnavailable) and live.is_fatal(error):
             raise

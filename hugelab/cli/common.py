@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from ..linux.scenario import Scenario, ScenarioError
+from ..linux.errors import ScenarioError
+from ..linux.machines import MACHINES, Machine, named
 
 DONE, DIFFERENT, BAD_INPUT = 0, 1, 2
 STOPPED = 130  # by Ctrl-C, as a shell says it
@@ -48,23 +49,27 @@ def add_commands(parser: Parser) -> AddCommand:
     return command
 
 
-SLIPS = {"case": None, "on": True, "off": False}
-
-
-def add_slips(sub: argparse.ArgumentParser) -> None:
-    """The argument that chooses between the kernel's design and its slips."""
+def add_machine(sub: argparse.ArgumentParser, default: str) -> None:
+    """The arguments that choose the machine of the model."""
     sub.add_argument(
-        "--slips",
-        choices=SLIPS,
-        default="case",
-        help="the kernel's own slips in the model: for cases marked kernel_quirk (default), on, or off",
+        "--machine",
+        metavar="NAME",
+        help=f"{', '.join(MACHINES)}, or a release of Linux such as 6.11; by default {default}",
     )
+    bugs = sub.add_mutually_exclusive_group()
+    bugs.add_argument(
+        "--kernel-bugs",
+        choices=("on", "off"),
+        default="on",
+        help="the model has the bugs of its release (default), or does what the kernel's authors meant",
+    )
+    bugs.add_argument("--slips", dest="kernel_bugs", choices=("case", "on", "off"), help=argparse.SUPPRESS)
 
 
-def slipping(cases: list[Scenario], slips: str) -> list[Scenario]:
-    """The cases with the slips that were chosen."""
-    on = SLIPS[slips]
-    return cases if on is None else [case.with_slips(on) for case in cases]
+def machine_of(args: argparse.Namespace, default: Machine) -> Machine:
+    """The machine that was chosen. Raises ScenarioError for one that there is not."""
+    machine = named(args.machine) if args.machine else default
+    return machine.as_intended() if args.kernel_bugs == "off" else machine
 
 
 def whole_number(least: int) -> Callable[[str], int]:

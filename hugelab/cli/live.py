@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from ..linux.machines import X86_64
+from ..linux.machines import machine
+from ..linux.names import release
+from ..linux.rules import NEWEST
 from ..linux.scenario import Scenario
 from ..live.errors import LiveUnavailable
 from ..model.kernel import dangers
@@ -64,7 +66,7 @@ def refusal(scenario: Scenario) -> str:
     """Why a case is not run on the running kernel; "" if it is."""
     if why := scenario.extra.get("do_not_run"):
         about = why if isinstance(why, str) else "it damages the kernel's counters until the next boot"
-    elif found := dangers(scenario):
+    elif found := dangers(scenario, machine(platform.release())):
         about = found[0]
     else:
         return ""
@@ -93,8 +95,8 @@ def numbers(release: str) -> str:
 
 
 def other_version() -> str:
-    """A line that says that the model follows another kernel than the running one; "" if it does not."""
+    """A line that says that the running kernel is newer than the newest rules of the model; "" if it is not."""
     here = version()
-    if here.split(".")[:2] == X86_64.version.split(".")[:2]:
+    if release(here) <= release(NEWEST):
         return ""
-    return f"the model follows Linux {X86_64.version}, this is {here}: a difference may be the kernel's"
+    return f"the model knows the rules up to Linux {NEWEST}, this is {here}: a difference may be the kernel's"

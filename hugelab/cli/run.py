@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.units import count, format_size
-from ..linux.machines import LESSON, MACHINES, X86_64, Machine
-from ..linux.scenario import NAMED, Scenario, ScenarioError, lesson, load
+from ..linux.errors import ScenarioError
+from ..linux.machines import AS_INTENDED, LESSON, X86_64, Machine
+from ..linux.scenario import NAMED, Scenario, lesson, load
 from ..live.errors import LiveUnavailable
 from ..model.kernel import boot
 from ..record import flow
 from ..record.recording import Difference, Recording, Step, compare
 from ..record.source import record
 from . import live
-from .common import DIFFERENT, DONE, AddCommand, add_slips, complain, seconds, slipping, whole_number, write_page
+from .common import DIFFERENT, DONE, AddCommand, add_machine, complain, machine_of, seconds, whole_number, write_page
 
 if TYPE_CHECKING:
     from ..live.pool import Pool
@@ -46,7 +47,6 @@ def add(command: AddCommand) -> None:
     sub.add_argument("--log", action="store_true", help="with the kernel's log lines")
     sub.add_argument("--extra", action="store_true", help="with --log: also the lines at eviction")
     sub.add_argument("--case", metavar="NAME", help="only this case of the file")
-    sub.add_argument("--machine", choices=sorted(MACHINES), help="lesson: lesson; a file: x86-64")
     sub.add_argument("--pid", type=whole_number(1), metavar="N", help="process number in the log (default 2385)")
     sub.add_argument("--ino", type=whole_number(1), metavar="N", help="first inode number in the log (default 16079)")
     sub.add_argument(
@@ -60,7 +60,7 @@ def add(command: AddCommand) -> None:
     sub.add_argument(
         "--html", metavar="FILE", type=Path, help="write one page with timeline and pictures, for a browser"
     )
-    add_slips(sub)
+    add_machine(sub, "lesson for the lesson, x86-64 for a file")
     sub.add_argument(
         "--on", choices=("model", "live", "both"), default="model", help="model (default), this kernel, or both"
     )
@@ -69,7 +69,7 @@ def add(command: AddCommand) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run every case; returns the exit code."""
-    cases = slipping(_cases(args), args.slips)
+    cases = _cases(args)
     if args.on == "model":
         machine = _machine(args)
         if args.html:
@@ -78,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
     for option in ("log", "extra", "machine", "pid", "ino", "html"):
         if getattr(args, option):
             raise ScenarioError(f"--{option} is about the model: it goes with --on model")
+    if args.on == "live" and args.kernel_bugs == "off":
+        raise ScenarioError("--kernel-bugs is about the model: it goes with --on model or both")
     if len(cases) == 1 and (why := live.refusal(cases[0])):
         raise LiveUnavailable(why)
     with live.pool(args.yes) as pool:
@@ -125,7 +127,7 @@ def _cases(args: argparse.Namespace) -> list[Scenario]:
 
 
 def _machine(args: argparse.Namespace) -> Machine:
-    machine = MACHINES[args.machine] if args.machine else (LESSON if args.what in NAMED else X86_64)
+    machine = machine_of(args, LESSON if args.what in NAMED else X86_64)
     if args.pid:
         machine = replace(machine, pid=args.pid)
     if args.ino:
@@ -213,11 +215,11 @@ def _short(value: Any) -> str:
 
 # -- side by side ------------------------------------------------------------------------------------
 def _both(case: Scenario, pool: Pool, args: argparse.Namespace) -> int:
-    """The model, with the kernel's slips, beside the running kernel: up to the first difference."""
+    """The model of the running kernel beside it: up to the first difference."""
     if why := live.refusal(case):
         return complain(why)
     kernel = live.on_live(case, pool, lambda booted: record(booted, case))
-    model = record(boot(case, kernel.machine.with_slips()), case)
+    model = record(boot(case, kernel.machine if args.kernel_bugs != "off" else kernel.machine.as_intended()), case)
     known = min(len([step for step in ours.steps if not step.note]) for ours in (model, kernel))
     difference = compare(_first(model, known), _first(kernel, known))
     if args.json:
@@ -234,7 +236,8 @@ def _first(recording: Recording, steps: int) -> Recording:
 
 
 def _print_both(model: Recording, kernel: Recording, known: int, difference: Difference | None) -> None:
-    print(_title(model, f"the model of Linux {model.machine.version} | Linux {live.version()}, running here"))
+    off = "" if model.machine.rules.bugs else f", {AS_INTENDED}"
+    print(_title(model, f"the model of Linux {model.machine.version}{off} | Linux {live.version()}, running here"))
     if note := live.other_version():
         print(note)
     width = _width(model)

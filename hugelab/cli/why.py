@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.units import parse_size
-from ..linux.scenario import ScenarioError
+from ..linux.errors import ScenarioError
 from ..why import KINDS, Cgroup, Found, Mount, Node, Request, paragraph, remedy, why
 from ..why.meminfo import LONGEST, from_meminfo
 from .common import DONE, AddCommand, whole_number

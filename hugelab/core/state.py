@@ -30,7 +30,7 @@ class Counters(NamedTuple):
 
     @property
     def shown(self) -> Counters:
-        """As sysfs prints them: unsigned. A slip of the kernel can take rsvd below zero; it shows as 2**64-1."""
+        """As sysfs prints them: unsigned. A kernel bug can take rsvd below zero; it shows as 2**64-1."""
         return self if self.rsvd >= 0 else self._replace(rsvd=self.rsvd % (1 << 64))
 
     @property

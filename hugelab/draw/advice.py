@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..linux.machines import X86_64, Machine
+from ..linux.operations import ADMINISTRATOR
 from ..linux.scenario import Op, Scenario
 from ..linux.shell import command
-from ..model.kernel import BY_ADMINISTRATOR, run
+from ..model.kernel import run
 from ..record.recording import Recording
 from .tables import Table
 
@@ -19,7 +20,7 @@ def helped(program: Scenario, help: Help) -> Scenario:
     if isinstance(help, Scenario):
         return help
     ops = (help,) if isinstance(help, Op) else tuple(help)
-    own = [number for number, op in enumerate(program.steps) if op.op not in {*BY_ADMINISTRATOR, "cg_attach"}]
+    own = [number for number, op in enumerate(program.steps) if op.row.who != ADMINISTRATOR and op.op != "cg_attach"]
     first = own[0] if own else len(program.steps)
     steps = (*program.steps[:first], *ops, *program.steps[first:])
     return Scenario(program.name, program.nr, program.overcommit, program.mounts, steps, program.extra)

@@ -165,15 +165,15 @@ def as_python(recording: Recording) -> str:
         )
         if value != default
     )
-    lines = ["from hugelab import MACHINES, Scenario, run", "", f"program = Scenario({scenario.name!r}{given})"]
+    lines = ["from hugelab import Scenario, named, run", "", f"program = Scenario({scenario.name!r}{given})"]
     for op in scenario.steps:
         args = {**op.args, **({"proc": op.proc} if op.proc != "P" else {})}
         written = "".join(f", {name}={value!r}" for name, value in args.items() if not iskeyword(name))
         if words := {name: value for name, value in args.items() if iskeyword(name)}:  # mremap has an "as"
             written += f", **{words!r}"
         lines.append(f"program = program.then({op.op!r}{written})")
-    slips = ".with_slips()" if machine.rules.slips else ""
-    lines.append(f"recording = run(program, MACHINES[{machine.name!r}]{slips})")
+    intended = "" if machine.rules.bugs else ".as_intended()"
+    lines.append(f"recording = run(program, named({machine.name!r}){intended})")
     return "\n".join(lines) + "\n"
 
 

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from html import escape
 from typing import Any
 
-from ..linux.scenario import ScenarioError
+from ..linux.errors import ScenarioError
 from ..live.errors import LiveUnavailable
 from .job import Job, Work
 from .panel import Panel, T

@@ -6,8 +6,9 @@ from typing import Any
 
 from ..draw.film import poster
 from ..draw.timeline import Timeline, of_two
+from ..linux.errors import ScenarioError
 from ..linux.machines import LESSON, MACHINES, X86_64
-from ..linux.scenario import Scenario, ScenarioError
+from ..linux.scenario import Scenario
 from ..record.recording import Recording
 from .controls import Choice, Slider
 from .holders import ENDS, program
@@ -20,7 +21,7 @@ RULES = {
     "Linux 5.10": MACHINES["x86-64-5.10"],
     "Linux 6.1": MACHINES["x86-64-6.1"],
     "Linux 6.18": X86_64,
-    "Linux 6.18 with its slips": X86_64.with_slips(),
+    "Linux 6.18, kernel bugs off": X86_64.as_intended(),
 }
 SIDES = ("left", "right")
 PROGRAM = ("pages", "pool", "touched", "kind", "end")

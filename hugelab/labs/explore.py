@@ -68,8 +68,7 @@ def _own(scenario: Scenario, first_pool: int, machine: str) -> Lab:
         return replace(scenario, nr=pool)
 
     def where(machine: str, **values: Any) -> Machine:
-        chosen = MACHINES[machine]
-        return chosen.with_slips() if scenario.kernel_quirk else chosen
+        return MACHINES[machine]
 
     ops = [op.op for op in scenario.steps]
     focus = "touch" if "touch" in ops else ops[-1]

@@ -8,8 +8,9 @@ from typing import Any
 from ..draw.film import Film, poster
 from ..draw.plot import caption
 from ..draw.timeline import Timeline, of_one
+from ..linux.errors import ScenarioError
 from ..linux.machines import LESSON, Machine
-from ..linux.scenario import Scenario, ScenarioError
+from ..linux.scenario import Scenario
 from ..model.kernel import boot
 from ..record.invariants import unsound
 from ..record.recording import Recording
@@ -26,7 +27,7 @@ class BrokenRule(Exception):
 
 
 def sound(recording: Recording) -> Recording:
-    """The same recording. Raises BrokenRule if a step left a state that cannot be (hugelab/invariants.py)."""
+    """The same recording. Raises BrokenRule if a step left a state that cannot be (record/invariants.py)."""
     if problem := unsound(recording, every_event=False):
         raise BrokenRule(f"the model broke one of its rules: {problem}")
     return recording
@@ -175,13 +176,12 @@ class Lab(Panel[tuple[Recording, ...]]):
 
 
 def run_slowly(scenario: Scenario, machine: Machine) -> Work[Recording]:
-    """A sound recording of the model, with progress a step. The kernel's slips break rules, and may."""
+    """A recording of the model, with progress a step; a sound one, unless a kernel bug may break the rules."""
     steps = len(scenario.steps)
     work = record_slowly(boot(scenario, machine), scenario)
     while True:
         try:
             done = next(work)
         except StopIteration as end:
-            slips = scenario.kernel_quirk or machine.rules.slips
-            return end.value if slips else sound(end.value)
+            return end.value if machine.rules.bugs else sound(end.value)
         yield Progress(f"step {done + 1} of {steps}", done / max(steps, 1))

@@ -16,7 +16,7 @@ from ..core.state import State
 from ..draw.beside import Beside
 from ..draw.tables import Table
 from ..linux.machines import NUMA, X86_64, Machine
-from ..linux.rules import V6_1
+from ..linux.rules import rules_of
 from ..linux.scenario import ANONYMOUS, Scenario
 from ..live.probe import nodes as nodes_here
 from ..model.kernel import run
@@ -34,7 +34,7 @@ from .resize import program as resize
 from .side_by_side import SideBySide
 
 FILE = Path(__file__).parent / "data" / "on_kernel.json"
-TWO_NODES = replace(NUMA, name="numa-6.1", rules=V6_1, title="a server with two memory nodes, Linux 6.1")
+TWO_NODES = replace(NUMA, name="numa-6.1", rules=rules_of("6.1"), title="a server with two memory nodes, Linux 6.1")
 SHARED = ["MAP_SHARED", *ANONYMOUS]
 
 
@@ -97,7 +97,7 @@ GROUPS: dict[str, dict[str, Scenario]] = {
 
 def machine(group: str) -> Machine:
     """The machine of the model that a group's programs run on."""
-    return TWO_NODES if group == "nodes" else X86_64.with_slips()
+    return TWO_NODES if group == "nodes" else X86_64
 
 
 # -- what was recorded -------------------------------------------------------------------------------

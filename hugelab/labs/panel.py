@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from IPython.display import display
 
-from ..linux.scenario import ScenarioError
+from ..linux.errors import ScenarioError
 from ..record.source import finish
 from .controls import Control
 from .explorer import Explorer

@@ -80,7 +80,7 @@ def kernel() -> str:
 
 def machine() -> Machine:
     """The model of it, with mappings at the same addresses."""
-    return replace(X86_64.with_slips(), top=int(_file()["top"]))
+    return replace(X86_64, top=int(_file()["top"]))
 
 
 @cache

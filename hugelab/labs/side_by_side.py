@@ -12,8 +12,8 @@ from typing import Any
 from ..draw.beside import Beside
 from ..draw.tables import Table
 from ..draw.theme import LIGHT
+from ..linux.errors import ScenarioError
 from ..linux.machines import X86_64, Machine
-from ..linux.scenario import ScenarioError
 from ..live.errors import LiveUnavailable
 from ..model.kernel import run
 from ..record.recording import Difference, Recording
@@ -26,7 +26,7 @@ from .lab import Lab, run_slowly
 from .promise import KINDS
 from .recorded import MOST_PAGES, POOLS
 
-MODEL = X86_64.with_slips()
+MODEL = X86_64
 
 
 class SideBySide(Asking[tuple[Recording, ...]], Lab):

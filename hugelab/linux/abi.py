@@ -1,50 +1,22 @@
-"""What a program passes to a system call and gets back: flag names, sizes, results (uapi headers of x86)."""
+"""What a program gives to system calls and gets back, the same for the model and the running kernel.
+
+Both read the arguments of an operation here; light, because a scenario's processes import it. ``args`` are those of an
+operation, its defaults filled in; ``unit`` is the size in bytes of the pages that it counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ..core.units import parse_size
-from ..record.source import Unsupported
-from .flags import VM_EXEC, VM_READ, VM_WRITE
-from .scenario import Op, ScenarioError
+from .errors import ScenarioError
+from .flags import HUGE_MASK, HUGE_SHIFT
 
-# uapi/linux/mman.h, asm-generic/mman.h; a scenario gives the names.
-MAP_TYPE = {"MAP_SHARED": 1, "MAP_PRIVATE": 2, "MAP_SHARED_VALIDATE": 3}
-MAP_FLAGS = {
-    *("MAP_FIXED", "MAP_FIXED_NOREPLACE", "MAP_ANONYMOUS", "MAP_HUGETLB", "MAP_NORESERVE", "MAP_POPULATE"),
-    *(
-        "MAP_NONBLOCK",
-        "MAP_LOCKED",
-        "MAP_GROWSDOWN",
-        "MAP_SYNC",
-        "MAP_STACK",
-        "MAP_DENYWRITE",
-        "MAP_EXECUTABLE",
-        "MAP_32BIT",
-    ),
-}
-_HUGE = ("64KB", "512KB", "1MB", "2MB", "8MB", "16MB", "32MB", "256MB", "512MB", "1GB", "2GB", "16GB")
-HUGE_SIZES = {f"HUGE_{name}": parse_size(name) for name in _HUGE}  # with MAP_, MFD_ or SHM_ before it
-PROT = {"PROT_NONE": 0, "PROT_READ": VM_READ, "PROT_WRITE": VM_WRITE, "PROT_EXEC": VM_EXEC}
-OPEN_FLAGS = {
-    *("O_RDONLY", "O_WRONLY", "O_RDWR", "O_CREAT", "O_EXCL", "O_TRUNC", "O_TMPFILE"),
-    *("O_CLOEXEC", "O_LARGEFILE", "O_NOFOLLOW"),
-}
-F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_FUTURE_WRITE, F_SEAL_EXEC = (1 << bit for bit in range(6))
-SEALS = {
-    "F_SEAL_SEAL": F_SEAL_SEAL,
-    "F_SEAL_SHRINK": F_SEAL_SHRINK,
-    "F_SEAL_GROW": F_SEAL_GROW,
-    "F_SEAL_WRITE": F_SEAL_WRITE,
-    "F_SEAL_FUTURE_WRITE": F_SEAL_FUTURE_WRITE,
-    "F_SEAL_EXEC": F_SEAL_EXEC,
-}
 BUS_ADRERR, SEGV_MAPERR, SEGV_ACCERR, SI_KERNEL = 2, 1, 2, 128  # si_code
+BASE_PAGE = 4096
 
 
-class Mapping(NamedTuple):
+class Area(NamedTuple):
     """What a program knows of a mapping: address and length in bytes, and the page size."""
 
     addr: int
@@ -52,7 +24,7 @@ class Mapping(NamedTuple):
     size: int
 
 
-FAILED = Mapping(-1, 0, 0)  # MAP_FAILED
+FAILED = Area(-1, 0, 0)  # MAP_FAILED
 
 
 class Fault(NamedTuple):
@@ -62,67 +34,51 @@ class Fault(NamedTuple):
     value: dict[str, Any]
 
 
-def map_flags(op: Op) -> tuple[set[str], str | None, int]:
-    """The flags of an mmap, its type (MAP_SHARED ...; None if there is no such type), the protection as VM_ bits.
-
-    Raises Unsupported for a flag that the model does not know.
-    """
-    names = names_of(op, "flags", ["MAP_SHARED"])
-    if unknown := names - MAP_FLAGS - MAP_TYPE.keys() - {f"MAP_{name}" for name in HUGE_SIZES}:
-        raise Unsupported(f"mmap flag {', '.join(sorted(unknown))} is not in the model")
-    bits = protection(op, ["PROT_READ", "PROT_WRITE"])
-    number = 0
-    for name in names & MAP_TYPE.keys():
-        number |= MAP_TYPE[name]
-    kind = next((name for name, value in MAP_TYPE.items() if value == number), None)
-    return names - MAP_TYPE.keys(), kind, bits
+def length_of(args: Mapping[str, Any], unit: int, pages: str = "pages", length: str = "bytes") -> int:
+    """A length or offset in bytes, given as bytes or as pages; 0 if not given."""
+    return int(args[length]) if args.get(length) is not None else int(args.get(pages) or 0) * unit
 
 
-def open_flags(op: Op) -> set[str]:
-    """The flags of an open. Raises Unsupported for one that the model does not know."""
-    flags = names_of(op, "flags", ["O_CREAT", "O_RDWR"])
-    if unknown := flags - OPEN_FLAGS:
-        raise Unsupported(f"open flag {', '.join(sorted(unknown))} is not in the model")
-    return flags
+def sized(args: Mapping[str, Any]) -> bool:
+    """Does the operation give a length?"""
+    return args.get("pages") is not None or args.get("bytes") is not None
 
 
-def names_of(op: Op, field: str, default: list[str]) -> set[str]:
-    """A list of flag names. Raises ScenarioError when it is none."""
-    names = op.get(field, default)
-    if not _texts(names):
-        raise ScenarioError(f"{op.op}: {field} is a list of names, not {op.args[field]!r}")
-    return set(names)
+def span(args: Mapping[str, Any], unit: int, whole: Area) -> tuple[int, int]:
+    """Start and length in bytes of the part of a mapping that an operation names; all of it by default."""
+    offset = length_of(args, unit, "page", "off_bytes")
+    return whole.addr + offset, length_of(args, unit) if sized(args) else whole.length - offset
 
 
-def protection(op: Op, default: list[str]) -> int:
-    """``prot`` as VM_ bits. Raises Unsupported for a protection that the model does not know."""
-    names = names_of(op, "prot", default)
-    if unknown := names - PROT.keys():
-        raise Unsupported(f"protection {', '.join(sorted(unknown))} is not in the model")
-    return sum(PROT[name] for name in names)
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, Iterable) and not isinstance(value, str) and all(isinstance(v, str) for v in value)
+def place(args: Mapping[str, Any], unit: int, base: Area) -> int:
+    """The address that ``at`` stands for, when ``base`` is the mapping that it names."""
+    at = args["at"]
+    return base.addr + int(at.get("page", 0)) * unit + int(at.get("bytes", 0))
 
 
 def octal(text: Any) -> int:
-    """A file mode: octal text such as "0755", or a number."""
+    """A file mode: octal text such as "0755", or a number. Raises ScenarioError."""
     try:
         return text if isinstance(text, int) else int(text, 8)
     except (TypeError, ValueError):
-        raise ScenarioError(f"open: mode is octal text such as 0755, not {text!r}") from None
+        raise ScenarioError(f"mode is octal text such as 0755, not {text!r}") from None
 
 
-def page_size(op: Op, default: int) -> int:
-    """``hsize`` of an operation in bytes; the default page size of the machine if it is not given."""
-    try:
-        return parse_size(op.args["hsize"]) if "hsize" in op.args else default
-    except ValueError as error:
-        raise ScenarioError(f"{op.op}: hsize: {error}") from None
+def huge_size(flags: int) -> int:
+    """The page size in bytes that HUGE_ flags ask for, 0 without. Two of them are or-ed into a third."""
+    shift = flags >> HUGE_SHIFT & HUGE_MASK
+    return 1 << shift if shift else 0
 
 
-def length_of(op: Op, size: int, pages: str = "pages", length: str = "bytes") -> int:
-    """A length or offset in bytes, given as bytes or as pages of ``hsize`` (default ``size``); 0 if not given."""
-    given: int = op.args[length] if length in op.args else op.get(pages, 0) * page_size(op, size)
-    return given
+def highest_gap(taken: Iterable[tuple[int, int]], bottom: int, top: int, length: int, align: int) -> int | None:
+    """Top down, the address of the highest gap between ``taken`` ranges (vm_unmapped_area); None where none fits.
+
+    The kernel asks for length + align - 4096 bytes wherever the gap begins, so a gap of exactly the length is passed
+    over; only the gap at the bottom is taken as it is.
+    """
+    for low, high in sorted(taken, reverse=True):
+        if top - high >= length + align - BASE_PAGE:
+            break
+        top = min(top, low)
+    start = (top - length) // align * align
+    return start if start >= bottom else None

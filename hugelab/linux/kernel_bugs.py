@@ -1,7 +1,6 @@
-"""The kernel's own slips: real behaviour of the recorded kernels that nobody meant. The design is the default.
+"""Kernel bugs: what real kernels do and nobody meant. A machine has those of its release, unless it is asked not to.
 
-Each is an option (``Rules.slips``) with what it is, where it was recorded, and the smallest program that shows it. On
-a live kernel all of them are on.
+Each has the releases that have it, what it is, where it was recorded, and the smallest program that shows it.
 
 Not here, because no two runs agree: on Linux 6.18.44 the child of a fork sometimes lacks the entry of a private
 1 GiB page and then reads zeros, and smaps calls such a page now shared, now private. Nor is mremap past a page table
@@ -12,6 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .names import release
 from .scenario import ANONYMOUS, Scenario
 
 PRIVATE = ["MAP_PRIVATE", *ANONYMOUS]
@@ -20,14 +20,19 @@ FIXED = ["MAP_PRIVATE", "MAP_FIXED", *ANONYMOUS]
 OPEN = Scenario("", 2).open(fd="f", path="m/a")
 
 
-class Slip(NamedTuple):
+class KernelBug(NamedTuple):
     """``about``: what goes wrong, in which function; ``recorded``: recorded cases; ``program``: the smallest."""
 
     about: str
     recorded: str
     program: Scenario
-    since: str = "0.0"  # the release it came with, as far as is known
+    since: str = "0.0"  # the release it came with; 0.0: it is older than the oldest release here
+    until: str = ""  # the first release without it; "": all recorded ones have it
     do_not_run: bool = False  # it does lasting harm to a live kernel
+
+    def holds(self, version: str) -> bool:
+        """Does this release have it?"""
+        return release(self.since) <= release(version) and not (self.until and release(self.until) <= release(version))
 
 
 def _with(program: Scenario, nr: int = 2, overcommit: int = 0, mount: str = "") -> Scenario:
@@ -41,21 +46,21 @@ _GONE = _with(
     mount="min_size=4M",
 )
 
-SLIPS = {
-    "failed_map_fixed_leaves_a_hole": Slip(
+KERNEL_BUGS = {
+    "failed_map_fixed_leaves_a_hole": KernelBug(
         "MAP_FIXED removes the old mapping first; when it then fails (EINVAL for the offset, ENOMEM for the pages) the"
         " hole stays (mmap_region)",
         "quirk_failed_map_fixed_leaves_a_hole, map_fixed_enomem_over_mapping",
         Scenario("", 2).mmap(map="A", pages=1, flags=PRIVATE).mmap(map="B", pages=3, flags=FIXED, at={"map": "A"}),
     ),
-    "private_map_of_readonly_fd_extends_file": Slip(
+    "private_map_of_readonly_fd_extends_file": KernelBug(
         "MAP_PRIVATE with PROT_WRITE on a descriptor opened O_RDONLY sets i_size (hugetlbfs_file_mmap)",
         "quirk_private_map_of_readonly_fd_extends_file",
         OPEN.open(fd="g", path="m/a", flags=["O_RDONLY"])
         .mmap(map="A", fd="g", pages=1, flags=["MAP_PRIVATE"])
         .fstat(fd="f"),
     ),
-    "seal_grow_does_not_stop_mmap": Slip(
+    "seal_grow_does_not_stop_mmap": KernelBug(
         "F_SEAL_GROW stops ftruncate and fallocate, but a mapping past the end still makes the file longer"
         " (hugetlbfs_file_mmap)",
         "memfd_seals, quirk_seal_grow_does_not_stop_mmap",
@@ -66,7 +71,7 @@ SLIPS = {
         .fstat(fd="f"),
         since="4.16",
     ),
-    "failed_allocation_leaks_quota": Slip(
+    "failed_allocation_leaks_quota": KernelBug(
         "a page that size= granted and the pool or the cgroup then refused stays counted as used until umount"
         " (alloc_hugetlb_folio, out_subpool_put)",
         "mount_size_pool_short_noreserve_then_statfs, quirk_size_quota_leaks_on_failed_fallocate",
@@ -77,7 +82,7 @@ SLIPS = {
         ),
         since="6.15",
     ),
-    "restore_while_shared": Slip(
+    "restore_while_shared": KernelBug(
         "the owner of a private mapping unmaps a page that its child still maps: the map's entry is deleted at once, so"
         " the promise is dropped, and comes back when the child lets the page go; in between resv_huge_pages is too low"
         " (__unmap_hugepage_range)",
@@ -86,7 +91,7 @@ SLIPS = {
         Scenario("", 2).mmap(map="A", pages=1, flags=PRIVATE).touch(map="A").fork(child="C").munmap(map="A"),
         since="6.10",
     ),
-    "surplus_blocks_restore": Slip(
+    "surplus_blocks_restore": KernelBug(
         "a private page that MADV_DONTNEED frees does not give its reservation back while there is any surplus page"
         " (__unmap_hugepage_range, !surplus_huge_pages)",
         "madv_dontneed_with_surplus_loses_reservation",
@@ -96,7 +101,7 @@ SLIPS = {
         .madvise(map="A", advice="MADV_DONTNEED"),
         since="6.10",
     ),
-    "partial_mremap_strips_reserve_map": Slip(
+    "partial_mremap_strips_reserve_map": KernelBug(
         "mremap of a part of a private mapping takes the reservation map from all of the old one"
         " (fixup_hugetlb_reservations comes before the split). What the rest had not used is then promised for ever",
         "mremap_move_partial_private, quirk_partial_mremap_loses_reservation",
@@ -115,7 +120,7 @@ SLIPS = {
         .madvise(map="A", page=1, pages=1, advice="MADV_DONTNEED"),
         since="5.16",
     ),
-    "min_size_given_back_twice": Slip(
+    "min_size_given_back_twice": KernelBug(
         "with size= and min_size=, an mmap that the pool refuses puts pages back while used_hpages is still too high,"
         " so their reservation is dropped although the mount keeps it (hugetlb_reserve_pages, out_put_pages)",
         "quirk_min_size_with_size_reservation_given_back_twice",
@@ -123,14 +128,14 @@ SLIPS = {
         since="6.15",
         do_not_run=True,
     ),
-    "promised_page_leaves_the_pool": Slip(
+    "promised_page_leaves_the_pool": KernelBug(
         "a page that min_size= keeps reserved goes to the buddy allocator when it is freed while there is surplus; more"
         " is promised then than is free (free_huge_folio)",
         "mount_min_size_takes_surplus, mount_min_size_shrink_pool, quirk_min_size_guarantee_lost_after_surplus",
         _GONE,
         since="4.1",
     ),
-    "demote_takes_promised_pages": Slip(
+    "demote_takes_promised_pages": KernelBug(
         "writing to demote looks once whether any page is free and not promised, and then demotes as many as asked,"
         " promised ones, too; with more promised than free it goes on, and ends with EBUSY (demote_store, since 6.12)",
         "",
@@ -140,7 +145,7 @@ SLIPS = {
         .demote(n=2),
         since="6.12",
     ),
-    "available_is_unsigned": Slip(
+    "available_is_unsigned": KernelBug(
         "with more promised than free, free - rsvd wraps round, and a fault that nobody promised a page takes one"
         " (available_huge_pages)",
         "quirk_fork_underflow_lets_others_steal",

@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 
 from ..core.runs import Run
 from ..core.units import BASE_PAGE_SIZE, GIB, MIB
-from .rules import V3_10, V5_10, V6_1, V6_18, Rules
+from .errors import ScenarioError
+from .names import release
+from .rules import NEWEST, Rules, rules_of
 
 SIZE_2M = 2 * MIB
 SIZE_1G = GIB
+AS_INTENDED = "kernel bugs off: as its authors meant it"
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,15 @@ class Machine:
         """The other way round."""
         return (struct_page - self.mem_map) // self.struct_page
 
+    def as_intended(self) -> Machine:
+        """The same machine without the kernel bugs of its release: the design that its authors meant."""
+        if not self.rules.bugs:
+            return self
+        return replace(self, title=f"{self.title}, {AS_INTENDED}", rules=self.rules.as_intended())
+
     def with_slips(self) -> Machine:
-        """The same machine with the kernel's slips switched on."""
-        return replace(self, rules=self.rules.with_slips())
+        """An old name: a machine has its kernel bugs now."""
+        return self
 
 
 def _buddy_order(first: int, low: int) -> tuple[Run, ...]:
@@ -107,7 +116,7 @@ def _buddy_order(first: int, low: int) -> tuple[Run, ...]:
 LESSON = Machine(
     name="lesson",
     title="the lesson's machine: 32-bit x86 with PAE, 2 GB of RAM, Linux 3.10",
-    rules=V3_10,
+    rules=rules_of("3.10"),
     sizes=(SIZE_2M,),
     word=32,
     task_size=0xC0000000,
@@ -119,25 +128,48 @@ LESSON = Machine(
     frames=_buddy_order(1002, 8),
 )
 
-X86_64 = Machine(
-    name="x86-64",
-    title="a 64-bit x86 server with 4 TB of RAM, Linux 6.18",
-    rules=V6_18,
-    sizes=(SIZE_2M, SIZE_1G),
-    word=64,
-    task_size=(1 << 47) - BASE_PAGE_SIZE,
-    top=0x7FFFF7BFF000,
-    struct_page=64,
-    mem_map=0xFFFFEA0000000000,
-    memory=4 << 40,
-    fault_flags=0x1254,
-)
+# FAULT_FLAG_ bits of a first user fault that reads, on 64 bits, by the release that changed them: renumbered in 4.0,
+# USER since 3.12, INTERRUPTIBLE since 5.7, and the lock of the VMA alone since 6.7 (arch/x86/mm/fault.c).
+_FAULT_FLAGS = (("3.10", 0x28), ("3.12", 0xA8), ("4.0", 0x54), ("5.7", 0x254), ("6.7", 0x1254))
 
-NUMA = replace(X86_64, name="numa", title="the same server with two memory nodes", nodes=2)
 
-X86_64_5_10 = replace(
-    X86_64, name="x86-64-5.10", title="the same server with Linux 5.10", rules=V5_10, fault_flags=0x254
-)
-X86_64_6_1 = replace(X86_64, name="x86-64-6.1", title="the same server with Linux 6.1", rules=V6_1, fault_flags=0x254)
+def machine(version: str) -> Machine:
+    """An x86-64 server with a kernel of a release such as "6.11"; ``machine("6.11").name`` is "x86-64-6.11".
 
-MACHINES = {machine.name: machine for machine in (LESSON, X86_64, X86_64_6_1, X86_64_5_10, NUMA)}
+    A release later than NEWEST gets the newest rules that are known, and its title says so. Raises ValueError for one
+    before OLDEST, or for text that is no release.
+    """
+    rules = rules_of(version)
+    short = ".".join(map(str, release(version)))
+    later = f" (by the rules of {NEWEST}, the newest that are known)" if release(version) > release(NEWEST) else ""
+    flags = next(flags for since, flags in reversed(_FAULT_FLAGS) if release(since) <= release(version))
+    title = f"a 64-bit x86 server with 4 TB of RAM, Linux {short}{later}"
+    return Machine(
+        name=f"x86-64-{short}",
+        title=title,
+        rules=rules,
+        sizes=(SIZE_2M, SIZE_1G),
+        word=64,
+        task_size=(1 << 47) - BASE_PAGE_SIZE,
+        top=0x7FFFF7BFF000,
+        struct_page=64,
+        mem_map=0xFFFFEA0000000000,
+        memory=4 << 40,
+        fault_flags=flags,
+    )
+
+
+X86_64 = replace(machine(NEWEST), name="x86-64")
+NUMA = replace(X86_64, name="numa", title=f"{X86_64.title}, two memory nodes", nodes=2)
+MACHINES = {one.name: one for one in (LESSON, X86_64, machine("6.1"), machine("5.10"), NUMA)}
+
+
+def named(name: str) -> Machine:
+    """A machine by its name: one of MACHINES, or any release ("6.11", "x86-64-6.11"). Raises ScenarioError."""
+    if name in MACHINES:
+        return MACHINES[name]
+    try:
+        return machine(name.removeprefix("x86-64-"))
+    except ValueError as error:
+        known = ", ".join(MACHINES)
+        raise ScenarioError(f"there is no machine {name!r}; known: {known}, and any release: {error}") from None

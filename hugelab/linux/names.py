@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 # A function's 3.10 name -> the releases that changed it, in order, each with the name since then. A function that
@@ -27,11 +28,12 @@ NAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "hugetlb_cow": (("5.19", "hugetlb_wp"),),
     "find_lock_page": (("6.3", "filemap_lock_folio"), ("6.7", "filemap_lock_hugetlb_folio")),
     "alloc_huge_page": (("6.3", "alloc_hugetlb_folio"),),
-    "dequeue_huge_page_vma": (("4.13", "dequeue_huge_page_nodemask"), ("6.3", "dequeue_hugetlb_folio_nodemask")),
+    "dequeue_huge_page_node": (("4.13", "dequeue_huge_page_nodemask"), ("6.3", "dequeue_hugetlb_folio_nodemask")),
+    "dequeue_huge_page_vma": (("6.3", "dequeue_hugetlb_folio_vma"),),
     "alloc_buddy_huge_page": (("4.16", "alloc_surplus_huge_page"), ("6.3", "alloc_surplus_hugetlb_folio")),
     "clear_huge_page": (("6.11", "folio_zero_user"),),
     "copy_user_huge_page": (("6.4", "copy_user_large_folio"),),
-    "huge_add_to_page_cache": (("6.1", "hugetlb_add_to_page_cache"),),
+    "add_to_page_cache": (("4.3", "huge_add_to_page_cache"), ("6.1", "hugetlb_add_to_page_cache")),
     # a page comes back
     "__unmap_hugepage_range_final": (("6.6", "__unmap_hugepage_range"),),
     "hugetlb_vmtruncate": (("4.3", "hugetlb_vmdelete_list"),),
@@ -46,9 +48,10 @@ WRAPPED = (4, 17)  # since then a program reaches sys_x through __x64_sys_x
 
 
 def release(version: str) -> tuple[int, int]:
-    """``"6.18"`` or ``"6.18.44-cloud"`` -> (6, 18). Raises ValueError."""
-    major, minor = version.split(".")[:2]
-    return int(major), int(minor)
+    """``"6.18"`` or ``"6.18.44-cloud"`` -> (6, 18). Raises ValueError for text that is no release."""
+    if not (found := re.match(r"(\d+)\.(\d+)", version)):
+        raise ValueError(f"{version!r} is no release of Linux: write one such as 6.11")
+    return int(found[1]), int(found[2])
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What a program does: operations in the vocabulary of ``scenarios.json``, and named programs.
+"""What a program does: operations in the vocabulary of ``operations``, and named programs.
 
 A Scenario knows no kernel. Sources (the model, the running kernel) run it; ``expect`` carries what a source is known
 to have answered, so that a file of scenarios is also a test suite.
@@ -9,97 +9,25 @@ offset_bytes`` are bytes.
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
-class ScenarioError(ValueError):
-    """A scenario that cannot be run as written: one line that says where and why."""
-
-
-# The vocabulary: operation -> the fields it must have. "a|b" = one of them.
-VOCABULARY: dict[str, tuple[str, ...]] = {
-    "open": ("fd", "path"),
-    "close": ("fd",),
-    "memfd": ("fd",),
-    "seal": ("fd", "seals"),
-    "unlink": ("path",),
-    "link": ("path", "new"),
-    "rename": ("path", "new"),
-    "mkdir": ("path",),
-    "symlink": ("path", "target"),
-    "truncate": ("path", "pages|bytes"),
-    "ftruncate": ("fd", "pages|bytes"),
-    "mmap": ("map", "pages|bytes"),
-    "touch": ("map",),
-    "kread": ("map",),
-    "munmap": ("map",),
-    "mremap": ("map", "new_pages|new_bytes"),
-    "mprotect": ("map", "prot"),
-    "madvise": ("map", "advice"),
-    "mlock": ("map",),
-    "munlock": ("map",),
-    "msync": ("map",),
-    "mincore": ("map",),
-    "fallocate": ("fd",),
-    "fadvise": ("fd",),
-    "readahead": ("fd",),
-    "fsync": ("fd",),
-    "pread": ("fd",),
-    "pwrite": ("fd",),
-    "sendfile": ("fd",),
-    "lseek": ("fd",),
-    "fstat": ("fd",),
-    "stat": ("path",),
-    "fork": ("child",),
-    "exit": (),
-    "kill": (),
-    "set_nr": ("n",),
-    "set_overcommit": ("n",),
-    "set_nr_node": ("node", "n"),
-    "node_counters": ("node",),
-    "demote": ("n",),
-    "mount": ("mount",),
-    "umount": ("mount",),
-    "umount_lazy": ("mount",),
-    "remount": ("mount",),
-    "statfs": ("mount",),
-    "meminfo": (),
-    "shmget": ("shm",),
-    "shmat": ("shm", "map"),
-    "shmdt": ("map",),
-    "shmrm": ("shm",),
-    "cg_mount": ("version",),
-    "cg_mkdir": ("version", "cg"),
-    "cg_rmdir": ("version", "cg"),
-    "cg_set": ("version", "cg", "file", "value"),
-    "cg_get": ("version", "cg", "files"),
-    "cg_attach": ("version", "cg"),
-    "hugetlb_usage": (),
-    "smaps": ("map",),
-    "mbind": ("map", "policy"),
-    "set_mempolicy": ("policy",),
-    "setuid": ("uid",),
-    "setrlimit_memlock": ("bytes",),
-    "sync": (),
-}
-
-_INTEGERS = {
-    *("page", "pages", "count", "bytes", "off_bytes", "offset_pages", "offset_bytes"),
-    *("new_pages", "new_bytes", "n", "byte", "node", "uid"),
-}
-_NAMES = frozenset(("fd", "map", "path", "new", "target", "child", "mount", "shm", "proc", "hsize"))
+from ..core.units import parse_size
+from .errors import ScenarioError, Unsupported
+from .flags import UnknownName, number
+from .operations import OPERATIONS, Operation
 
 
 @dataclass(frozen=True)
 class Op:
     """One step of a program: what it does, with which arguments, in which process.
 
-    ``args`` has the fields of the vocabulary; ``expect`` is what is known to come out, or None.
-    Raises ScenarioError for an unknown operation, a missing field or a value of the wrong type.
+    ``args`` has arguments of its row in OPERATIONS; ``expect`` is what is known to come out, or None. Raises
+    ScenarioError for an unknown operation, and for an argument that is missing, unknown or of the wrong kind.
     """
 
     op: str
@@ -108,30 +36,43 @@ class Op:
     expect: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if self.op not in VOCABULARY:
-            raise ScenarioError(f"there is no operation {self.op!r}; known: {', '.join(sorted(VOCABULARY))}")
-        for need in VOCABULARY[self.op]:
-            if not any(name in self.args for name in need.split("|")):
-                raise ScenarioError(f"{self.op} needs {' or '.join(need.split('|'))}")
-        for name, value in self.args.items():
-            if name in _INTEGERS and (not isinstance(value, int) or isinstance(value, bool)):
-                raise ScenarioError(f"{self.op}: {name} is a whole number, not {value!r}")
-            if name in _NAMES and not isinstance(value, str) and not (name == "fd" and value is None):
-                raise ScenarioError(f"{self.op}: {name} is a name in quotes, not {value!r}")
-        if "at" in self.args:
-            self._check_at(self.args["at"])
-        if self.args.get("count", 0) < 0:
-            raise ScenarioError(f"{self.op}: count is 0 or more, not {self.args['count']}")
+        if self.op not in OPERATIONS:
+            near = ", ".join(difflib.get_close_matches(self.op, OPERATIONS, 3))
+            raise ScenarioError(f"there is no operation {self.op!r}{f'; near: {near}' if near else ''} (hugelab ops)")
+        self.row.check(self.args)
 
-    def _check_at(self, at: Any) -> None:
-        fits = isinstance(at, dict) and isinstance(at.get("map"), str)
-        fits = fits and all(type(at.get(name, 0)) is int for name in ("page", "bytes"))
-        if not fits:
-            raise ScenarioError(f'{self.op}: at is an object such as {{"map": "A", "page": 1}}, not {_plain(at)}')
+    @property
+    def row(self) -> Operation:
+        """What is true of every such operation."""
+        return OPERATIONS[self.op]
 
-    def get(self, name: str, default: Any = None) -> Any:
-        """An argument, or the default."""
-        return self.args.get(name, default)
+    def get(self, name: str) -> Any:
+        """An argument; what its row says where it is not given (None if that says nothing)."""
+        known = self.row.arguments.get(name)
+        return self.args.get(name, known.default if known else None)
+
+    def numbers(self) -> dict[str, Any]:
+        """All arguments as a kernel takes them: defaults filled in, names of flags as numbers. Raises Unsupported."""
+        found = {name: argument.default for name, argument in self.row.arguments.items()} | dict(self.args)
+        for name, argument in self.row.arguments.items():
+            if argument.table is not None:
+                given = found[name] or ()
+                try:
+                    found[name] = number(argument.table, [given] if isinstance(given, str) else given)
+                except UnknownName as error:
+                    raise Unsupported(f"{self.op}: {name}: {error} is not known") from None
+        return found
+
+    def names(self, name: str) -> set[str]:
+        """An argument that is a list of flags."""
+        return set(self.get(name))
+
+    def unit(self, default: int) -> int:
+        """The page size in bytes that the operation counts in: ``hsize``, else the default. Raises ScenarioError."""
+        try:
+            return parse_size(self.args["hsize"]) if "hsize" in self.args else default
+        except ValueError as error:
+            raise ScenarioError(f"{self.op}: hsize: {error}") from None
 
     def __str__(self) -> str:
         shown = (f"{name}={_plain(value)}" for name, value in self.args.items())
@@ -190,12 +131,8 @@ class Scenario:
 
     @property
     def kernel_quirk(self) -> bool:
-        """The recorded answers show a slip of the kernel, not its design."""
+        """The recorded answers show a kernel bug, not the design."""
         return bool(self.extra.get("kernel_quirk"))
-
-    def with_slips(self, on: bool) -> Scenario:
-        """The same case, marked or not as showing the kernel's slips."""
-        return replace(self, extra={**self.extra, "kernel_quirk": on})
 
     @property
     def also_1g(self) -> bool:
@@ -213,12 +150,12 @@ class Scenario:
 
     def __getattr__(self, op: str) -> Any:
         """``scenario.mmap(map="A", pages=5)`` is ``scenario.then("mmap", map="A", pages=5)``."""
-        if op not in VOCABULARY:
+        if op not in OPERATIONS:
             raise AttributeError(f"a Scenario has no {op!r}")
         return lambda **args: self.then(op, **args)
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *VOCABULARY]
+        return [*super().__dir__(), *OPERATIONS]
 
     # -- JSON --------------------------------------------------------------------------------------
     def to_json(self) -> dict[str, Any]:
@@ -245,11 +182,11 @@ class Scenario:
             if not isinstance(options, str):
                 raise ScenarioError(f"{name}: the options of mount {mount} are text, not {options!r}")
         ops = []
-        for number, step in enumerate(steps, 1):
+        for place, step in enumerate(steps, 1):
             try:
                 ops.append(Op.from_json(step))
             except ScenarioError as error:
-                raise ScenarioError(f"{name}, step {number}: {error}") from None
+                raise ScenarioError(f"{name}, step {place}: {error}") from None
         extra = {key: value for key, value in case.items() if key not in ("name", "pool", "mounts", "steps")}
         try:
             return cls(name, pool.get("nr", 0), pool.get("overcommit", 0), mounts, tuple(ops), extra)
@@ -279,6 +216,9 @@ def load(path: str | Path) -> list[Scenario]:
         return [Scenario.from_json(case) for case in data]
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
+
+
+ORDINARY = "@"  # the mount name of the ordinary file system beside the hugetlbfs ones
 
 
 # -- named programs ----------------------------------------------------------------------------------

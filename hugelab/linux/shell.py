@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..core.units import parse_size
-from .scenario import Op, ScenarioError
+from .errors import ScenarioError
+from .scenario import Op
 
 MOUNTS, CGROUPS = "/mnt", "/sys/fs/cgroup"
 POOLS = "/sys/kernel/mm/hugepages"
@@ -14,7 +15,7 @@ NUMACTL = {"MPOL_BIND": "membind", "MPOL_INTERLEAVE": "interleave", "MPOL_PREFER
 
 
 def _pool(op: Op, default: str = "2M") -> str:
-    return f"hugepages-{parse_size(op.get('hsize', default)) >> 10}kB"
+    return f"hugepages-{op.unit(parse_size(default)) >> 10}kB"
 
 
 def _number(name: str) -> Callable[[Op], str]:
@@ -49,7 +50,7 @@ def _group(op: Op) -> str:
 def _policy(op: Op) -> str:
     if op.args["policy"] not in NUMACTL:
         raise ScenarioError(f"numactl has nothing for {op.args['policy']}")
-    mask = op.get("nodemask", 0)
+    mask = op.get("nodemask")
     nodes = ",".join(str(node) for node in range(mask.bit_length()) if mask >> node & 1)
     return f"numactl --{NUMACTL[op.args['policy']]}={nodes} PROGRAM"
 
@@ -62,7 +63,7 @@ COMMANDS: Mapping[str, Callable[[Op], str]] = {
     "demote": lambda op: f"echo {op.args['n']} > {POOLS}/{_pool(op, '1G')}/demote",
     "meminfo": lambda op: "grep -i huge /proc/meminfo",
     "mount": _mount,
-    "remount": lambda op: f"mount -o remount,{op.get('options', '')} {_path(op.args['mount'])}",
+    "remount": lambda op: f"mount -o remount,{op.get('options')} {_path(op.args['mount'])}",
     "umount": lambda op: f"umount {_path(op.args['mount'])}",
     "umount_lazy": lambda op: f"umount -l {_path(op.args['mount'])}",
     "statfs": lambda op: f"stat -f {_path(op.args['mount'])}",
@@ -73,7 +74,7 @@ COMMANDS: Mapping[str, Callable[[Op], str]] = {
     "cg_get": lambda op: f"cat {' '.join(f'{_group(op)}/{file}' for file in op.args['files'])}",
     "cg_attach": lambda op: f"echo PID > {_group(op)}/cgroup.procs",
     "set_mempolicy": _policy,
-    "kill": lambda op: f"kill -s {op.get('signal', 'SIGKILL').removeprefix('SIG')} PID",
+    "kill": lambda op: f"kill -s {op.get('signal').removeprefix('SIG')} PID",
 }
 
 

@@ -229,6 +229,15 @@ class inode(Record):
         return len(self.resv_map.regions) - len(self.i_pages)
 
 
+class sysctl(Record):
+    """What /proc/sys/vm says beside the pools."""
+
+    hugetlb_shm_group: int  # whose members may make segments of huge pages
+
+    def __init__(self, state: State):
+        super().__init__(state, "sysctl", hugetlb_shm_group=0)
+
+
 class shmid_kernel(Record):
     """A System V shared memory segment."""
 
@@ -237,9 +246,11 @@ class shmid_kernel(Record):
     size: int  # bytes, as asked for
     uid: int  # who made it; nobody else but root may map it
     dest: bool  # IPC_RMID was called: it goes with the last mapping
+    locked: bool  # its size counts against RLIMIT_MEMLOCK of who made it (user_shm_lock)
 
-    def __init__(self, state: State, number: int, name: str, node: inode, size: int, uid: int):
-        super().__init__(state, f"shm/{number}", name=name, shm_file=node, size=size, uid=uid, dest=False)
+    def __init__(self, state: State, number: int, name: str, node: inode, size: int, uid: int, locked: bool):
+        fields = {"name": name, "shm_file": node, "size": size, "uid": uid, "dest": False, "locked": locked}
+        super().__init__(state, f"shm/{number}", **fields)
 
 
 class file(Record):
@@ -268,12 +279,13 @@ class mm_struct(Record):
     rlimit_memlock: int | None  # bytes; None: no limit
     cgroup: str | None  # key of its hugetlb cgroup; None: the root
     policy: Policy | None  # where its pages come from (set_mempolicy)
+    locks_future: bool  # mappings to come are populated (mlockall, def_flags)
     parent: str | None  # key of the process that forked it
 
     def __init__(self, state: State, proc: str, pid: int, sizes: tuple[int, ...], **fields: Any):
         tables = {size: state.runs() for size in sizes}
         more = {"pmds": frozenset(), "uid": 0, "rlimit_memlock": None, "cgroup": None, "policy": None}
-        more |= {"parent": None} | fields
+        more |= {"parent": None, "locks_future": False} | fields
         super().__init__(state, f"mm/{proc}", proc=proc, pid=pid, alive=True, fds={}, tables=tables, **more)
 
 

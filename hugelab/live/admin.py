@@ -11,24 +11,51 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from ..linux.abi import page_size
-from ..linux.scenario import Op, ScenarioError
+from ..linux.errors import ScenarioError
+from ..linux.meminfo import read as meminfo_of
+from ..linux.scenario import Op
 from . import host
 from .pool import Pool
+from .registry import by_runner
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+SHM_GROUP = Path("/proc/sys/vm/hugetlb_shm_group")
+
+
+def on_pool(name: str) -> Callable[[Function], Function]:
+    """The function below does this operation: function(pool, operation)."""
+
+    def register(function: Function) -> Function:
+        by_runner(name)(lambda kernel, op: function(kernel.pool, op))
+        return function
+
+    return register
+
+
+def on_groups(name: str) -> Callable[[Function], Function]:
+    """The method below does this operation: function(groups, operation)."""
+
+    def register(function: Function) -> Function:
+        by_runner(name)(lambda kernel, op: function(kernel.groups, op))
+        return function
+
+    return register
 
 
 # -- pools -------------------------------------------------------------------------------------------
 def _size(pool: Pool, op: Op) -> int:
-    return page_size(op, pool.sizes[0])
+    return op.unit(pool.sizes[0])
 
 
+@on_pool("set_nr")
 def set_nr(pool: Pool, op: Op) -> None:
     """Write ``n`` to nr_hugepages of ``hsize``."""
     pool.set_nr(_size(pool, op), op.args["n"])
 
 
+@on_pool("set_overcommit")
 def set_overcommit(pool: Pool, op: Op) -> None:
     """Write ``n`` to nr_overcommit_hugepages of ``hsize``."""
     pool.set_overcommit(_size(pool, op), op.args["n"])
@@ -39,33 +66,44 @@ def _node(pool: Pool, op: Op) -> Path:
     return host.folder_of(_size(pool, op), host.NODES / f"node{op.args['node']}" / "hugepages")
 
 
+@on_pool("set_nr_node")
 def set_nr_node(pool: Pool, op: Op) -> None:
     """Write ``n`` to nr_hugepages of one node."""
-    pool.check_room(page_size(op, pool.sizes[0]), op.args["n"])
+    pool.check_room(op.unit(pool.sizes[0]), op.args["n"])
     host.write(_node(pool, op) / "nr_hugepages", op.args["n"])
 
 
+@on_pool("node_counters")
 def node_counters(pool: Pool, op: Op) -> dict[str, int]:
     """The files of one node, in pages. There is no resv_hugepages of a node."""
     folder = _node(pool, op)
     return {name: int((folder / name).read_text()) for name in ("nr_hugepages", "free_hugepages", "surplus_hugepages")}
 
 
+@on_pool("demote")
 def demote(pool: Pool, op: Op) -> None:
     """Write ``n`` to demote of the largest size (or of ``hsize``)."""
     size = _size(pool, op) if "hsize" in op.args else max(pool.sizes)
     host.write(host.folder_of(size) / "demote", op.args["n"])
 
 
+@on_pool("meminfo")
 def meminfo(pool: Pool, op: Op) -> dict[str, int]:
-    """The HugePages_ lines of /proc/meminfo, in pages."""
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    return {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith("HugePages_")}
+    """The lines of /proc/meminfo about huge pages: HugePages_ in pages, Hugepagesize and Hugetlb in kB."""
+    found = meminfo_of(Path("/proc/meminfo").read_text())
+    return {name: value for name, value in found.items() if name.startswith(("HugePages_", "Hugepagesize", "Hugetlb"))}
 
 
+@on_pool("set_shm_group")
+def set_shm_group(pool: Pool, op: Op) -> None:
+    """Write ``gid`` to vm.hugetlb_shm_group; what it was comes back with the pool."""
+    pool.rewrite(SHM_GROUP, op.args["gid"])
+
+
+@on_pool("sync")
 def sync(pool: Pool, op: Op) -> None:
     """Wait."""
-    time.sleep(op.get("seconds", 0.2))
+    time.sleep(float(op.get("seconds")))
 
 
 def statfs(path: Path) -> dict[str, int]:
@@ -81,18 +119,6 @@ def signed(number: int) -> int:
     return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
-_POOLS: tuple[Callable[[Pool, Op], Any], ...] = (
-    set_nr,
-    set_overcommit,
-    set_nr_node,
-    demote,
-    node_counters,
-    meminfo,
-    sync,
-)
-POOLS = {function.__name__: function for function in _POOLS}
-
-
 # -- control groups ----------------------------------------------------------------------------------
 class Groups:
     """The control groups of a scenario, in hierarchies mounted for it; only those it made can be used."""
@@ -106,6 +132,7 @@ class Groups:
         self._enabled: list[Path] = []  # where we wrote +hugetlb
         self._others = 0  # groups in the hierarchy that were there before
 
+    @on_groups("cg_mount")
     def mount(self, op: Op) -> None:
         """Mount the hugetlb controller (v1), or cgroup2."""
         version = op.args["version"]
@@ -162,6 +189,7 @@ class Groups:
             _write(file, "+hugetlb")
             self._enabled.append(file)
 
+    @on_groups("cg_mkdir")
     def mkdir(self, op: Op) -> None:
         """A new group; ``cg`` may be a path below another one."""
         folder = self._folder(op)
@@ -171,15 +199,18 @@ class Groups:
         folder.mkdir()
         self._made.append((op.args["version"], op.args["cg"]))
 
+    @on_groups("cg_rmdir")
     def rmdir(self, op: Op) -> None:
         """EBUSY while it has processes or groups."""
         self._group(op).rmdir()
         self._made.remove((op.args["version"], op.args["cg"]))
 
+    @on_groups("cg_set")
     def set(self, op: Op) -> None:
         """Write ``value`` to a file of a group."""
         _write(self._file(op, op.args["file"]), str(op.args["value"]))
 
+    @on_groups("cg_get")
     def get(self, op: Op) -> dict[str, str]:
         """Read ``files`` of a group: file -> text."""
         if not isinstance(op.args["files"], list):
@@ -230,7 +261,3 @@ def _write(path: Path, text: str) -> None:
         os.write(descriptor, text.encode())
     finally:
         os.close(descriptor)
-
-
-_GROUPS: tuple[Callable[[Groups, Op], Any], ...] = (Groups.mount, Groups.mkdir, Groups.rmdir, Groups.set, Groups.get)
-GROUPS = {f"cg_{function.__name__}": function for function in _GROUPS}

@@ -1,8 +1,8 @@
-"""What a simulated process can do: each operation of a scenario as the system call it stands for.
+"""What a process of a scenario does: each operation as the system call it stands for.
 
-Runs inside the child processes (see child.py), so it imports little. Paths are real ones here, ``unit`` is the page
-size that ``pages`` and ``page`` count, in bytes. A function returns the value of the operation (None for none), or
-raises OSError with the kernel's answer.
+Runs inside the child processes (see child.py), so it imports little. The arguments are those of the operation, its
+defaults filled in; paths are real ones, ``unit`` is the page size that ``pages`` and ``page`` count, in bytes. A
+function returns the value of the operation (None for none), or raises OSError with the kernel's answer.
 """
 
 from __future__ import annotations
@@ -11,40 +11,19 @@ import errno
 import fcntl
 import os
 import resource
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
+from ..linux.abi import BASE_PAGE, FAILED, Area, Fault, highest_gap, huge_size, length_of, octal, place, sized, span
+from ..linux.errors import ScenarioError, Unsupported
+from ..linux.flags import MAP, MREMAP
 from .native import syscalls
 from .native.access import Toucher
+from .registry import in_process
 
 Args = dict[str, Any]
 SCENARIO, UNSUPPORTED = "scenario", "unsupported"
 
 
-class Refused(Exception):
-    """Not run: what no program can do (kind SCENARIO), or what this source does not know (UNSUPPORTED)."""
-
-    def __init__(self, kind: str, text: str):
-        super().__init__(text)
-        self.kind = kind
-
-
-class Signalled(NamedTuple):
-    """An access that ended with a signal, and what the handler saw."""
-
-    outcome: str
-    value: dict[str, Any]
-
-
-class Area(NamedTuple):
-    """What a program knows of a mapping: address and length in bytes, and its page size."""
-
-    addr: int
-    length: int
-    size: int
-
-
-FAILED = Area(-1, 0, 0)  # MAP_FAILED
 WORD = 1 << 64
 TASK_SIZE = (1 << 47) - 4096  # the first address that a process cannot have
 # Where mappings go, top down, unless the scenario says where: far from Python's own memory, so that an access past
@@ -65,6 +44,7 @@ class Program:
         self.maps: dict[str, Area] = {}
         self.toucher = Toucher()
         self.zero = os.open("/dev/zero", os.O_RDWR | os.O_CLOEXEC)
+        self.sent: list[int] = []  # descriptors that go to the runner with the answer
         self.note: Any = None  # for the runner, beside the value of the operation
 
     # -- names -------------------------------------------------------------------------------------
@@ -73,27 +53,22 @@ class Program:
         return self.fds.get(a.get("fd") or "", -1)
 
     def area(self, name: str) -> Area:
-        """What mmap returned under a name. Raises Refused for a name never used."""
+        """What mmap returned under a name. Raises ScenarioError for a name never used."""
         if name not in self.maps:
-            raise Refused(SCENARIO, f"no mapping is called {name!r} in this process")
+            raise ScenarioError(f"no mapping is called {name!r} in this process")
         return self.maps[name]
 
     def span(self, a: Args) -> tuple[int, int]:
         """Start and length of the part of a map that an operation names; the whole map by default."""
-        whole = self.area(a["map"])
-        offset = length_of(a, "page", "off_bytes")
-        sized = "pages" in a or "bytes" in a
-        return self.mine(whole.addr + offset, length_of(a) if sized else whole.length - offset)
+        return self.mine(*span(a, a["unit"], self.area(a["map"])))
 
     def hint(self, a: Args) -> int | None:
         """The address that ``at`` stands for; None without one."""
-        if not (at := a.get("at")):
-            return None
-        return self.area(at["map"]).addr + int(at.get("page", 0)) * int(a["unit"]) + int(at.get("bytes", 0))
+        return place(a, a["unit"], self.area(a["at"]["map"])) if a.get("at") else None
 
     # -- addresses ---------------------------------------------------------------------------------
     def mine(self, start: int, length: int) -> tuple[int, int]:
-        """The same range. Raises Refused if it is Python's own memory: the scenario would destroy what runs it."""
+        """The same range. Raises ScenarioError for memory of Python itself: the scenario would destroy what runs it."""
         end = start + max(length, 1)
         known = any(area.addr <= start and end <= area.addr + area.length for area in self.maps.values())
         outside = start < 0 or start >= TASK_SIZE or end > TASK_SIZE  # the kernel refuses that itself
@@ -101,22 +76,13 @@ class Program:
             return start, length
         for low, high in regions():
             if low < end and start < high and not (ARENA[0] <= low < BEYOND):
-                raise Refused(SCENARIO, f"0x{start:x} to 0x{end:x} is memory of the program that runs the scenario")
+                raise ScenarioError(f"0x{start:x} to 0x{end:x} is memory of the program that runs the scenario")
         return start, length
 
     def room(self, length: int, size: int) -> int:
-        """The address that the kernel would choose in the arena, were it the whole address space; 0 without room.
-
-        That is the top of the highest gap that fits, aligned down; a gap fits if it does wherever it begins
-        (vm_unmapped_area), so that one page does not go into a hole of one page.
-        """
-        length, top = -(-length // size) * size, ARENA[1]
-        taken = [region for region in regions() if ARENA[0] <= region[0] < ARENA[1]]
-        for low, high in [*reversed(taken), (ARENA[0], ARENA[0])]:
-            if top - high >= length + size - 4096:
-                return (top - length) // size * size
-            top = low
-        return 0
+        """The address that the kernel would choose in the arena, were it the whole address space; 0 without room."""
+        taken = (region for region in regions() if ARENA[0] <= region[0] < ARENA[1])
+        return highest_gap(taken, *ARENA, -(-length // size) * size, size) or 0
 
 
 def regions() -> list[tuple[int, int]]:
@@ -126,57 +92,38 @@ def regions() -> list[tuple[int, int]]:
     return [(int(low, 16), int(high, 16)) for low, high in ranges]
 
 
-def length_of(a: Args, pages: str = "pages", length: str = "bytes") -> int:
-    """A length or offset in bytes; 0 if it is not given."""
-    return int(a[length]) if length in a else int(a.get(pages, 0)) * int(a["unit"])
-
-
-def flags_of(a: Args, field: str, table: dict[str, int], default: list[str], prefix: str = "") -> int:
-    """A list of names as a number. Raises Refused."""
-    names = a.get(field, default)
-    names = [names] if isinstance(names, str) else names
-    try:
-        return syscalls.number(table, names, prefix)
-    except syscalls.UnknownName as error:
-        raise Refused(UNSUPPORTED, f"{field}: the live kernel does not know {error}") from None
-    except TypeError:
-        raise Refused(SCENARIO, f"{field} is a list of names") from None
-
-
-def mode_of(a: Args, default: str) -> int:
-    """A file mode: octal text, or a number."""
-    mode = a.get("mode", default)
-    try:
-        return mode if isinstance(mode, int) else int(mode, 8)
-    except (TypeError, ValueError):
-        raise Refused(SCENARIO, f"mode is octal text such as 0755, not {mode!r}") from None
-
-
 # -- paths -------------------------------------------------------------------------------------------
+@in_process("unlink")
 def unlink(p: Program, a: Args) -> None:
     os.unlink(a["path"])
 
 
+@in_process("link")
 def link(p: Program, a: Args) -> None:
     os.link(a["path"], a["new"])
 
 
+@in_process("rename")
 def rename(p: Program, a: Args) -> None:
     os.rename(a["path"], a["new"])
 
 
+@in_process("mkdir")
 def mkdir(p: Program, a: Args) -> None:
-    os.mkdir(a["path"], mode_of(a, "0755"))
+    os.mkdir(a["path"], octal(a["mode"]))
 
 
+@in_process("symlink")
 def symlink(p: Program, a: Args) -> None:
     os.symlink(a["target"], a["path"])
 
 
+@in_process("truncate")
 def truncate(p: Program, a: Args) -> None:
-    syscalls.truncate(os.fsencode(a["path"]), length_of(a))
+    syscalls.truncate(os.fsencode(a["path"]), length_of(a, a["unit"]))
 
 
+@in_process("stat")
 def stat(p: Program, a: Args) -> dict[str, Any]:
     """size in bytes, blocks of 512 bytes, nlink, mode (octal text), uid, gid."""
     found = os.lstat(a["path"])
@@ -185,95 +132,119 @@ def stat(p: Program, a: Args) -> dict[str, Any]:
 
 
 # -- descriptors -------------------------------------------------------------------------------------
+@in_process("open")
 def open_(p: Program, a: Args) -> None:
     """A descriptor that had the name stays open: the program only forgot its number."""
-    flags = flags_of(a, "flags", syscalls.OPEN, ["O_CREAT", "O_RDWR"])
-    p.fds[a["fd"]] = os.open(a["path"], flags, mode_of(a, "0755"))
+    p.fds[a["fd"]] = os.open(a["path"], a["flags"], octal(a["mode"]))
 
 
+@in_process("close")
 def close(p: Program, a: Args) -> None:
     os.close(p.fd(a))
     del p.fds[a["fd"]]
 
 
+@in_process("sendfd")
+def sendfd(p: Program, a: Args) -> None:
+    """The runner passes the descriptor on (child.serve sends it along)."""
+    if (fd := p.fd(a)) < 0:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    p.sent.append(fd)
+
+
+@in_process("recvfd")
+def recvfd(p: Program, a: Args) -> None:
+    """What another process sent: ``descriptor`` is open here now."""
+    p.fds[a["fd"]] = a["descriptor"]
+
+
+@in_process("memfd")
 def memfd(p: Program, a: Args) -> None:
-    p.fds[a["fd"]] = os.memfd_create("hugelab", flags_of(a, "flags", syscalls.MFD, ["MFD_HUGETLB"]))
+    p.fds[a["fd"]] = os.memfd_create("hugelab", a["flags"])
 
 
+@in_process("seal")
 def seal(p: Program, a: Args) -> None:
-    fcntl.fcntl(p.fd(a), syscalls.F_ADD_SEALS, flags_of(a, "seals", syscalls.SEALS, []))
+    fcntl.fcntl(p.fd(a), syscalls.F_ADD_SEALS, a["seals"])
 
 
+@in_process("ftruncate")
 def ftruncate(p: Program, a: Args) -> None:
-    syscalls.ftruncate(p.fd(a), length_of(a))
+    syscalls.ftruncate(p.fd(a), length_of(a, a["unit"]))
 
 
+@in_process("fstat")
 def fstat(p: Program, a: Args) -> dict[str, int]:
     found = os.fstat(p.fd(a))
     shown = {"size": found.st_size, "blocks": found.st_blocks, "nlink": found.st_nlink}
     return {**shown, "blksize": found.st_blksize}
 
 
+@in_process("fallocate")
 def fallocate(p: Program, a: Args) -> None:
     """The default length is what the file has from the offset on."""
-    fd, mode = p.fd(a), flags_of(a, "mode", syscalls.FALLOC, [])
-    offset = length_of(a, "page", "off_bytes")
-    if "pages" in a or "bytes" in a:
-        length = length_of(a)
-    else:
-        length = os.fstat(fd).st_size - offset
+    fd, mode = p.fd(a), a["mode"]
+    offset = length_of(a, a["unit"], "page", "off_bytes")
+    length = length_of(a, a["unit"]) if sized(a) else os.fstat(fd).st_size - offset
     syscalls.fallocate(fd, mode, offset, length)
 
 
+@in_process("fadvise")
 def fadvise(p: Program, a: Args) -> None:
-    advice = flags_of(a, "advice", syscalls.FADV, ["WILLNEED"], "POSIX_FADV_")
-    os.posix_fadvise(p.fd(a), length_of(a, "page", "off_bytes"), length_of(a), advice)
+    os.posix_fadvise(p.fd(a), length_of(a, a["unit"], "page", "off_bytes"), length_of(a, a["unit"]), a["advice"])
 
 
+@in_process("readahead")
 def readahead(p: Program, a: Args) -> None:
-    syscalls.readahead(p.fd(a), length_of(a, "page", "off_bytes"), length_of(a))
+    syscalls.readahead(p.fd(a), length_of(a, a["unit"], "page", "off_bytes"), length_of(a, a["unit"]))
 
 
+@in_process("fsync")
 def fsync(p: Program, a: Args) -> None:
     if (fd := p.fd(a)) < 0:  # Python would not even ask
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     os.fsync(fd)
 
 
+@in_process("pread")
 def pread(p: Program, a: Args) -> dict[str, Any]:
     """n bytes read, the first one in hex."""
-    data = os.pread(p.fd(a), a.get("bytes", 1), length_of(a, "page", "off_bytes"))
+    data = os.pread(p.fd(a), a["bytes"], length_of(a, a["unit"], "page", "off_bytes"))
     return {"n": len(data), "first": data[:1].hex()}
 
 
+@in_process("pwrite")
 def pwrite(p: Program, a: Args) -> dict[str, int]:
-    return {"n": os.pwrite(p.fd(a), b"H" * a.get("bytes", 1), length_of(a, "page", "off_bytes"))}
+    return {"n": os.pwrite(p.fd(a), b"H" * a["bytes"], length_of(a, a["unit"], "page", "off_bytes"))}
 
 
+@in_process("sendfile")
 def sendfile(p: Program, a: Args) -> dict[str, int]:
     """To /dev/zero, which takes everything."""
-    return {"n": os.sendfile(p.zero, p.fd(a), length_of(a, "page", "off_bytes"), a.get("bytes", 1))}
+    return {"n": os.sendfile(p.zero, p.fd(a), length_of(a, a["unit"], "page", "off_bytes"), a["bytes"])}
 
 
+@in_process("lseek")
 def lseek(p: Program, a: Args) -> dict[str, int]:
-    whence = flags_of(a, "whence", syscalls.WHENCE, ["SEEK_SET"], "SEEK_")
-    return {"n": os.lseek(p.fd(a), length_of(a, "page", "off_bytes"), whence)}
+    return {"n": os.lseek(p.fd(a), length_of(a, a["unit"], "page", "off_bytes"), a["whence"])}
 
 
 # -- mappings ----------------------------------------------------------------------------------------
+@in_process("mmap")
 def mmap(p: Program, a: Args) -> dict[str, bool] | None:
     """An mmap that fails leaves what the name meant before; MAP_FAILED if nothing."""
     p.maps.setdefault(a["map"], FAILED)
-    flags = flags_of(a, "flags", syscalls.MAP, ["MAP_SHARED"], "MAP_")
-    prot = flags_of(a, "prot", syscalls.PROT, ["PROT_READ", "PROT_WRITE"], "PROT_")
+    flags = a["flags"]
     fd, size = p.fd(a), page_size_of(p, flags, p.fd(a))
-    length, hint = length_of(a) % WORD, p.hint(a)
-    fixed = flags & (syscalls.MAP["MAP_FIXED"] | syscalls.MAP["MAP_FIXED_NOREPLACE"])
+    length, hint = length_of(a, a["unit"]) % WORD, p.hint(a)
+    fixed = flags & (MAP["MAP_FIXED"] | MAP["MAP_FIXED_NOREPLACE"])
     if fixed:
         p.mine(hint or 0, length)
     elif hint is None and not a.get("want_align") and 0 < length < ARENA[1] - ARENA[0]:
         hint = p.room(length, size)
-    start = syscalls.mmap(hint or 0, length, prot, flags, fd, length_of(a, "offset_pages", "offset_bytes"))
+    start = syscalls.mmap(
+        hint or 0, length, a["prot"], flags, fd, length_of(a, a["unit"], "offset_pages", "offset_bytes")
+    )
     p.maps[a["map"]] = Area(start, -(-length // size) * size, size)
     p.note = p.maps[a["map"]]
     return {"aligned": start % size == 0} if a.get("want_align") else None
@@ -281,73 +252,78 @@ def mmap(p: Program, a: Args) -> dict[str, bool] | None:
 
 def page_size_of(p: Program, flags: int, fd: int) -> int:
     """The page size of a mapping to be, in bytes."""
-    if flags & syscalls.MAP["MAP_ANONYMOUS"] or fd == -1:
-        shift = flags >> syscalls.HUGE_SHIFT & syscalls.HUGE_MASK
-        return 4096 if not flags & syscalls.MAP["MAP_HUGETLB"] else 1 << shift if shift else p.size
-    return max(os.fstat(fd).st_blksize, 4096)
+    if flags & MAP["MAP_ANONYMOUS"] or fd == -1:
+        return huge_size(flags) or p.size if flags & MAP["MAP_HUGETLB"] else BASE_PAGE
+    return max(os.fstat(fd).st_blksize, BASE_PAGE)
 
 
+@in_process("munmap")
 def munmap(p: Program, a: Args) -> None:
     syscalls.munmap(*p.span(a))
 
 
+@in_process("mremap")
 def mremap(p: Program, a: Args) -> dict[str, bool]:
     """``as`` is the name of the result; the name it had before is not changed then."""
-    flags = flags_of(a, "flags", syscalls.MREMAP, ["MREMAP_MAYMOVE"], "MREMAP_")
     start, length = p.span(a)
-    new, target = length_of(a, "new_pages", "new_bytes"), p.hint(a) or 0
-    name: str = a["as"] if "as" in a else a["map"]
+    new, target = length_of(a, a["unit"], "new_pages", "new_bytes"), p.hint(a) or 0
+    name: str = a["as"] or a["map"]
     p.maps.setdefault(name, FAILED)
-    if flags & syscalls.MREMAP["MREMAP_FIXED"]:
+    if a["flags"] & MREMAP["MREMAP_FIXED"]:
         p.mine(target, new)
-    moved = syscalls.mremap(start, length, new, flags, target)
+    moved = syscalls.mremap(start, length, new, a["flags"], target)
     size = p.area(a["map"]).size
     p.maps[name] = p.note = Area(moved, -(-new // size) * size, size)
     return {"moved": moved != start}
 
 
+@in_process("mprotect")
 def mprotect(p: Program, a: Args) -> None:
-    syscalls.mprotect(*p.span(a), flags_of(a, "prot", syscalls.PROT, [], "PROT_"))
+    syscalls.mprotect(*p.span(a), a["prot"])
 
 
+@in_process("madvise")
 def madvise(p: Program, a: Args) -> None:
-    syscalls.madvise(*p.span(a), flags_of(a, "advice", syscalls.MADV, [], "MADV_"))
+    syscalls.madvise(*p.span(a), a["advice"])
 
 
+@in_process("mlock")
 def mlock(p: Program, a: Args) -> None:
     syscalls.mlock(*p.span(a))
 
 
+@in_process("mlockall")
+def mlockall(p: Program, a: Args) -> None:
+    syscalls.mlockall(a["flags"])
+
+
+@in_process("munlock")
 def munlock(p: Program, a: Args) -> None:
     syscalls.munlock(*p.span(a))
 
 
+@in_process("msync")
 def msync(p: Program, a: Args) -> None:
-    syscalls.msync(*p.span(a), flags_of(a, "flags", syscalls.MS, ["MS_SYNC"], "MS_"))
+    syscalls.msync(*p.span(a), a["flags"])
 
 
+@in_process("mincore")
 def mincore(p: Program, a: Args) -> dict[str, list[int]]:
     """One 0 or 1 for each huge page."""
     return {"resident": syscalls.mincore(*p.span(a), p.area(a["map"]).size or p.size)}
 
 
+@in_process("mbind")
 def mbind(p: Program, a: Args) -> None:
-    flags = flags_of(a, "flags", syscalls.MPOL_MF, [], "MPOL_MF_")
-    syscalls.mbind(*p.span(a), flags_of(a, "policy", syscalls.MPOL, [], "MPOL_"), nodes_of(a), flags)
+    syscalls.mbind(*p.span(a), a["policy"], a["nodemask"], a["flags"])
 
 
+@in_process("set_mempolicy")
 def set_mempolicy(p: Program, a: Args) -> None:
-    syscalls.set_mempolicy(flags_of(a, "policy", syscalls.MPOL, [], "MPOL_"), nodes_of(a))
+    syscalls.set_mempolicy(a["policy"], a["nodemask"])
 
 
-def nodes_of(a: Args) -> int:
-    """``nodemask``: bit n is node n."""
-    mask = a.get("nodemask", 0)
-    if not isinstance(mask, int):
-        raise Refused(SCENARIO, f"nodemask is a number, bit n for node n, not {mask!r}")
-    return mask
-
-
+@in_process("smaps")
 def smaps(p: Program, a: Args) -> dict[str, Any]:
     """Some fields of the VMA at the start of a map, in kB; VmFlags as a list."""
     addr, shown = p.area(a["map"]).addr, {}
@@ -362,64 +338,68 @@ def smaps(p: Program, a: Args) -> dict[str, Any]:
             elif here and head[:-1] in names:
                 shown[head[:-1]] = int(rest[0])
             elif here and head == "VmFlags:":
-                return {**{name: shown[name] for name in names}, "VmFlags": rest}
+                return {**shown, "VmFlags": rest}
     raise FileNotFoundError(2, "no such mapping")
 
 
 # -- access ------------------------------------------------------------------------------------------
-def touch(p: Program, a: Args) -> Signalled | dict[str, Any]:
+@in_process("touch")
+def touch(p: Program, a: Args) -> Fault | dict[str, Any]:
     """value: ``done`` pages, ``bytes`` read, ``si_code`` of the signal. ``catch`` false: the signal is deadly."""
-    area, count, mode = p.area(a["map"]), a.get("count", 1), a.get("mode", "w")
+    area, count, mode = p.area(a["map"]), a["count"], a["mode"]
     if mode not in ("r", "w"):
-        raise Refused(SCENARIO, f"touch: mode is r or w, not {mode!r}")
-    catch = a.get("catch", True)
+        raise ScenarioError(f"touch: mode is r or w, not {mode!r}")
+    catch = a["catch"] is not False
     if area is FAILED and catch:
         # what an access near address -1 would be; not tried, as page 1 of it would be somewhere else
-        return Signalled("SIGSEGV", {"done": 0, "si_code": 1}) if count else {"done": 0}
+        return Fault("SIGSEGV", {"done": 0, "si_code": 1}) if count else {"done": 0}
     address, unit = area.addr, a["unit"]
     if area is not FAILED:
-        address += a.get("page", 0) * unit + a.get("off_bytes", 0)
+        address += a["page"] * unit + a["off_bytes"]
         p.mine(address, 1)  # the first access that meets nothing is the last
         p.note = (address, count, unit)
-    came = p.toucher.touch(address, count, unit, mode == "w", a.get("byte", ord("H")) & 0xFF, catch)
+    came = p.toucher.touch(address, count, unit, mode == "w", a["byte"] & 0xFF, catch)
     value: dict[str, Any] = {"done": came.done}
     if came.signal is None:
         return {**value, "bytes": list(came.read)} if mode == "r" else value
-    return Signalled(came.signal, {**value, "si_code": came.si_code})
+    return Fault(came.signal, {**value, "si_code": came.si_code})
 
 
+@in_process("kread")
 def kread(p: Program, a: Args) -> dict[str, int]:
     """read(2) of one zero byte into a page: the kernel writes there, and answers EFAULT where it cannot."""
     area = p.area(a["map"])
     addr = area.addr
     if area is not FAILED:
-        addr += a.get("page", 0) * a["unit"] + a.get("off_bytes", 0)
+        addr += a["page"] * a["unit"] + a["off_bytes"]
         p.mine(addr, 1)
     return {"n": syscalls.read(p.zero, addr, 1)}
 
 
 # -- System V shared memory --------------------------------------------------------------------------
+@in_process("shmget")
 def shmget(p: Program, a: Args) -> None:
     """The note is the segment's number."""
-    flags = flags_of(a, "flags", syscalls.SHM, ["SHM_HUGETLB", "IPC_CREAT"], "SHM_")
-    p.note = syscalls.shmget(syscalls.IPC_PRIVATE, length_of(a), flags | 0o600)
+    p.note = syscalls.shmget(syscalls.IPC_PRIVATE, length_of(a, a["unit"]), a["flags"] | 0o600)
 
 
+@in_process("shmat")
 def shmat(p: Program, a: Args) -> None:
     """``shmid``, ``length`` and ``size`` of its pages in bytes come from the runner; -1 for one that failed."""
     p.maps.setdefault(a["map"], FAILED)
-    flags = flags_of(a, "flags", syscalls.SHMAT, [], "SHM_")
     length, size = -(-a["length"] // a["size"]) * a["size"], a["size"]
     hint = p.room(length, size) if length else 0
-    p.maps[a["map"]] = p.note = Area(syscalls.shmat(a["shmid"], hint, flags), length, size)
+    p.maps[a["map"]] = p.note = Area(syscalls.shmat(a["shmid"], hint, a["flags"]), length, size)
 
 
+@in_process("shmdt")
 def shmdt(p: Program, a: Args) -> None:
     area = p.area(a["map"])
     syscalls.shmdt(*p.mine(area.addr, area.length)[:1])
 
 
 # -- the process -------------------------------------------------------------------------------------
+@in_process("setuid")
 def setuid(p: Program, a: Args) -> None:
     """Root's group goes, too: whoever is in group 0 may make segments of huge pages (hugetlb_shm_group)."""
     if os.geteuid() == 0:
@@ -428,6 +408,7 @@ def setuid(p: Program, a: Args) -> None:
     os.setuid(a["uid"])
 
 
+@in_process("setrlimit_memlock")
 def setrlimit_memlock(p: Program, a: Args) -> None:
     """Bytes; a negative number is no limit."""
     limit = a["bytes"] if a["bytes"] >= 0 else resource.RLIM_INFINITY
@@ -437,34 +418,31 @@ def setrlimit_memlock(p: Program, a: Args) -> None:
         raise PermissionError(1, str(error)) from None
 
 
+@in_process("hugetlb_usage")
 def hugetlb_usage(p: Program, a: Args) -> dict[str, int]:
-    """HugetlbPages of /proc/self/status."""
+    """HugetlbPages of /proc/self/status; {} on a kernel without that line."""
     with open("/proc/self/status") as file:
-        return {"kB": next(int(line.split()[1]) for line in file if line.startswith("HugetlbPages:"))}
-
-
-_FUNCTIONS: tuple[Callable[[Program, Args], Any], ...] = (
-    *(unlink, link, rename, mkdir, symlink, truncate, stat),
-    *(open_, close, memfd, seal, ftruncate, fstat, fallocate, fadvise, readahead, fsync),
-    *(pread, pwrite, sendfile, lseek),
-    *(mmap, munmap, mremap, mprotect, madvise, mlock, munlock, msync, mincore, mbind, set_mempolicy, smaps),
-    *(touch, kread, shmget, shmat, shmdt, setuid, setrlimit_memlock, hugetlb_usage),
-)
-CALLS = {function.__name__.rstrip("_"): function for function in _FUNCTIONS}
+        found = [int(line.split()[1]) for line in file if line.startswith("HugetlbPages:")]
+    return {"kB": found[0]} if found else {}
 
 
 def call(p: Program, name: str, a: Args) -> tuple[str, Any, Any]:
-    """Do an operation: (outcome, value, note for the runner). Raises nothing: a Refused is (kind, text, None)."""
+    """Do an operation: (outcome, value, note for the runner).
+
+    Raises nothing: a refusal is (SCENARIO or UNSUPPORTED, text, None).
+    """
     p.note = None
     try:
-        value = CALLS[name](p, a)
+        value = in_process[name](p, a)
     except OSError as error:
         return syscalls.errno_name(error.errno or 0), None, None
-    except Refused as error:
-        return error.kind, str(error), None
+    except ScenarioError as error:
+        return SCENARIO, str(error), None
+    except Unsupported as error:
+        return UNSUPPORTED, str(error), None
     except (ValueError, OverflowError, TypeError, MemoryError) as error:
         # an argument that no system call can be given: a NUL in a path, a length of more than 64 bits
         return SCENARIO, f"{name}: {error or 'out of memory'}", None
-    if isinstance(value, Signalled):
+    if isinstance(value, Fault):
         return value.outcome, value.value, tuple(p.note) if p.note else None
     return "ok", value, tuple(p.note) if isinstance(p.note, tuple) else p.note

@@ -62,10 +62,12 @@ def receive(link: socket.socket) -> tuple[Any, list[int]]:
 def serve(link: socket.socket, program: Program) -> None:
     """Do what comes, until the runner is gone. A new process goes on here, with a socket of its own."""
     while True:
-        message, _ = receive(link)
+        message, descriptors = receive(link)
         if message is None:
             return
         name, args = message
+        if descriptors:
+            args["descriptor"] = descriptors[0]
         if name == "fork":
             link = fork(link)
         elif name == "wait":
@@ -73,7 +75,8 @@ def serve(link: socket.socket, program: Program) -> None:
         elif name == "exit":
             os._exit(args.get("code", 0))  # the runner reads the end of the socket, then asks for the status
         else:
-            send(link, call(program, name, args))
+            send(link, call(program, name, args), program.sent)
+            program.sent = []
 
 
 def fork(link: socket.socket) -> socket.socket:

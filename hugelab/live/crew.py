@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..linux.scenario import ScenarioError
-from ..record.source import Unsupported
+from ..linux.errors import ScenarioError, Unsupported
 from .calls import SCENARIO, UNSUPPORTED
 from .child import command, receive, send
 from .errors import LiveUnavailable
@@ -109,6 +108,25 @@ class Crew:
             raise ScenarioError(f"there is a process {name} already")
         return self._fork(parent, name, parent)
 
+    def spawn(self, name: str) -> str:
+        """A process that shares nothing with the others: the outcome. Raises ScenarioError if the name is taken."""
+        if name in self.members:
+            raise ScenarioError(f"there is a process {name} already")
+        return self._fork(self._root, name, None)
+
+    def send(self, sender: Member, receiver: Member, name: str, new: str) -> str:
+        """A descriptor of one process becomes one of another, under a new name: the outcome."""
+        try:
+            (outcome, _, _), descriptors = self._ask(sender, "sendfd", {"fd": name})
+            for descriptor in descriptors:
+                try:
+                    self._ask(receiver, "recvfd", {"fd": new}, [descriptor])
+                finally:
+                    os.close(descriptor)
+        except Gone as gone:
+            return str(gone)
+        return str(outcome)
+
     def _fork(self, asked: Member, name: str, parent: Member | None) -> str:
         try:
             (outcome, _, pid), descriptors = self._ask(asked, "fork", {})
@@ -157,10 +175,12 @@ class Crew:
             member.status = member.status or "SIGKILL"
 
     # -- inside ------------------------------------------------------------------------------------
-    def _ask(self, member: Member, name: str, args: dict[str, Any]) -> tuple[Any, list[int]]:
-        """Order and answer. Raises Gone, and has waited for the process then."""
+    def _ask(
+        self, member: Member, name: str, args: dict[str, Any], passed: list[int] | None = None
+    ) -> tuple[Any, list[int]]:
+        """Order (with descriptors that are passed on) and answer. Raises Gone, and has waited for the process then."""
         try:
-            send(member.link, (name, args))
+            send(member.link, (name, args), passed)
             answer, descriptors = receive(member.link)
         except TimeoutError:
             os.kill(member.pid, signal.SIGKILL)

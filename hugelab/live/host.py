@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.state import Counters
+from ..linux import meminfo
 
 SYSFS = Path("/sys/kernel/mm/hugepages")
 NODES = Path("/sys/devices/system/node")
@@ -36,8 +37,7 @@ def page_sizes() -> tuple[int, ...]:
     """The page sizes that the kernel has pools of, the default one first. () without hugetlb."""
     names = [path.name for path in SYSFS.glob("hugepages-*kB")]
     sizes = sorted(int(name.removeprefix("hugepages-").removesuffix("kB")) << 10 for name in names)
-    match = re.search(r"^Hugepagesize:\s*(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
-    default = int(match[1]) << 10 if match else 0
+    default = meminfo.read(Path("/proc/meminfo").read_text()).get("Hugepagesize", 0) << 10
     return tuple(sorted(sizes, key=lambda size: (size != default, size)))
 
 
@@ -54,10 +54,7 @@ def read_counters(size: int) -> Counters:
 
 def available_memory() -> int:
     """Bytes that programs could still get (MemAvailable of /proc/meminfo)."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    return meminfo.read(Path("/proc/meminfo").read_text()).get("MemAvailable", 0) << 10
 
 
 def read_overcommit(size: int) -> int:

@@ -57,7 +57,7 @@ class Journal:
 
     ``over``: the borrower is done but could not put everything back. ``paths`` are mount points, ``folders`` what
     was made elsewhere, ``switched`` files of cgroups that got +hugetlb, ``processes`` those of scenarios:
-    [pid, start, session].
+    [pid, start, session]; ``rewritten`` files, with the text that they had.
     """
 
     boot: str
@@ -71,6 +71,7 @@ class Journal:
     paths: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     switched: list[str] = field(default_factory=list)
+    rewritten: dict[str, str] = field(default_factory=dict)
     processes: list[list[int]] = field(default_factory=list)
 
     @classmethod
@@ -124,7 +125,7 @@ class Journal:
         """Undo all that was done since; a line for each thing. ``differences`` says what it could not undo."""
         # a control group goes while its hierarchy is mounted; an empty mount point once it is not
         said = [*self.kill(), *self.remove_segments(), *self.remove_folders()]
-        said += [*self.switch_back(), *self.umount(), *self.remove_folders()]
+        said += [*self.switch_back(), *self.umount(), *self.remove_folders(), *self.write_back()]
         for pool in self.pools:
             said += _put_pool_back(pool)
         host.wait_until(lambda: not self.differences(), SETTLE)
@@ -195,6 +196,16 @@ class Journal:
                 if "hugetlb" in Path(file).read_text().split():
                     Path(file).write_text("-hugetlb")
                     said.append(f"wrote -hugetlb to {file}")
+        return said
+
+    def write_back(self) -> list[str]:
+        """Files that were rewritten hold what they held."""
+        said = []
+        for file, before in self.rewritten.items():
+            with contextlib.suppress(OSError):
+                if (now := Path(file).read_text()) != before:
+                    Path(file).write_text(before)
+                    said.append(f"{file}: {now.strip()}, back to {before.strip()}")
         return said
 
     def remove_folders(self) -> list[str]:

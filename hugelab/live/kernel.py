@@ -10,27 +10,31 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.state import State
 from ..core.units import BASE_PAGE_SIZE, size_name
-from ..linux.abi import page_size
-from ..linux.machines import X86_64
-from ..linux.scenario import Op, Scenario, ScenarioError
+from ..linux.abi import huge_size, length_of
+from ..linux.errors import ScenarioError, Unsupported
+from ..linux.flags import SHM
+from ..linux.machines import Machine, machine
+from ..linux.operations import ANYBODY
+from ..linux.rules import NEWEST
+from ..linux.scenario import ORDINARY, Op, Scenario
 from ..linux.structs import hstate
-from ..model.kernel import BY_ADMINISTRATOR, BY_ANYBODY, CALLS, ENTRY, ORDINARY, dangers
-from ..record.source import Unsupported
+from ..model.kernel import dangers
 from . import admin
 from .admin import Groups
 from .calls import ARENA
-from .calls import CALLS as PROCESS_CALLS
-from .crew import Crew, Member
+from .crew import Crew
 from .native import syscalls
 from .pool import BorrowedPool, Pool
+from .registry import by_runner, in_process
 
 # Signals that end any process that does not catch them.
 DEADLY = {
@@ -38,6 +42,20 @@ DEADLY = {
     *("SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGIO"),
     *("SIGPWR", "SIGSYS", "SIGSTKFLT"),
 }
+
+
+class Answer(NamedTuple):
+    """What an operation gave, where its outcome is not simply "ok"."""
+
+    outcome: str
+    value: Any = None
+    note: Any = None
+
+
+def running() -> Machine:
+    """The model's machine with the rules and bugs of the kernel that runs here; on other systems, of the newest."""
+    version = os.uname().release if sys.platform == "linux" else NEWEST
+    return replace(machine(version), name="live", title=f"this machine, Linux {version}")
 
 
 class LiveKernel:
@@ -50,9 +68,8 @@ class LiveKernel:
 
     def __init__(self, pool: Pool, pages: bool = False):
         self.pool, self._pages = pool, pages
-        title = f"this machine, Linux {os.uname().release}"
         # top: where mappings go matters to a model that is to give the same answers
-        self.machine = replace(X86_64, name="live", title=title, sizes=pool.sizes, nodes=pool.nodes, top=ARENA[1])
+        self.machine = replace(running(), sizes=pool.sizes, nodes=pool.nodes, top=ARENA[1])
         self.state = State()
         self.state.pools = [hstate(self.state, size, pool.nodes) for size in pool.sizes]
         self.mounts: list[str] = []  # names that lead somewhere; the last of two equal ones lies above
@@ -74,7 +91,7 @@ class LiveKernel:
             for record in (h, *h.nodes) if len(h.nodes) == 1 else (h,):
                 for attribute, value in counts.items():
                     setattr(record, attribute, value)
-            h.resv_huge_pages = admin.signed(now.rsvd)  # below 0 by a slip of the kernel, sysfs shows 2**64 - n
+            h.resv_huge_pages = admin.signed(now.rsvd)  # below 0 by a kernel bug, sysfs shows 2**64 - n
         self.state.point(name, moment, **detail)
 
     # -- running operations ------------------------------------------------------------------------
@@ -84,15 +101,12 @@ class LiveKernel:
         Raises Unsupported for what this source does not know and ScenarioError for what no program can do; both
         leave the machine as it was. Raises LiveUnavailable when the machine cannot go on.
         """
-        if op.op not in CALLS:
-            raise Unsupported(f"{op.op} is not known to the live kernel")
-        known = CALLS[op.op][1]
-        if unknown := op.args.keys() - set(known.split()) - {"hsize", "note"}:
-            raise Unsupported(f"{op.op} has no {', '.join(sorted(unknown))}; it takes {known}")
         note = None
         try:
-            if op.op in BY_ADMINISTRATOR:
-                outcome, value = "ok", self._administer(op)
+            if op.op in by_runner:
+                outcome, value = "ok", by_runner[op.op](self, op)
+                if isinstance(value, Answer):
+                    outcome, value, note = value
             else:
                 outcome, value, note = self._in_process(op)
         except OSError as error:
@@ -103,67 +117,71 @@ class LiveKernel:
             row.addr = note[0]
             if self._pages and (member := self.crew.living(op.proc)):
                 detail["pages"] = pfns(member.pid, *note)
-        self._observe(ENTRY.get(op.op, f"sys_{op.op}"), "return", **detail)
+        self._observe(op.row.entry, "return", **detail)
         return outcome, value
 
-    def _in_process(self, op: Op) -> tuple[str, Any, Any]:
+    def _in_process(self, op: Op, **more: Any) -> tuple[str, Any, Any]:
         """An operation of a process, or (without one) of a shell: (outcome, value, note)."""
-        args = dict(op.args)
+        if op.op not in in_process:
+            raise Unsupported(f"{op.op} is not known to the live kernel")
+        args = op.numbers() | {"unit": op.unit(self.machine.sizes[0])} | more
         for name in ("path", "new"):
             if name in args:
                 args[name] = self.resolve(args[name])
-        args["unit"] = page_size(op, self.machine.sizes[0])
         if op.op == "symlink" and op.args["path"].partition("/")[0] == ORDINARY:
             # it could lead out of our folder, and what follows it is root
             raise Unsupported("a symlink beside the hugetlbfs mounts")
         member = self.crew.living(op.proc)
-        if op.op in BY_ANYBODY and member is None:
-            return self.crew.call(None, op.op, args)
-        member = self.crew.member(op.proc)
-        match op.op:
-            case "fork":
-                return self.crew.fork(member, op.args["child"]), None, None
-            case "exit":
-                return "ok", {"status": self.crew.exit(member, op.get("code", 0))}, None
-            case "kill":
-                return "ok", {"status": self.crew.kill(member, _deadly(op.get("signal", "SIGKILL")))}, None
-            case "cg_attach":
-                self.groups.attach(op, member.pid)
-                return "ok", None, None
-            case "shmget":
-                return self._shmget(member, op, args)
-            case "shmat":
-                shmid, args["length"], args["size"] = self._segment(op)
-                return self.crew.call(member, "shmat", {**args, "shmid": shmid})
-        if op.op not in PROCESS_CALLS:
-            raise Unsupported(f"{op.op} is not known to the live kernel")
+        if op.row.who != ANYBODY:
+            member = self.crew.member(op.proc)
         return self.crew.call(member, op.op, args)
 
-    def _administer(self, op: Op) -> Any:
-        """An operation of the administrator: its value."""
-        match op.op:
-            case "mount":
-                self._mount(op.args["mount"], op.get("options", ""))
-            case "umount" | "umount_lazy":
-                if not isinstance(self.pool, BorrowedPool):
-                    raise Unsupported("umount of a file system that was mounted for us")
-                self.pool.umount(self._mounted(op.args["mount"]), lazy=op.op == "umount_lazy")
-                self._forget(op.args["mount"])
-            case "remount":
-                syscalls.remount(str(self._mounted(op.args["mount"])), op.get("options", ""))
-            case "statfs":
-                return admin.statfs(self._mounted(op.args["mount"]))
-            case "shmrm":
-                syscalls.shm_remove(self._segment(op)[0])
-            case _ if op.op in admin.POOLS:
-                return admin.POOLS[op.op](self.pool, op)
-            case _ if op.op in admin.GROUPS:
-                return admin.GROUPS[op.op](self.groups, op)
-            case _:
-                raise Unsupported(f"{op.op} is not known to the live kernel")
-        return None
+    # -- processes ---------------------------------------------------------------------------------
+    @by_runner("fork")
+    def _fork(self, op: Op) -> Answer:
+        return Answer(self.crew.fork(self.crew.member(op.proc), op.args["child"]))
+
+    @by_runner("spawn")
+    def _spawn(self, op: Op) -> Answer:
+        return Answer(self.crew.spawn(op.args["child"]))
+
+    @by_runner("sendfd")
+    def _sendfd(self, op: Op) -> Answer:
+        sender, receiver = self.crew.member(op.proc), self.crew.member(op.args["to"])
+        return Answer(self.crew.send(sender, receiver, op.args["fd"], op.get("as") or op.args["fd"]))
+
+    @by_runner("exit")
+    def _exit(self, op: Op) -> dict[str, str]:
+        return {"status": self.crew.exit(self.crew.member(op.proc), op.get("code"))}
+
+    @by_runner("kill")
+    def _kill(self, op: Op) -> dict[str, str]:
+        return {"status": self.crew.kill(self.crew.member(op.proc), _deadly(op.get("signal")))}
+
+    @by_runner("cg_attach")
+    def _attach(self, op: Op) -> None:
+        self.groups.attach(op, self.crew.member(op.proc).pid)
 
     # -- mounts and paths --------------------------------------------------------------------------
+    @by_runner("mount")
+    def _mount_op(self, op: Op) -> None:
+        self._mount(op.args["mount"], op.get("options"))
+
+    @by_runner("umount", "umount_lazy")
+    def _umount(self, op: Op) -> None:
+        if not isinstance(self.pool, BorrowedPool):
+            raise Unsupported("umount of a file system that was mounted for us")
+        self.pool.umount(self._mounted(op.args["mount"]), lazy=op.op == "umount_lazy")
+        self._forget(op.args["mount"])
+
+    @by_runner("remount")
+    def _remount(self, op: Op) -> None:
+        syscalls.remount(str(self._mounted(op.args["mount"])), op.get("options"))
+
+    @by_runner("statfs")
+    def _statfs(self, op: Op) -> dict[str, int]:
+        return admin.statfs(self._mounted(op.args["mount"]))
+
     def mount(self, name: str, options: str = "") -> None:
         """Mount a hugetlbfs under a name. Raises OSError as mount(2) does."""
         self.state.row("")
@@ -214,20 +232,24 @@ class LiveKernel:
         return self._plain
 
     # -- System V shared memory --------------------------------------------------------------------
-    def _shmget(self, member: Member, op: Op, args: dict[str, Any]) -> tuple[str, Any, Any]:
+    @by_runner("shmget")
+    def _shmget(self, op: Op) -> Answer:
         self._segments.setdefault(op.args["shm"], (-1, 0, self.machine.sizes[0]))
-        outcome, value, shmid = self.crew.call(member, "shmget", args)
+        outcome, value, shmid = self._in_process(op)
         if outcome == "ok":
-            length = op.args["bytes"] if "bytes" in op.args else op.get("pages", 0) * args["unit"]
-            self._segments[op.args["shm"]] = (shmid, length, self._shm_page_size(op))
-        return outcome, value, None
+            args, default = op.numbers(), self.machine.sizes[0]
+            size = huge_size(args["flags"]) or default if args["flags"] & SHM["SHM_HUGETLB"] else BASE_PAGE_SIZE
+            self._segments[op.args["shm"]] = (shmid, length_of(args, op.unit(default)), size)
+        return Answer(outcome, value)
 
-    def _shm_page_size(self, op: Op) -> int:
-        flags = syscalls.number(syscalls.SHM, op.get("flags", ["SHM_HUGETLB"]), "SHM_")
-        shift = flags >> syscalls.HUGE_SHIFT & syscalls.HUGE_MASK
-        if not flags & syscalls.SHM["SHM_HUGETLB"]:
-            return BASE_PAGE_SIZE
-        return 1 << shift if shift else self.machine.sizes[0]
+    @by_runner("shmat")
+    def _shmat(self, op: Op) -> Answer:
+        shmid, length, size = self._segment(op)
+        return Answer(*self._in_process(op, shmid=shmid, length=length, size=size))
+
+    @by_runner("shmrm")
+    def _shmrm(self, op: Op) -> None:
+        syscalls.shm_remove(self._segment(op)[0])
 
     def _segment(self, op: Op) -> tuple[int, int, int]:
         """Number, length and page size of a segment. Raises ScenarioError for a name never used."""
@@ -309,7 +331,7 @@ def boot_live(scenario: Scenario, pool: Pool, pages: bool = False) -> LiveKernel
     if why := scenario.extra.get("do_not_run"):
         about = why if isinstance(why, str) else "it damages the kernel's counters until the next boot"
         raise ScenarioError(f"{scenario.name} is not run on the live kernel: {about}")
-    if found := dangers(scenario):
+    if found := dangers(scenario, running()):
         raise ScenarioError(f"{scenario.name} is not run on the live kernel: {found[0]}")
     pool.reset()
     kernel = None

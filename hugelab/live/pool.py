@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from ..core.state import Counters
 from ..core.units import count, format_size, parse_size
+from ..linux.errors import Unsupported
 from . import host, journal
 from .guard import PoolError, Signals, lock
 from .journal import JOURNAL, LOCK, MARK, MOUNTS, SETTLE, Journal
@@ -86,6 +87,10 @@ class Pool(ABC):
         """A cgroup's children are about to get the hugetlb controller: it must be taken from them again."""
 
     @abstractmethod
+    def rewrite(self, file: Path, number: int) -> None:
+        """Write a file outside the pools: it must not outlive the pool. Raises OSError, Unsupported."""
+
+    @abstractmethod
     def check_room(self, size: int, n: int) -> None:
         """Raises DoesNotFit when a pool of ``n`` pages would leave the machine too little memory."""
 
@@ -147,12 +152,18 @@ class BorrowedPool(Pool):
             self._journal.switched.append(str(file))
             self._journal.save()
 
+    def rewrite(self, file: Path, number: int) -> None:
+        self._journal.rewritten.setdefault(str(file), file.read_text())
+        self._journal.save()
+        host.write(file, number)
+
     def reset(self) -> None:
         """Unmount everything, empty every pool, allow no surplus; processes of scenarios must be gone."""
         book = self._journal
         book.remove_segments()
         book.umount()
         book.remove_folders()
+        book.write_back()
         if book.processes or book.folders:
             alive = [process for process in book.processes if host.process(process[0])]
             book.processes, book.folders = alive, []
@@ -395,6 +406,10 @@ class FoundPool(Pool):
 
     def switched(self, file: Path) -> None:
         """As ``started``."""
+
+    def rewrite(self, file: Path, number: int) -> None:
+        """Raises Unsupported: nothing is changed."""
+        raise Unsupported(f"writing {file} without borrowing the pool")
 
     def check_room(self, size: int, n: int) -> None:
         """The pool stays as large as it is."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ..core.units import BASE_PAGE_SIZE
 from ..linux.flags import KPF
+from ..linux.meminfo import read_line
 
 
 # -- /proc/meminfo -----------------------------------------------------------------------------------
@@ -20,17 +21,12 @@ def parse_meminfo(text: str) -> dict[str, int]:
     """The lines of /proc/meminfo, or of a memory node's (``Node 0 HugePages_Total: 5``), by name.
 
     Lines with kB are bytes here, the others (``HugePages_``) are pages of the default size, ``Hugepagesize``.
-    ``Hugetlb`` is all pools of all sizes together; it has been there since Linux 4.18. A node has no
-    ``HugePages_Rsvd``: promises belong to no node. Source: Documentation/filesystems/proc.rst, hugetlbpage.rst.
+    ``Hugetlb`` is all pools of all sizes together. A node has no ``HugePages_Rsvd``: reservations belong to no node.
     """
-    found = {}
-    for line in text.splitlines():
-        match = re.fullmatch(r"(?:Node \d+ )?\s*([\w()]+):\s+(\d+)( kB)?\s*", line)
-        if match:
-            found[match[1]] = int(match[2]) << (10 if match[3] else 0)
-    if not found:
+    lines = [line for line in map(read_line, text.splitlines()) if line]
+    if not lines:
         raise ValueError("this is no meminfo: no line looks like HugePages_Total: 10")
-    return found
+    return {line.name: line.value << (10 if line.kb else 0) for line in lines}
 
 
 # -- /proc/PID/status --------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from ..core.units import BASE_PAGE_SIZE, MIB, count, format_size
+from ..linux.flags import MADV, MAP, PROT
 from ..live.errors import LiveUnavailable
 from ..live.guard import Signals
 from ..live.native import syscalls
@@ -21,9 +22,9 @@ from .result import PAGE as KIND_PAGE
 
 PAGE = {**KIND_PAGE, AGAIN: BASE_PAGE_SIZE}  # bytes
 HUGETLB = {"2M": "MAP_HUGE_2MB", "1G": "MAP_HUGE_1GB"}
-PROTECTION = syscalls.PROT["PROT_READ"] | syscalls.PROT["PROT_WRITE"]
+PROTECTION = PROT["PROT_READ"] | PROT["PROT_WRITE"]
 # MAP_PRIVATE: to a shared mapping, which is what Python's mmap makes, MADV_HUGEPAGE does nothing.
-PRIVATE = syscalls.MAP["MAP_PRIVATE"] | syscalls.MAP["MAP_ANONYMOUS"]
+PRIVATE = MAP["MAP_PRIVATE"] | MAP["MAP_ANONYMOUS"]
 
 
 def pages(kind: str, size: int) -> int:
@@ -61,7 +62,7 @@ class Buffer:
 
     def _map(self) -> None:
         if self.kind in HUGETLB:
-            flags = PRIVATE | syscalls.MAP["MAP_HUGETLB"] | syscalls.MAP[HUGETLB[self.kind]]
+            flags = PRIVATE | MAP["MAP_HUGETLB"] | MAP[HUGETLB[self.kind]]
             self.address = self._mmap(self.length, flags)
             return
         # More than is needed, to begin at a boundary of 2 MiB: a huge page fits nowhere else.
@@ -69,7 +70,7 @@ class Buffer:
         self.address = -(-start // (2 * MIB)) * 2 * MIB
         advice = "MADV_HUGEPAGE" if self.kind == "THP" else "MADV_NOHUGEPAGE"
         with contextlib.suppress(OSError):  # a kernel without THP: nothing to forbid, and huge() says what came
-            syscalls.madvise(self.address, self.length, syscalls.MADV[advice])
+            syscalls.madvise(self.address, self.length, MADV[advice])
 
     def _mmap(self, length: int, flags: int) -> int:
         try:

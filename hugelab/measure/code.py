@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import functools
 
+from ..linux.flags import MAP, PROT
 from ..live.errors import LiveUnavailable
 from ..live.native import access, syscalls
 
@@ -42,8 +43,8 @@ class Loops:
         if why := access.unavailable():
             raise LiveUnavailable(why)
         code, labels = access.assemble(CODE)
-        read, write, execute = (syscalls.PROT[f"PROT_{name}"] for name in ("READ", "WRITE", "EXEC"))
-        anonymous = syscalls.MAP["MAP_PRIVATE"] | syscalls.MAP["MAP_ANONYMOUS"]
+        read, write, execute = (PROT[f"PROT_{name}"] for name in ("READ", "WRITE", "EXEC"))
+        anonymous = MAP["MAP_PRIVATE"] | MAP["MAP_ANONYMOUS"]
         try:
             base = syscalls.mmap(0, 4096, read | write, anonymous, -1, 0)
             ctypes.memmove(base, code, len(code))

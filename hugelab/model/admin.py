@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 
 from ..core.units import format_size
-from ..linux.abi import page_size
-from ..linux.scenario import Op, ScenarioError
-from ..linux.structs import hstate, hugetlb_cgroup, mm_struct
+from ..linux.errors import ScenarioError
+from ..linux.scenario import Op
+from ..linux.structs import hstate, hugetlb_cgroup, mm_struct, sysctl
 from . import pool
 from .cgroup import lineage
 from .core import Core
 from .errors import SystemCallError
 from .mount import memparse
+from .registry import operation
 
 PAGE_COUNTER_MAX = (1 << 63) - 4096  # bytes; what cgroup v1 shows where there is no limit
 
@@ -24,7 +25,7 @@ PAGE_COUNTER_MAX = (1 << 63) - 4096  # bytes; what cgroup v1 shows where there i
 def _pool(k: Core, op: Op) -> hstate:
     """The pool of ``hsize``. Raises SystemCallError ENOENT."""
     try:
-        return k.size_to_hstate(page_size(op, k.machine.sizes[0]))
+        return k.size_to_hstate(k.unit(op))
     except KeyError:
         raise SystemCallError("ENOENT") from None
 
@@ -37,6 +38,12 @@ def _node(k: Core, op: Op) -> int:
     return nid
 
 
+def _resizable(k: Core, h: hstate) -> None:
+    """Raises SystemCallError EINVAL for a page size that this release allocates at boot only."""
+    if k.machine.gigantic(h.size) and not k.rules.gigantic_at_run_time:
+        raise SystemCallError("EINVAL")
+
+
 def _count(op: Op) -> int:
     """``n`` as it is written to a file. Raises SystemCallError EINVAL for a negative number."""
     n: int = op.args["n"]
@@ -45,22 +52,27 @@ def _count(op: Op) -> int:
     return n
 
 
+@operation("set_nr")
 def nr_hugepages_store(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Write ``n`` to nr_hugepages of ``hsize``."""
     h, n = _pool(k, op), _count(op)
+    _resizable(k, h)
     k.state.rows[-1].size = h.size
     pool.set_max_huge_pages(k, h, n)
     k.state.point("set_max_huge_pages")
 
 
+@operation("set_nr_node")
 def nr_hugepages_store_node(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Write ``n`` to nr_hugepages of one ``node``."""
     h, nid, n = _pool(k, op), _node(k, op), _count(op)
+    _resizable(k, h)
     k.state.rows[-1].size = h.size
     pool.set_max_huge_pages(k, h, n, nid)
     k.state.point("set_max_huge_pages")
 
 
+@operation("set_overcommit")
 def nr_overcommit_hugepages_store(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Write ``n`` to nr_overcommit_hugepages: no page moves. Raises SystemCallError EINVAL for a gigantic size."""
     h, n = _pool(k, op), _count(op)
@@ -69,6 +81,7 @@ def nr_overcommit_hugepages_store(k: Core, mm: mm_struct | None, op: Op) -> None
     h.nr_overcommit_huge_pages = n
 
 
+@operation("node_counters")
 def node_counters(k: Core, mm: mm_struct | None, op: Op) -> dict[str, int]:
     """The files of one ``node``, in pages. There is no resv_hugepages of a node."""
     node = _pool(k, op).nodes[_node(k, op)]
@@ -76,38 +89,54 @@ def node_counters(k: Core, mm: mm_struct | None, op: Op) -> dict[str, int]:
     return {f"{name}_hugepages": value for name, value in counts.items()}
 
 
+@operation("demote")
 def demote_store(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Write ``n`` to demote of the largest size (or of ``hsize``): pages become pages of the default size.
 
     Pages that are used or promised stay; fewer than asked is no error. Raises SystemCallError ENOENT, EINVAL; EBUSY
-    only with the slip demote_takes_promised_pages.
+    only with the kernel bug demote_takes_promised_pages.
     """
     h, n = k.state.pools[-1] if "hsize" not in op.args else _pool(k, op), _count(op)
     into = k.state.pools[0]
     if h is into or not k.rules.demote:
         raise SystemCallError("ENOENT")
-    slips = k.rules.slip("demote_takes_promised_pages")
+    blind = k.rules.bug("demote_takes_promised_pages")
     while n and (available := h.free_huge_pages - h.resv_huge_pages):
-        if not slips and available < 0:
+        if not blind and available < 0:
             break
-        done = pool.demote_pool_huge_page(h, into, n if slips else min(n, available))
+        done = pool.demote_pool_huge_page(h, into, n if blind else min(n, available))
         if not done:
             raise SystemCallError("EBUSY")
         n -= done
     k.state.point("demote_store")
 
 
+@operation("set_shm_group")
+def hugetlb_shm_group_store(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """Write ``gid`` to vm.hugetlb_shm_group: its members may make System V segments of huge pages."""
+    for held in k.state.of(sysctl):
+        held.hugetlb_shm_group = op.args["gid"]
+
+
+@operation("meminfo")
 def meminfo(k: Core, mm: mm_struct | None, op: Op) -> dict[str, int]:
-    """The HugePages_ lines of /proc/meminfo: the default size only, in pages."""
+    """The lines of /proc/meminfo about huge pages (hugetlb_report_meminfo).
+
+    HugePages_ count pages of the default size, Hugepagesize is that size in kB, and Hugetlb all pools together in kB.
+    """
     h = k.state.pools[0]
-    return {
+    shown = {
         "HugePages_Total": h.nr_huge_pages,
         "HugePages_Free": h.free_huge_pages,
         "HugePages_Rsvd": h.resv_huge_pages % (1 << 64),
         "HugePages_Surp": h.surplus_huge_pages,
+        "Hugepagesize": h.size >> 10,
     }
+    total = sum(one.nr_huge_pages * one.size for one in k.state.pools)
+    return shown | ({"Hugetlb": total >> 10} if k.rules.meminfo_hugetlb else {})
 
 
+@operation("sync")
 def nothing(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Wait (``sync``): the model does everything at once."""
 
@@ -121,12 +150,19 @@ def _group(k: Core, op: Op) -> hugetlb_cgroup:
     raise ScenarioError(f"there is no cgroup {op.args['cg']!r} of version {op.args['version']}")
 
 
+@operation("cg_mount")
 def cg_mount(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """Mount the hugetlb controller (v1), or cgroup2 with +hugetlb in cgroup.subtree_control."""
+    """Mount the hugetlb controller (v1), or cgroup2 with +hugetlb in cgroup.subtree_control.
+
+    Raises SystemCallError EINVAL where cgroup2 has no hugetlb controller yet.
+    """
     if op.args["version"] not in (1, 2):
         raise ScenarioError(f"cg_mount: version is 1 or 2, not {op.args['version']!r}")
+    if op.args["version"] == 2 and not k.rules.cgroup2_hugetlb:
+        raise SystemCallError("EINVAL")
 
 
+@operation("cg_mkdir")
 def cg_mkdir(k: Core, mm: mm_struct | None, op: Op) -> None:
     """A new group, without limits. ``cg`` may be a path below another group."""
     version, name = op.args["version"], op.args["cg"]
@@ -143,6 +179,7 @@ def cg_mkdir(k: Core, mm: mm_struct | None, op: Op) -> None:
         k.state.enter(counter)
 
 
+@operation("cg_rmdir")
 def cg_rmdir(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Remove a group. Raises SystemCallError EBUSY while it has processes or groups.
 
@@ -155,6 +192,7 @@ def cg_rmdir(k: Core, mm: mm_struct | None, op: Op) -> None:
     group.online = False
 
 
+@operation("cg_attach")
 def cg_attach(k: Core, mm: mm_struct, op: Op) -> None:
     """Move a process into a group; what it was charged for stays where it is."""
     mm.cgroup = _group(k, op).key
@@ -170,7 +208,7 @@ def _file(k: Core, group: hugetlb_cgroup, name: str) -> tuple[hstate, bool, str]
     if not match or match[1] not in sizes:
         raise SystemCallError("ENOENT")
     h, rsvd, leaf = k.size_to_hstate(sizes[match[1]]), bool(match[2]), match[3]
-    numa = () if rsvd else ("numa_stat",)
+    numa = ("numa_stat",) if k.rules.numa_stat and not rsvd else ()
     known = {
         1: ("limit_in_bytes", "usage_in_bytes", "max_usage_in_bytes", "failcnt", *numa),
         2: ("max", "current", *(() if rsvd else ("events", "events.local", *numa))),
@@ -180,6 +218,7 @@ def _file(k: Core, group: hugetlb_cgroup, name: str) -> tuple[hstate, bool, str]
     return h, rsvd, leaf
 
 
+@operation("cg_set")
 def cg_set(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Write a limit in bytes, rounded down to huge pages; -1 (v1) and max (v2) are none; failcnt is set to 0."""
     group = _group(k, op)
@@ -208,6 +247,7 @@ def cg_set(k: Core, mm: mm_struct | None, op: Op) -> None:
     counter.max = min(pages, PAGE_COUNTER_MAX // h.size)
 
 
+@operation("cg_get")
 def cg_get(k: Core, mm: mm_struct | None, op: Op) -> dict[str, str]:
     """Read ``files`` of a group: file -> text."""
     group = _group(k, op)
@@ -255,6 +295,7 @@ def numa_stat(k: Core, group: hugetlb_cgroup, h: hstate) -> str:
 
 
 # -- a process ---------------------------------------------------------------------------------------
+@operation("setuid")
 def sys_setuid(k: Core, mm: mm_struct, op: Op) -> None:
     """setuid(2): root may become anybody, others only themselves."""
     if mm.uid not in (0, op.args["uid"]):
@@ -262,6 +303,7 @@ def sys_setuid(k: Core, mm: mm_struct, op: Op) -> None:
     mm.uid = op.args["uid"]
 
 
+@operation("setrlimit_memlock")
 def setrlimit_memlock(k: Core, mm: mm_struct, op: Op) -> None:
     """setrlimit(RLIMIT_MEMLOCK), in bytes. Raises SystemCallError EPERM to raise it without root."""
     limit: int = op.args["bytes"]
@@ -270,6 +312,9 @@ def setrlimit_memlock(k: Core, mm: mm_struct, op: Op) -> None:
     mm.rlimit_memlock = None if limit < 0 else limit
 
 
+@operation("hugetlb_usage")
 def hugetlb_usage(k: Core, mm: mm_struct, op: Op) -> dict[str, int]:
-    """HugetlbPages of /proc/PID/status: what the process has in its page tables, in kB."""
+    """HugetlbPages of /proc/PID/status: what the process has in its page tables, in kB; {} before there was a line."""
+    if not k.rules.hugetlb_usage:
+        return {}
     return {"kB": sum(len(table) * size for size, table in mm.tables.items()) // 1024}

@@ -8,18 +8,29 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.units import BASE_PAGE_SIZE
+from ..linux import abi
 from ..linux import flags as decode
-from ..linux.abi import FAILED, length_of, names_of
+from ..linux.abi import FAILED
+from ..linux.errors import Unsupported
 from ..linux.flags import VM_DONTCOPY, VM_DONTDUMP, VM_HUGEPAGE, VM_MAYWRITE, VM_NOHUGEPAGE, VM_RAND_READ, VM_SEQ_READ
 from ..linux.scenario import Op
 from ..linux.structs import mm_struct, vm_area_struct
-from ..record.source import Unsupported
 from .core import Core
 from .errors import SystemCallError
 from .fallocate import hugetlbfs_punch_hole
 from .files import MAY_WRITE, inode_permission
 from .gup import faultin_page_range, populate_vma_page_range
-from .vma import PTRS, overlapping, page_align, page_tables, tlb_finish_mmu, unmap_hugepage_range, vma_modify_flags
+from .registry import operation
+from .vma import (
+    PTRS,
+    areas,
+    overlapping,
+    page_align,
+    page_tables,
+    tlb_finish_mmu,
+    unmap_hugepage_range,
+    vma_modify_flags,
+)
 
 # Advice that sets and clears bits of vm_flags: (set, clear). None of them moves a counter.
 FLAGS = {
@@ -40,16 +51,13 @@ FLAGS = {
 REFUSED = {"MADV_FREE", "MADV_COLD", "MADV_PAGEOUT", "MADV_WIPEONFORK", "MADV_COLLAPSE"}  # EINVAL for huge pages
 ZAP = {"MADV_DONTNEED", "MADV_DONTNEED_LOCKED"}
 POPULATE = {"MADV_POPULATE_READ": False, "MADV_POPULATE_WRITE": True}
-KNOWN = FLAGS.keys() | REFUSED | ZAP | POPULATE.keys() | {"MADV_REMOVE"}
 
 
 def span(k: Core, mm: mm_struct, op: Op) -> tuple[int, int]:
     """Start and length, in bytes, of the part of a map that an operation names; the whole map by default."""
     whole = k.mapping(mm, op.args["map"])
-    offset = length_of(op, k.machine.sizes[0], "page", "off_bytes")
-    sized = "pages" in op.args or "bytes" in op.args
-    length = length_of(op, k.machine.sizes[0]) if sized else whole.length - offset
-    return whole.addr + offset, length % (1 << k.machine.word)
+    start, length = abi.span(op.args, k.unit(op), whole)
+    return start, length % (1 << k.machine.word)
 
 
 def page_range(k: Core, mm: mm_struct, op: Op, whole_pages: bool = True) -> tuple[int, int]:
@@ -75,11 +83,10 @@ def pieces(mm: mm_struct, start: int, end: int) -> tuple[list[tuple[vm_area_stru
 
 
 # -- madvise -----------------------------------------------------------------------------------------
+@operation("madvise")
 def sys_madvise(k: Core, mm: mm_struct, op: Op) -> None:
     """madvise(2). Raises SystemCallError; ENOMEM for a hole in the range comes after the rest was done."""
     advice = op.args["advice"]
-    if advice not in KNOWN:
-        raise Unsupported(f"advice {advice} is not in the model")
     start, end = page_range(k, mm, op)
     if advice in POPULATE and not k.rules.populate_advice:
         raise SystemCallError("EINVAL")
@@ -141,6 +148,7 @@ def madvise_populate(k: Core, mm: mm_struct, start: int, end: int, write: bool) 
 
 
 # -- mlock, mincore, msync ---------------------------------------------------------------------------
+@operation("mlock")
 def sys_mlock(k: Core, mm: mm_struct, op: Op) -> None:
     """mlock(2) faults everything in; VM_LOCKED is not set for huge pages.
 
@@ -161,21 +169,45 @@ def sys_mlock(k: Core, mm: mm_struct, op: Op) -> None:
             raise SystemCallError("ENOMEM")
 
 
+@operation("mlockall")
+def sys_mlockall(k: Core, mm: mm_struct, op: Op) -> None:
+    """mlockall(2): MCL_CURRENT faults every mapping in, as far as pages can be had; MCL_FUTURE those to come.
+
+    No error says that a page was missing (mm_populate ignores it). MCL_ONFAULT changes nothing for huge pages, which
+    never get VM_LOCKED. Raises SystemCallError EINVAL, EPERM.
+    """
+    flags = op.names("flags")
+    if not flags or flags == {"MCL_ONFAULT"}:
+        raise SystemCallError("EINVAL")
+    if mm.uid and mm.rlimit_memlock is not None:
+        if mm.rlimit_memlock == 0:
+            raise SystemCallError("EPERM")
+        if "MCL_CURRENT" in flags:
+            raise Unsupported("mlockall within RLIMIT_MEMLOCK: all memory of the program counts")
+    mm.locks_future = "MCL_FUTURE" in flags
+    if "MCL_CURRENT" in flags:
+        for vma in areas(mm):
+            populate_vma_page_range(k, vma, vma.vm_pgoff, vma.vm_pgoff + vma.pages)
+
+
+@operation("munlock")
 def sys_munlock(k: Core, mm: mm_struct, op: Op) -> None:
     """munlock(2): nothing to do. Raises SystemCallError ENOMEM for a hole."""
     if pieces(mm, *page_range(k, mm, op, whole_pages=False))[1]:
         raise SystemCallError("ENOMEM")
 
 
+@operation("msync")
 def sys_msync(k: Core, mm: mm_struct, op: Op) -> None:
     """msync(2): nothing to do. ``flags`` default MS_SYNC. Raises SystemCallError ENOMEM for a hole, EINVAL."""
-    flags = names_of(op, "flags", ["MS_SYNC"])
+    flags = op.names("flags")
     if flags - {"MS_ASYNC", "MS_INVALIDATE", "MS_SYNC"} or {"MS_ASYNC", "MS_SYNC"} <= flags:
         raise SystemCallError("EINVAL")
     if pieces(mm, *page_range(k, mm, op))[1]:
         raise SystemCallError("ENOMEM")
 
 
+@operation("mincore")
 def sys_mincore(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     """mincore(2): for each huge page 1 if this process has it in its page table. Raises SystemCallError ENOMEM.
 
@@ -189,7 +221,7 @@ def sys_mincore(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     resident = []
     for vma, first, last in found:
         size = vma.h.size
-        if not can_do_mincore(mm, vma):
+        if not can_do_mincore(k, mm, vma):
             resident += [1] * ((last - 1) // size - first // size + 1)
             continue
         tables = set(page_tables(mm, size, first, last))
@@ -199,8 +231,10 @@ def sys_mincore(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     return {"resident": resident}
 
 
-def can_do_mincore(mm: mm_struct, vma: vm_area_struct) -> bool:
+def can_do_mincore(k: Core, mm: mm_struct, vma: vm_area_struct) -> bool:
     """Whoever could not write to a file is not told what of it is in memory: everything, mincore says (5.2)."""
+    if not k.rules.mincore_hides:
+        return True
     try:
         if mm.uid != vma.inode.i_uid:
             inode_permission(mm, vma.inode, MAY_WRITE)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..core.state import State
-from ..linux.abi import HUGE_SIZES, Mapping
+from ..linux.abi import Area, huge_size, length_of
+from ..linux.errors import ScenarioError
 from ..linux.machines import Machine
-from ..linux.scenario import ScenarioError
+from ..linux.scenario import Op
 from ..linux.structs import hstate, mm_struct, shmid_kernel
 
 
@@ -16,7 +17,7 @@ class Core:
         self.machine, self.rules = machine, machine.rules
         self.state = State() if state is None else state
         self.state.pools = [hstate(self.state, size, machine.nodes) for size in machine.sizes]
-        self.maps: dict[tuple[str, str], Mapping] = {}  # (process, name) -> what mmap returned
+        self.maps: dict[tuple[str, str], Area] = {}  # (process, name) -> what mmap returned
         self.segments: dict[str, shmid_kernel | None] = {}  # name -> what shmget returned (None: it failed)
         self._numbers: dict[str, int] = {}
         self._inos = machine.first_ino
@@ -28,7 +29,7 @@ class Core:
         return self._numbers[kind]
 
     def danger(self, why: str) -> None:
-        """A slip of the real kernel would do lasting harm here (a count that stays wrong, an endless fault).
+        """A bug of the real kernel would do lasting harm here (a count that stays wrong, an endless fault).
 
         Nothing with an entry in ``dangers`` is run on a live kernel.
         """
@@ -46,15 +47,20 @@ class Core:
                 return h
         raise KeyError(size)
 
-    def hstate_sizelog(self, names: set[str]) -> hstate | None:
-        """The pool that HUGE_ flags (without MAP_, MFD_, SHM_) ask for; the default one without."""
-        shift = 0  # the values are numbers in one field: two of them are or-ed into a third
-        for name in names:
-            shift |= HUGE_SIZES[name].bit_length() - 1
+    def hstate_sizelog(self, flags: int) -> hstate | None:
+        """The pool that HUGE_ flags ask for; the default one without, None where there is no such size."""
         try:
-            return self.size_to_hstate(1 << shift if shift else self.machine.sizes[0])
+            return self.size_to_hstate(huge_size(flags) or self.machine.sizes[0])
         except KeyError:
             return None
+
+    def unit(self, op: Op) -> int:
+        """The page size in bytes that an operation counts in."""
+        return op.unit(self.machine.sizes[0])
+
+    def length_of(self, op: Op, pages: str = "pages", length: str = "bytes") -> int:
+        """A length or offset of an operation in bytes; 0 if it is not given."""
+        return length_of(op.args, self.unit(op), pages, length)
 
     def mm(self, proc: str) -> mm_struct:
         """The process of a name; the first one starts when it is first used."""
@@ -69,7 +75,7 @@ class Core:
             mm_struct(self.state, proc, self.machine.pid, self.machine.sizes, rlimit_memlock=self.rules.memlock)
         )
 
-    def mapping(self, mm: mm_struct, name: str) -> Mapping:
+    def mapping(self, mm: mm_struct, name: str) -> Area:
         """What mmap returned under a name (FAILED if it failed). Raises ScenarioError for a name never used."""
         try:
             return self.maps[mm.proc, name]

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from ..linux.abi import F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_WRITE, length_of, names_of
-from ..linux.flags import VM_HUGETLB, VM_MAYSHARE, VM_SHARED
+from ..linux.abi import sized
+from ..linux.errors import Unsupported
+from ..linux.flags import F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_WRITE, VM_HUGETLB, VM_MAYSHARE, VM_SHARED
 from ..linux.scenario import Op
 from ..linux.structs import inode, mm_struct, vm_area_struct
-from ..record.source import Unsupported
 from .core import Core
 from .errors import SystemCallError
 from .files import descriptor, loff_t
 from .folio import alloc_huge_page, plan
 from .hugetlbfs import hugetlb_add_to_page_cache, hugetlbfs_zero_partial_page, remove_inode_hugepages
+from .registry import operation
 from .vma import hugetlb_vmdelete_list
 
 KEEP_SIZE, PUNCH_HOLE = "FALLOC_FL_KEEP_SIZE", "FALLOC_FL_PUNCH_HOLE"
-MODES = {KEEP_SIZE, PUNCH_HOLE} | {
-    f"FALLOC_FL_{name}" for name in ("COLLAPSE_RANGE", "ZERO_RANGE", "INSERT_RANGE", "UNSHARE_RANGE", "WRITE_ZEROES")
-}
 
 
+@operation("fallocate")
 def sys_fallocate(k: Core, mm: mm_struct, op: Op) -> None:
     """fallocate(2): ``mode`` empty or KEEP_SIZE allocates, PUNCH_HOLE with KEEP_SIZE frees.
 
     Raises SystemCallError; ENOSPC in the middle keeps the pages it got.
     """
-    mode = names_of(op, "mode", [])
-    if unknown := mode - MODES:
-        raise Unsupported(f"fallocate mode {', '.join(sorted(unknown))} is not in the model")
+    mode = op.names("mode")
     opened = descriptor(mm, op.args["fd"])
-    offset = loff_t(length_of(op, k.machine.sizes[0], "page", "off_bytes"))
+    offset = loff_t(k.length_of(op, "page", "off_bytes"))
     node = opened.f_inode
-    sized = "pages" in op.args or "bytes" in op.args
-    length = loff_t(length_of(op, k.machine.sizes[0])) if sized else node.i_size - offset
+    length = loff_t(k.length_of(op)) if sized(op.args) else node.i_size - offset
     if offset < 0 or length <= 0:
         raise SystemCallError("EINVAL")
     if not k.rules.fallocate or mode - {KEEP_SIZE, PUNCH_HOLE} or mode == {PUNCH_HOLE}:

@@ -87,7 +87,7 @@ def hugetlb_no_page(k: Core, vma: vm_area_struct, index: int, n: int, write: boo
     k.state.point("clear_huge_page")
     if shared:
         hugetlb_add_to_page_cache(node, index, frames)
-        k.state.point("huge_add_to_page_cache")
+        k.state.point("add_to_page_cache")
     # A private page is mapped read-only on a read; on a write it is made writable in the same fault.
     writable = bool(vma.vm_flags & VM_WRITE) if shared else write
     _map(vma, index, frames, writable, CACHED if shared else ANONYMOUS)

@@ -10,15 +10,17 @@ from typing import Any
 
 from ..core.runs import Run
 from ..core.units import BASE_PAGE_SIZE
-from ..linux.abi import F_SEAL_GROW, F_SEAL_SHRINK, length_of, octal, open_flags
+from ..linux.abi import octal
+from ..linux.errors import Unsupported
+from ..linux.flags import F_SEAL_GROW, F_SEAL_SHRINK
 from ..linux.scenario import Op
 from ..linux.structs import file, inode, mm_struct, super_block
-from ..record.source import Unsupported
 from . import memory
 from .core import Core
 from .errors import SystemCallError
 from .hugetlbfs import hugetlbfs_create, hugetlbfs_get_inode, iput, truncate_hugepages
 from .mount import find_mount
+from .registry import operation
 from .vma import hugetlb_vmdelete_list
 
 UMASK = 0o022
@@ -87,6 +89,7 @@ def existing(k: Core, path: str) -> tuple[super_block, str, inode]:
     return sb, name, node
 
 
+@operation("unlink")
 def sys_unlink(k: Core, mm: mm_struct | None, op: Op) -> None:
     """unlink(2): the name goes; the file when nobody else holds it."""
     sb, name, node = lookup(k, op.args["path"])
@@ -109,6 +112,7 @@ def _may_delete(mm: mm_struct | None, sb: super_block, name: str, node: inode) -
         raise SystemCallError("EPERM")
 
 
+@operation("link")
 def sys_link(k: Core, mm: mm_struct | None, op: Op) -> None:
     """link(2): a second name."""
     sb, _, node = existing(k, op.args["path"])
@@ -130,6 +134,7 @@ def sys_link(k: Core, mm: mm_struct | None, op: Op) -> None:
     k.state.point("vfs_link")
 
 
+@operation("rename")
 def sys_rename(k: Core, mm: mm_struct | None, op: Op) -> None:
     """rename(2): what had the new name loses it."""
     sb, name, node = existing(k, op.args["path"])
@@ -164,13 +169,14 @@ def sys_rename(k: Core, mm: mm_struct | None, op: Op) -> None:
         iput(k, op.proc, old)
 
 
+@operation("mkdir")
 def sys_mkdir(k: Core, mm: mm_struct | None, op: Op) -> None:
     """mkdir(2): a directory counts in nr_inodes=, and takes no page."""
     sb, name, node = lookup(k, op.args["path"])
     if node is not None or not name:
         raise SystemCallError("EEXIST")
     inode_permission(mm, directory(sb, name), MAY_WRITE | MAY_EXEC)
-    mode = stat.S_IFDIR | octal(op.get("mode", "0755")) & 0o1777 & ~UMASK
+    mode = stat.S_IFDIR | octal(op.get("mode")) & 0o1777 & ~UMASK
     made = hugetlbfs_create(k, sb, name, mode, mm.uid if mm else 0)
     made.i_nlink = 2
     folder = directory(sb, name)
@@ -178,6 +184,7 @@ def sys_mkdir(k: Core, mm: mm_struct | None, op: Op) -> None:
         folder.i_nlink += 1
 
 
+@operation("symlink")
 def sys_symlink(k: Core, mm: mm_struct | None, op: Op) -> None:
     """symlink(2) always fails on hugetlbfs: its pages cannot hold a target that is no whole huge page."""
     sb, name, node = lookup(k, op.args["path"])
@@ -198,16 +205,19 @@ def descriptor(mm: mm_struct, fd: str | None) -> file:
     return found
 
 
+@operation("open")
 def sys_open(k: Core, mm: mm_struct, op: Op) -> None:
     """open(2): ``flags`` default O_CREAT|O_RDWR, ``mode`` an octal string, default 0755."""
-    flags = open_flags(op)
-    mode = octal(op.get("mode", "0755")) & 0o7777 & ~UMASK
+    flags = op.names("flags")
+    mode = octal(op.get("mode")) & 0o7777 & ~UMASK
     sb, name, node = lookup(k, op.args["path"])
     readable = "O_WRONLY" not in flags
     writable = len(flags & {"O_WRONLY", "O_RDWR"}) == 1  # both: access mode 3, good for neither
     if "O_TMPFILE" in flags:
         if not writable or "O_CREAT" in flags:
             raise SystemCallError("EINVAL")
+        if not k.rules.tmpfile:
+            raise SystemCallError("ENOTSUP")
         if not is_directory(name, node):  # it takes a directory
             raise SystemCallError("ENOENT" if node is None else "ENOTDIR")
         inode_permission(mm, node or sb, MAY_WRITE | MAY_EXEC)
@@ -237,13 +247,32 @@ def fd_install(k: Core, mm: mm_struct, fd: str, node: inode, readable: bool, wri
     """A descriptor of a new open file."""
     opened = k.state.enter(file(k.state, k.number("file"), node, readable, writable))
     node.refs += 1
-    old = mm.fds.get(fd)
-    mm.fds = {**mm.fds, fd: opened}
-    if old is not None:  # the program forgot the number of the older one; it stays open
-        mm.fds = {**mm.fds, f"{fd}#{old.key}": old}
+    name_fd(mm, fd, opened)
     k.state.point("fd_install")
 
 
+def name_fd(mm: mm_struct, fd: str, opened: file) -> None:
+    """A descriptor of a process has this name; one that had it stays open: the program forgot its number."""
+    old = mm.fds.get(fd)
+    mm.fds = {**mm.fds, fd: opened}
+    if old is not None:
+        mm.fds = {**mm.fds, f"{fd}#{old.key}#{len(mm.fds)}": old}
+
+
+@operation("sendfd")
+def sys_sendmsg(k: Core, mm: mm_struct, op: Op) -> None:
+    """sendmsg(2) with SCM_RIGHTS, and the other process receives it: the same open file under a descriptor there.
+
+    Raises SystemCallError EBADF, ScenarioError for a process that is not there.
+    """
+    receiver = k.mm(op.args["to"])
+    opened = descriptor(mm, op.args["fd"])
+    opened.count += 1
+    name_fd(receiver, op.get("as") or op.args["fd"], opened)
+    k.state.point("fd_install")
+
+
+@operation("close")
 def sys_close(k: Core, mm: mm_struct, op: Op) -> None:
     """close(2)."""
     opened = descriptor(mm, op.args["fd"])
@@ -262,9 +291,10 @@ def fput(k: Core, proc: str, opened: file) -> None:
 
 
 # -- size --------------------------------------------------------------------------------------------
+@operation("ftruncate")
 def sys_ftruncate(k: Core, mm: mm_struct, op: Op) -> None:
     """ftruncate(2): whole huge pages only."""
-    length = loff_t(length_of(op, k.machine.sizes[0]))
+    length = loff_t(k.length_of(op))
     if length < 0:
         raise SystemCallError("EINVAL")
     opened = descriptor(mm, op.args["fd"])
@@ -273,9 +303,10 @@ def sys_ftruncate(k: Core, mm: mm_struct, op: Op) -> None:
     hugetlbfs_setattr(k, mm.proc, opened.f_inode, length)
 
 
+@operation("truncate")
 def sys_truncate(k: Core, mm: mm_struct | None, op: Op) -> None:
     """truncate(2): the same by name."""
-    length = loff_t(length_of(op, k.machine.sizes[0]))
+    length = loff_t(k.length_of(op))
     if length < 0:
         raise SystemCallError("EINVAL")
     _, name, node = lookup(k, op.args["path"])
@@ -316,6 +347,7 @@ def do_truncate(k: Core, proc: str, node: inode, length: int) -> None:
         truncate_hugepages(k, proc, node, start)
 
 
+@operation("stat")
 def sys_stat(k: Core, mm: mm_struct | None, op: Op) -> dict[str, Any]:
     """stat(2): size in bytes, blocks of 512 bytes, nlink, mode, uid, gid."""
     sb, name, node = lookup(k, op.args["path"])
@@ -329,6 +361,7 @@ def sys_stat(k: Core, mm: mm_struct | None, op: Op) -> dict[str, Any]:
     return {**shown, "mode": oct(node.i_mode), "uid": node.i_uid, "gid": node.i_gid}
 
 
+@operation("fstat")
 def sys_fstat(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     """fstat(2): size in bytes, blocks of 512 bytes, nlink, blksize = the page size."""
     node = descriptor(mm, op.args["fd"]).f_inode
@@ -337,10 +370,11 @@ def sys_fstat(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
 
 
 # -- contents ----------------------------------------------------------------------------------------
+@operation("pread")
 def sys_pread(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     """pread(2): n bytes read, the first one in hex. Holes read as zeros and allocate nothing."""
     opened = descriptor(mm, op.args["fd"])
-    offset = length_of(op, k.machine.sizes[0], "page", "off_bytes")
+    offset = k.length_of(op, "page", "off_bytes")
     if loff_t(offset) < 0:
         raise SystemCallError("EINVAL")
     if not opened.readable:
@@ -348,7 +382,7 @@ def sys_pread(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     node = opened.f_inode
     if node.h is None:
         raise Unsupported("reading an ordinary file")
-    n = max(min(op.get("bytes", 1), node.i_size - offset), 0)
+    n = max(min(op.get("bytes"), node.i_size - offset), 0)
     if not n:
         return {"n": 0, "first": ""}
     frame = node.i_pages.get(offset // node.h.size)
@@ -356,6 +390,7 @@ def sys_pread(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     return {"n": n, "first": f"{byte:02x}"}
 
 
+@operation("pwrite")
 def sys_pwrite(k: Core, mm: mm_struct, op: Op) -> None:
     """pwrite(2): hugetlbfs has no write. Raises SystemCallError EINVAL, or EBADF."""
     opened = descriptor(mm, op.args["fd"])
@@ -366,50 +401,51 @@ def sys_pwrite(k: Core, mm: mm_struct, op: Op) -> None:
     raise SystemCallError("EINVAL")
 
 
+@operation("sendfile")
 def sys_sendfile(k: Core, mm: mm_struct, op: Op) -> dict[str, int]:
     """sendfile(2) from the file: hugetlbfs has no splice_read. Raises SystemCallError EINVAL, or EBADF."""
     if not descriptor(mm, op.args["fd"]).readable:
         raise SystemCallError("EBADF")
-    if op.get("bytes", 1) == 0:
+    if op.get("bytes") == 0:
         return {"n": 0}
     raise SystemCallError("EINVAL")
 
 
+@operation("lseek")
 def sys_lseek(k: Core, mm: mm_struct, op: Op) -> dict[str, int]:
     """lseek(2): data lies everywhere below the end, the only hole at it (default_llseek)."""
     opened = descriptor(mm, op.args["fd"])
-    size, whence = opened.f_inode.i_size, str(op.get("whence", "SEEK_SET")).removeprefix("SEEK_")
-    offset = length_of(op, k.machine.sizes[0], "page", "off_bytes")
-    if whence in ("DATA", "HOLE", "3", "4"):
+    size, whence = opened.f_inode.i_size, str(op.get("whence")).removeprefix("SEEK_")
+    offset = k.length_of(op, "page", "off_bytes")
+    if whence in ("DATA", "HOLE"):
         if offset >= size:
             raise SystemCallError("ENXIO")
-        offset = offset if whence in ("DATA", "3") else size
-    elif whence in ("END", "2"):
+        offset = offset if whence == "DATA" else size
+    elif whence == "END":
         offset += size
-    elif whence in ("CUR", "1"):
+    elif whence == "CUR":
         offset += opened.f_pos
-    elif whence not in ("SET", "0"):
-        raise SystemCallError("EINVAL")
     if offset < 0:
         raise SystemCallError("EINVAL")
     opened.f_pos = offset
     return {"n": offset}
 
 
+@operation("fsync")
 def sys_fsync(k: Core, mm: mm_struct, op: Op) -> None:
     """fsync(2): nothing to write back."""
     descriptor(mm, op.args["fd"])
 
 
+@operation("fadvise")
 def sys_fadvise(k: Core, mm: mm_struct, op: Op) -> None:
     """posix_fadvise(2): no effect. Raises SystemCallError EINVAL for a negative length or an advice that is none."""
     descriptor(mm, op.args["fd"])
-    advice = str(op.get("advice", "WILLNEED")).removeprefix("POSIX_FADV_")
-    known = ("NORMAL", "RANDOM", "SEQUENTIAL", "WILLNEED", "DONTNEED", "NOREUSE")
-    if advice not in known or loff_t(length_of(op, k.machine.sizes[0])) < 0:
+    if loff_t(k.length_of(op)) < 0:
         raise SystemCallError("EINVAL")
 
 
+@operation("readahead")
 def sys_readahead(k: Core, mm: mm_struct, op: Op) -> None:
     """readahead(2): no effect. Raises SystemCallError EBADF for a descriptor that cannot be read."""
     if not descriptor(mm, op.args["fd"]).readable:

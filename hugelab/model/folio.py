@@ -108,7 +108,7 @@ def alloc_huge_page(k: Core, vma: vm_area_struct, index: int, p: Plan) -> Run:
             hugetlb_cgroup_uncharge(k, vma.mm.cgroup, h, n, rsvd=True)
     if p.map_chg and not gbl_chg:
         hugetlb_acct_memory(k, h, -hugepage_subpool_put_pages(k, spool, n))
-    elif p.map_chg and not k.rules.slip("failed_allocation_leaks_quota"):
+    elif p.map_chg and not k.rules.bug("failed_allocation_leaks_quota"):
         hugepage_subpool_forget(spool, n)
     elif p.map_chg and spool and spool.max_hpages != -1 and spool.min_hpages > 0:
         k.danger("quota of a mount with size= and min_size= is lost: what it keeps reserved is never given back")
@@ -130,18 +130,23 @@ def _none(k: Core, vma: vm_area_struct, index: int, promised: bool) -> str:
 
 
 def _take(k: Core, vma: vm_area_struct, index: int, n: int, promised: bool) -> Run | None:
-    """Pages off the free list (dequeue_hugetlb_folio_vma) or one beyond it; a promise is paid with them."""
+    """Pages off the free list (dequeue_hugetlb_folio_vma) or one beyond it; a reservation is used up with them.
+
+    The page leaves the list first, then resv_huge_pages falls, both under hugetlb_lock; releases differ in the function
+    that does the second.
+    """
     h = vma.h
     available = h.free_huge_pages - h.resv_huge_pages
-    if available < 0 and not k.rules.slip("available_is_unsigned"):
+    if available < 0 and not k.rules.bug("available_is_unsigned"):
         available = 0
     node = _node(vma, index) if promised or available else None
-    early = 0
+    paid = 0
     if node is not None:
         frames = dequeue_huge_page_node(h, node, n)
-        early = n if promised and k.rules.dequeue_pays_promise else 0
-        h.resv_huge_pages -= early
         row_frames(k, frames)
+        k.state.point("dequeue_huge_page_node", node=node.nid)
+        paid = n if promised and not k.rules.alloc_takes_reservation else 0
+        h.resv_huge_pages -= paid
         k.state.point("dequeue_huge_page_vma", node=node.nid, pid=vma.mm.pid)
     else:
         fresh = alloc_surplus_huge_page(k, h, huge_node(vma, index)) if surplus_room(k, h) else None
@@ -151,7 +156,7 @@ def _take(k: Core, vma: vm_area_struct, index: int, n: int, promised: bool) -> R
         row_frames(k, frames)
         k.state.point("alloc_buddy_huge_page")
     if promised:
-        h.resv_huge_pages -= n - early
+        h.resv_huge_pages -= n - paid
     return frames
 
 
@@ -211,7 +216,7 @@ def free_huge_page(
         if h.cgroup:
             hugetlb_cgroup_uncharge_folio(k, h, part.value)
         clear(h, part)
-        if gives_back and h.resv_huge_pages > h.free_huge_pages and not k.rules.slip("promised_page_leaves_the_pool"):
+        if gives_back and h.resv_huge_pages > h.free_huge_pages and not k.rules.bug("promised_page_leaves_the_pool"):
             gives_back = False  # it is promised again
         if gives_back:
             h.count(node, surplus=-n)

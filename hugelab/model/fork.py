@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..linux.errors import ScenarioError
 from ..linux.flags import VM_DONTCOPY, VM_MAYWRITE, VM_SHARED
-from ..linux.scenario import Op, ScenarioError
+from ..linux.scenario import Op
 from ..linux.structs import mm_struct, vm_area_struct
 from .core import Core
 from .files import fput
 from .hugetlbfs import iput
+from .registry import operation
 from .vma import areas, copy_vma, page_tables, remove_vma, set_page_tables, unmap_vmas
 
 
+@operation("fork")
 def sys_fork(k: Core, mm: mm_struct, op: Op) -> None:
     """fork(2): the child has its own page tables; descriptors, files and pages are shared. No counter moves."""
     name = op.args["child"]
-    if f"mm/{name}" in k.state.records:
-        raise ScenarioError(f"there is a process {name} already")
-    pid = k.machine.pid + len(k.state.of(mm_struct))
     more = {"uid": mm.uid, "rlimit_memlock": mm.rlimit_memlock, "cgroup": mm.cgroup, "policy": mm.policy}
     more["parent"] = mm.key
-    child = k.state.enter(mm_struct(k.state, name, pid, k.machine.sizes, **more))
+    child = new_process(k, name, **more)
     for opened in mm.fds.values():
         opened.count += 1
     child.fds = mm.fds
@@ -41,6 +43,7 @@ def dup_vma(k: Core, vma: vm_area_struct, child: mm_struct) -> None:
     k.state.row(vma.mm.proc, 1, vma.h.size)
     copy = copy_vma(k, vma, mm=child, resv_map=None, unmapped=False)
     k.state.point("dup_mmap")
+    k.state.point("reset_vma_resv_huge_pages")
     if vma.anon_vma or k.rules.fork_copies_every_table:
         cow = vma.vm_flags & (VM_SHARED | VM_MAYWRITE) == VM_MAYWRITE
         for run in vma.mapped():
@@ -56,16 +59,33 @@ def dup_vma(k: Core, vma: vm_area_struct, child: mm_struct) -> None:
         k.state.point("copy_hugetlb_page_range")
 
 
+@operation("spawn")
+def sys_execve(k: Core, mm: mm_struct | None, op: Op) -> None:
+    """A process that a shell starts: nothing is shared with the others, not even a descriptor."""
+    new_process(k, op.args["child"])
+
+
+def new_process(k: Core, name: str, **fields: Any) -> mm_struct:
+    """A process of a name. Raises ScenarioError if there is one already."""
+    if f"mm/{name}" in k.state.records:
+        raise ScenarioError(f"there is a process {name} already")
+    pid = k.machine.pid + len(k.state.of(mm_struct))
+    limit = {"rlimit_memlock": k.rules.memlock} | fields
+    return k.state.enter(mm_struct(k.state, name, pid, k.machine.sizes, **limit))
+
+
+@operation("exit")
 def sys_exit(k: Core, mm: mm_struct, op: Op) -> dict[str, str]:
     """_exit(``code``), 0 by default, and the parent waits for it."""
     do_exit(k, mm)
-    return {"status": f"exit {op.get('code', 0) & 0xFF}"}
+    return {"status": f"exit {op.get('code') & 0xFF}"}
 
 
+@operation("kill")
 def sys_kill(k: Core, mm: mm_struct, op: Op) -> dict[str, str]:
     """kill(2) with a signal that ends the process, SIGKILL by default."""
     do_exit(k, mm)
-    return {"status": op.get("signal", "SIGKILL")}
+    return {"status": op.get("signal")}
 
 
 def do_exit(k: Core, mm: mm_struct) -> None:

@@ -99,7 +99,7 @@ def kill_super(k: Core, proc: str, sb: super_block) -> None:
 
 # -- the page cache ----------------------------------------------------------------------------------
 def hugetlb_add_to_page_cache(node: inode, index: int, frames: Run) -> None:
-    """Pages become the file's (huge_add_to_page_cache in 3.10)."""
+    """Pages become the file's (add_to_page_cache in 3.10)."""
     node.i_pages.put(Run(index, frames.count, frames.value, frames.step))
     node.i_blocks += frames.count * (hstate_inode(node).size // SECTOR)
 

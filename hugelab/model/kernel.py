@@ -5,25 +5,28 @@ An operation that fails returns what a program would see and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from ..core.state import State
 from ..core.units import format_size
 from ..linux.abi import Fault
-from ..linux.machines import MACHINES, X86_64, Machine
-from ..linux.scenario import Op, Scenario, ScenarioError
-from ..linux.structs import mm_struct, shmid_kernel, super_block
+from ..linux.errors import ScenarioError, Unsupported
+from ..linux.machines import X86_64, Machine, named
+from ..linux.operations import ADMINISTRATOR, ANYBODY
+from ..linux.scenario import ORDINARY, Op, Scenario
+from ..linux.structs import mm_struct, shmid_kernel, super_block, sysctl
 from ..record.recording import Recording
-from ..record.source import Unsupported, record
+from ..record.source import record
 from . import admin, advise, fallocate, files, fork, memfd, mmap, mount, pool, process, remap, shm, smaps
 from .core import Core
 from .errors import SystemCallError
 from .hugetlbfs import iput, kill_super
 from .mount import hugetlbfs_fill_super
+from .registry import operation
 
-ORDINARY = "@"  # the mount name of the ordinary file system beside the hugetlbfs ones
+# Each of these registers what it does in ``operation``.
+_FLOORS = (admin, advise, fallocate, files, fork, memfd, mmap, mount, process, remap, shm, smaps)
 
 
 class Kernel(Core):
@@ -50,6 +53,7 @@ class Kernel(Core):
                 f" {h.nr_huge_pages:,} pages at most; choose a smaller pool or a larger machine"
             )
         self.state.enter(super_block(self.state, ORDINARY, None))
+        self.state.enter(sysctl(self.state))
         self.state.point("boot")
 
     def mount(self, name: str, options: str = "") -> super_block:
@@ -71,18 +75,16 @@ class Kernel(Core):
         Raises Unsupported for what the model does not know and ScenarioError for what no program can do; both leave
         the kernel as it was.
         """
-        if op.op not in CALLS:
+        if op.op not in operation:
             raise Unsupported(f"{op.op} is not in the model")
-        function, known = CALLS[op.op]
-        if unknown := op.args.keys() - set(known.split()) - {"hsize", "note"}:
-            raise Unsupported(f"{op.op} has no {', '.join(sorted(unknown))}; it takes {known}")
-        entry = ENTRY.get(op.op, f"sys_{op.op}")
+        op.numbers()  # every flag has a number
+        entry = op.row.entry
         rows, maps, segments = len(self.state.rows), dict(self.maps), dict(self.segments)
         self.state.row(op.proc, 1, self.machine.sizes[0])
         try:
             mm = self._who(op)
             self.state.point(entry, "start", op=op)
-            outcome, value = "ok", function(self, mm, op)
+            outcome, value = "ok", operation[op.op](self, mm, op)
         except SystemCallError as error:
             outcome, value = error.name, None
         except (ScenarioError, Unsupported):
@@ -100,10 +102,10 @@ class Kernel(Core):
 
         He does what needs no process, and works on paths for a program that has not begun or has ended.
         """
-        if op.op in BY_ADMINISTRATOR:
+        if op.row.who == ADMINISTRATOR:
             return None
         found = self.state.records.get(f"mm/{op.proc}")
-        if op.op in BY_ANYBODY and not (isinstance(found, mm_struct) and found.alive):
+        if op.row.who == ANYBODY and not (isinstance(found, mm_struct) and found.alive):
             return None
         return self.mm(op.proc)
 
@@ -123,125 +125,13 @@ class Kernel(Core):
                 kill_super(self, "", sb)
 
 
-# Operation -> its function and the arguments it takes.
-RANGE = "map page pages off_bytes bytes"
-CALLS: dict[str, tuple[Callable[..., Any], str]] = {
-    "open": (files.sys_open, "fd path flags mode"),
-    "close": (files.sys_close, "fd"),
-    "memfd": (memfd.sys_memfd_create, "fd flags"),
-    "seal": (memfd.memfd_add_seals, "fd seals"),
-    "unlink": (files.sys_unlink, "path"),
-    "link": (files.sys_link, "path new"),
-    "rename": (files.sys_rename, "path new"),
-    "mkdir": (files.sys_mkdir, "path mode"),
-    "symlink": (files.sys_symlink, "path target"),
-    "truncate": (files.sys_truncate, "path pages bytes"),
-    "ftruncate": (files.sys_ftruncate, "fd pages bytes"),
-    "stat": (files.sys_stat, "path"),
-    "fstat": (files.sys_fstat, "fd"),
-    "pread": (files.sys_pread, "fd page off_bytes bytes"),
-    "pwrite": (files.sys_pwrite, "fd page off_bytes bytes"),
-    "sendfile": (files.sys_sendfile, "fd page off_bytes bytes"),
-    "lseek": (files.sys_lseek, "fd page off_bytes bytes whence"),
-    "fsync": (files.sys_fsync, "fd"),
-    "fadvise": (files.sys_fadvise, "fd page pages off_bytes bytes advice"),
-    "readahead": (files.sys_readahead, "fd page pages off_bytes bytes"),
-    "fallocate": (fallocate.sys_fallocate, "fd page pages off_bytes bytes mode"),
-    "mmap": (mmap.sys_mmap, "map fd pages bytes offset_pages offset_bytes flags prot at want_align"),
-    "munmap": (mmap.sys_munmap, RANGE),
-    "mremap": (remap.sys_mremap, f"{RANGE} new_pages new_bytes flags at as"),
-    "mprotect": (remap.sys_mprotect, f"{RANGE} prot"),
-    "madvise": (advise.sys_madvise, f"{RANGE} advice"),
-    "mlock": (advise.sys_mlock, RANGE),
-    "munlock": (advise.sys_munlock, RANGE),
-    "msync": (advise.sys_msync, f"{RANGE} flags"),
-    "mincore": (advise.sys_mincore, RANGE),
-    "mbind": (remap.sys_mbind, f"{RANGE} policy nodemask flags"),
-    "set_mempolicy": (remap.sys_set_mempolicy, "policy nodemask"),
-    "smaps": (smaps.smaps, "map"),
-    "touch": (process.touch, "map page count mode byte off_bytes catch"),
-    "kread": (process.kread, "map page off_bytes"),
-    "fork": (fork.sys_fork, "child"),
-    "exit": (fork.sys_exit, "code"),
-    "kill": (fork.sys_kill, "signal"),
-    "setuid": (admin.sys_setuid, "uid"),
-    "setrlimit_memlock": (admin.setrlimit_memlock, "bytes"),
-    "hugetlb_usage": (admin.hugetlb_usage, ""),
-    "shmget": (shm.sys_shmget, "shm pages bytes flags"),
-    "shmat": (shm.sys_shmat, "shm map flags"),
-    "shmdt": (shm.sys_shmdt, "map"),
-    "shmrm": (shm.sys_shmrm, "shm"),
-    "mount": (mount.sys_mount, "mount options"),
-    "remount": (mount.sys_remount, "mount options"),
-    "umount": (mount.sys_umount, "mount"),
-    "umount_lazy": (mount.sys_umount_lazy, "mount"),
-    "statfs": (mount.sys_statfs, "mount"),
-    "set_nr": (admin.nr_hugepages_store, "n"),
-    "set_overcommit": (admin.nr_overcommit_hugepages_store, "n"),
-    "set_nr_node": (admin.nr_hugepages_store_node, "node n"),
-    "node_counters": (admin.node_counters, "node"),
-    "demote": (admin.demote_store, "n"),
-    "meminfo": (admin.meminfo, ""),
-    "sync": (admin.nothing, "seconds"),
-    "cg_mount": (admin.cg_mount, "version"),
-    "cg_mkdir": (admin.cg_mkdir, "version cg"),
-    "cg_rmdir": (admin.cg_rmdir, "version cg"),
-    "cg_set": (admin.cg_set, "version cg file value"),
-    "cg_get": (admin.cg_get, "version cg files"),
-    "cg_attach": (admin.cg_attach, "version cg"),
-}
-BY_ANYBODY = {"stat", "unlink", "link", "rename", "mkdir", "symlink", "truncate"}  # a shell could do it
-BY_ADMINISTRATOR = {
-    *("set_nr", "set_overcommit", "set_nr_node", "node_counters", "demote", "meminfo", "sync", "shmrm"),
-    *("mount", "remount", "umount", "umount_lazy", "statfs"),
-    *("cg_mount", "cg_mkdir", "cg_rmdir", "cg_set", "cg_get"),
-}
-
-# What a learner reads as the first and last event of an operation that is no system call.
-ENTRY = {
-    "touch": "user_access",
-    "kread": "sys_read",
-    "pread": "sys_pread64",
-    "pwrite": "sys_pwrite64",
-    "sendfile": "sys_sendfile64",
-    "fadvise": "sys_fadvise64",
-    "sync": "sys_nanosleep",
-    "setrlimit_memlock": "sys_setrlimit",
-    "shmrm": "sys_shmctl",
-    "umount_lazy": "sys_umount",
-    "remount": "do_remount",
-    "smaps": "show_smap",
-    "hugetlb_usage": "hugetlb_report_usage",
-    "meminfo": "hugetlb_report_meminfo",
-    "node_counters": "nr_hugepages_show",
-    "cg_mount": "cgroup_mount",
-    "cg_mkdir": "hugetlb_cgroup_css_alloc",
-    "cg_rmdir": "hugetlb_cgroup_css_offline",
-    "cg_set": "hugetlb_cgroup_write",
-    "cg_get": "hugetlb_cgroup_read_u64",
-    "cg_attach": "cgroup_procs_write",
-    "memfd": "sys_memfd_create",
-    "seal": "sys_fcntl",
-    "set_nr": "nr_hugepages_store",
-    "set_nr_node": "nr_hugepages_store",
-    "set_overcommit": "nr_overcommit_hugepages_store",
-    "demote": "demote_store",
-}
-
-
 def boot(scenario: Scenario, machine: Machine | str | None = None) -> Kernel:
     """A kernel with the scenario's pool and mounts, ready for its first step.
 
-    ``machine`` (or its name in MACHINES) is x86-64 if None; a case that records a slip of the kernel gets the slips.
-    Raises ScenarioError when pool or mounts cannot be had.
+    ``machine`` (or the name of one, or a release) is x86-64 if None. Raises ScenarioError when pool or mounts cannot
+    be had.
     """
-    if isinstance(machine, str):
-        if machine not in MACHINES:
-            raise ScenarioError(f"there is no machine {machine!r}; known: {', '.join(MACHINES)}")
-        machine = MACHINES[machine]
-    machine = machine or X86_64
-    if scenario.kernel_quirk:
-        machine = machine.with_slips()
+    machine = named(machine) if isinstance(machine, str) else machine or X86_64
     kernel = Kernel(machine, scenario.nr, scenario.overcommit)
     for name, options in scenario.mounts.items():
         try:
@@ -251,13 +141,13 @@ def boot(scenario: Scenario, machine: Machine | str | None = None) -> Kernel:
     return kernel
 
 
-def dangers(scenario: Scenario) -> list[str]:
+def dangers(scenario: Scenario, machine: Machine = X86_64) -> list[str]:
     """How a real kernel would come to lasting harm if it ran a scenario, and then ended everything; [] if it would not.
 
-    The model with all slips tells, as far as it can run the scenario.
+    The model of that kernel, with its bugs, tells, as far as it can run the scenario.
     """
     try:
-        kernel = boot(scenario, X86_64.with_slips())
+        kernel = boot(scenario, machine)
     except ScenarioError:
         return []
     with suppress(ScenarioError, Unsupported):

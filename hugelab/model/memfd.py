@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-from ..linux.abi import (
+from ..linux.errors import Unsupported
+from ..linux.flags import (
     F_SEAL_EXEC,
     F_SEAL_FUTURE_WRITE,
     F_SEAL_GROW,
     F_SEAL_SEAL,
     F_SEAL_SHRINK,
     F_SEAL_WRITE,
-    HUGE_SIZES,
+    MFD,
     SEALS,
-    names_of,
+    VM_MAYWRITE,
+    VM_SHARED,
+    VM_WRITE,
+    number,
 )
-from ..linux.flags import VM_MAYWRITE, VM_SHARED, VM_WRITE
 from ..linux.scenario import Op
 from ..linux.structs import inode, mm_struct, vm_area_struct
-from ..record.source import Unsupported
 from .core import Core
 from .errors import SystemCallError
 from .files import descriptor, fd_install
 from .hugetlbfs import hugetlbfs_get_inode
+from .registry import operation
 
-MFD_FLAGS = {"MFD_CLOEXEC", "MFD_ALLOW_SEALING", "MFD_HUGETLB", "MFD_NOEXEC_SEAL", "MFD_EXEC"}
 
-
+@operation("memfd")
 def sys_memfd_create(k: Core, mm: mm_struct, op: Op) -> None:
-    """memfd_create(2): ``flags`` default MFD_HUGETLB; a nameless file of no size, with no promise."""
-    flags = names_of(op, "flags", ["MFD_HUGETLB"])
-    sizes = {flag.removeprefix("MFD_") for flag in flags if flag.startswith("MFD_HUGE_")}
-    if unknown := flags - MFD_FLAGS - {f"MFD_{name}" for name in HUGE_SIZES}:
-        raise Unsupported(f"memfd flag {', '.join(sorted(unknown))} is not in the model")
+    """memfd_create(2): a file without name, size or reservation. Raises SystemCallError ENOSYS, EINVAL, ENODEV."""
+    if not k.rules.memfd_create:
+        raise SystemCallError("ENOSYS")
+    flags = op.names("flags")
+    sizes = any(flag.startswith("MFD_HUGE_") for flag in flags)
     if "MFD_HUGETLB" not in flags:
         if sizes:
             raise SystemCallError("EINVAL")
         raise Unsupported("a memfd of small pages")
-    if {"MFD_EXEC", "MFD_NOEXEC_SEAL"} <= flags:
+    executable = flags & {"MFD_EXEC", "MFD_NOEXEC_SEAL"}
+    if len(executable) > (1 if k.rules.memfd_exec else 0) or not k.rules.memfd_hugetlb:
         raise SystemCallError("EINVAL")
-    if not k.rules.memfd:
+    if "MFD_ALLOW_SEALING" in flags and not k.rules.memfd_seals:
         raise SystemCallError("EINVAL")
-    h = k.hstate_sizelog(sizes)
+    h = k.hstate_sizelog(number(MFD, flags))
     if h is None:
         raise SystemCallError("ENODEV")
     node = hugetlbfs_get_inode(k, None, h, "memfd", 0o666 if "MFD_NOEXEC_SEAL" in flags else 0o777, mm.uid)
@@ -51,15 +54,17 @@ def sys_memfd_create(k: Core, mm: mm_struct, op: Op) -> None:
     fd_install(k, mm, op.args["fd"], node, readable=True, writable=True)
 
 
+@operation("seal")
 def memfd_add_seals(k: Core, mm: mm_struct, op: Op) -> None:
-    """fcntl(F_ADD_SEALS). Raises SystemCallError EPERM (sealed, or no memfd), EBUSY (it is mapped writable)."""
-    wanted = 0
-    for name in names_of(op, "seals", []):
-        if name not in SEALS:
-            raise Unsupported(f"seal {name} is not in the model")
-        wanted |= SEALS[name]
+    """fcntl(F_ADD_SEALS). Raises SystemCallError EINVAL (a seal of later releases), EPERM (sealed, or no
+    memfd), EBUSY (it is mapped writable).
+    """
+    wanted = number(SEALS, op.names("seals"))
     opened = descriptor(mm, op.args["fd"])
     node = opened.f_inode
+    unknown = F_SEAL_EXEC * (not k.rules.memfd_exec) | F_SEAL_FUTURE_WRITE * (not k.rules.seal_future_write)
+    if not k.rules.memfd_seals or wanted & unknown:
+        raise SystemCallError("EINVAL")
     if not opened.writable or node.seals & F_SEAL_SEAL:
         raise SystemCallError("EPERM")
     if wanted & F_SEAL_WRITE and not node.seals & F_SEAL_WRITE and mapped_writable(k, node):

@@ -5,26 +5,40 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.units import BASE_PAGE_SIZE
-from ..linux.abi import F_SEAL_GROW, FAILED, Mapping, length_of, map_flags, page_size
-from ..linux.flags import VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_NORESERVE, VM_SHARED, VM_WRITE
+from ..linux.abi import FAILED, Area, place, sized, span
+from ..linux.errors import Unsupported
+from ..linux.flags import (
+    F_SEAL_GROW,
+    MAP,
+    PROT,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYSHARE,
+    VM_MAYWRITE,
+    VM_NORESERVE,
+    VM_SHARED,
+    VM_WRITE,
+    number,
+)
 from ..linux.scenario import Op
 from ..linux.structs import file, hstate, inode, mm_struct, vm_area_struct
-from ..record.source import Unsupported
 from .core import Core
 from .errors import SystemCallError
 from .files import descriptor
 from .gup import populate_vma_page_range
 from .hugetlbfs import hugetlbfs_get_inode, iput
 from .memfd import memfd_check_seals_mmap
+from .registry import operation
 from .vma import MMAP_MIN_ADDR, do_munmap, huge_align, hugetlbfs_file_mmap, overlapping, page_align, unmapped_area
 
 
+@operation("mmap")
 def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
     """mmap(2): finds file, length and address, checks the rights, then maps."""
     k.maps.setdefault((mm.proc, op.args["map"]), FAILED)
-    flags, kind, prot = map_flags(op)
-    size, word = k.machine.sizes[0], 1 << k.machine.word
-    offset = length_of(op, size, "offset_pages", "offset_bytes") % (1 << 64)
+    flags, kind = map_type(op.names("flags"))
+    prot, word = number(PROT, op.names("prot")), 1 << k.machine.word
+    offset = k.length_of(op, "offset_pages", "offset_bytes") % (1 << 64)
     if offset % BASE_PAGE_SIZE or (k.machine.word == 32 and offset >> 44):  # mmap2 takes 32 bits of pages
         raise SystemCallError("EINVAL")
     anonymous = "MAP_ANONYMOUS" in flags
@@ -32,14 +46,13 @@ def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
         raise Unsupported("anonymous memory of small pages")
     opened = None if anonymous else descriptor(mm, op.get("fd"))
     node = opened.f_inode if opened else None
-    sizes = {flag.removeprefix("MAP_") for flag in flags if flag.startswith("MAP_HUGE_")}
-    h = node.h if node else k.hstate_sizelog(sizes)
+    h = node.h if node else k.hstate_sizelog(number(MAP, flags))
     if h is None:
         if "MAP_HUGETLB" in flags:
             raise SystemCallError("EINVAL")  # an ordinary file, or a page size this machine does not have
         raise Unsupported("mappings of ordinary files")
     k.state.rows[-1].size = h.size  # the pool that the events of this call are about
-    length = length_of(op, size) % word
+    length = k.length_of(op) % word
     length = huge_align(h, length) % word
     if length == 0:
         raise SystemCallError("EINVAL")
@@ -47,20 +60,32 @@ def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
         raise SystemCallError("ENOMEM")
     start = get_unmapped_area(k, mm, op, flags, h, length)
     if "MAP_LOCKED" in flags:
-        can_do_mlock(mm, length)
+        can_do_mlock(mm)
+    if "MAP_LOCKED" in flags or mm.locks_future:
+        mlock_future_ok(mm, length)
     vm_flags = calc_vm_flags(k, flags, kind, prot, opened, offset + length)
     if node:
         vm_flags = memfd_check_seals_mmap(node, vm_flags)
     return mmap_region(k, mm, op, flags, opened, h, start, length, offset, vm_flags)
 
 
-def can_do_mlock(mm: mm_struct, length: int) -> None:
-    """MAP_LOCKED within RLIMIT_MEMLOCK; root may always. Raises SystemCallError EPERM (the limit is 0), EAGAIN."""
-    if mm.uid and mm.rlimit_memlock is not None:
-        if mm.rlimit_memlock == 0:
-            raise SystemCallError("EPERM")
-        if length > mm.rlimit_memlock:
-            raise SystemCallError("EAGAIN")
+def map_type(flags: set[str]) -> tuple[set[str], str | None]:
+    """The flags of an mmap without those of its type, and the type: MAP_SHARED ...; None if there is no such type."""
+    types = {"MAP_SHARED", "MAP_PRIVATE", "MAP_SHARED_VALIDATE"}
+    wanted = number(MAP, flags & types)
+    return flags - types, next((name for name in types if MAP[name] == wanted), None)
+
+
+def can_do_mlock(mm: mm_struct) -> None:
+    """Raises SystemCallError EPERM where RLIMIT_MEMLOCK is 0; root may always."""
+    if mm.uid and mm.rlimit_memlock == 0:
+        raise SystemCallError("EPERM")
+
+
+def mlock_future_ok(mm: mm_struct, length: int) -> None:
+    """Raises SystemCallError EAGAIN for a locked mapping of more than RLIMIT_MEMLOCK; root may always."""
+    if mm.uid and mm.rlimit_memlock is not None and length > mm.rlimit_memlock:
+        raise SystemCallError("EAGAIN")
 
 
 def calc_vm_flags(k: Core, flags: set[str], kind: str | None, prot: int, opened: file | None, end: int) -> int:
@@ -99,11 +124,11 @@ def mmap_region(
 ) -> dict[str, Any] | None:
     """Make the mapping; with MAP_FIXED what is there goes first.
 
-    A failure leaves what was there as it was, unless the slip failed_map_fixed_leaves_a_hole is switched on.
+    A failure leaves what was there as it was, unless the kernel bug failed_map_fixed_leaves_a_hole is on.
     """
     end = start + length
     replaces = bool(overlapping(mm, start, end))
-    hole = k.rules.slip("failed_map_fixed_leaves_a_hole")
+    hole = k.rules.bug("failed_map_fixed_leaves_a_hole")
     misaligned = offset % h.size != 0  # hugetlbfs_file_mmap refuses it, late
     if misaligned and not (replaces and hole):
         raise SystemCallError("EINVAL")
@@ -128,8 +153,9 @@ def mmap_region(
         else:
             put_all(k, mm, dropped)
         raise
-    k.maps[mm.proc, op.args["map"]] = Mapping(start, length, h.size)
-    if flags & {"MAP_POPULATE", "MAP_LOCKED"} and not ("MAP_NONBLOCK" in flags and "MAP_LOCKED" not in flags):
+    k.maps[mm.proc, op.args["map"]] = Area(start, length, h.size)
+    locked = "MAP_LOCKED" in flags or mm.locks_future
+    if locked or ("MAP_POPULATE" in flags and "MAP_NONBLOCK" not in flags):
         populate_vma_page_range(k, vma, vma.vm_pgoff, vma.vm_pgoff + vma.pages)
     put_all(k, mm, dropped)
     return {"aligned": start % h.size == 0} if op.get("want_align") else None
@@ -151,8 +177,8 @@ def new_mapping(
     fields["for_writing"] = bool(opened and opened.writable)
     number = k.number("vma")
     vma = k.state.enter(vm_area_struct(k.state, number, inode=node, h=h, name=op.args["map"], **fields))
-    extends = opened is None or opened.writable or k.rules.slip("private_map_of_readonly_fd_extends_file")
-    extends &= not node.seals & F_SEAL_GROW or k.rules.slip("seal_grow_does_not_stop_mmap")
+    extends = opened is None or opened.writable or k.rules.bug("private_map_of_readonly_fd_extends_file")
+    extends &= not node.seals & F_SEAL_GROW or k.rules.bug("seal_grow_does_not_stop_mmap")
     try:
         hugetlbfs_file_mmap(k, vma, extends)
     except SystemCallError:
@@ -165,11 +191,8 @@ def new_mapping(
 
 def get_unmapped_area(k: Core, mm: mm_struct, op: Op, flags: set[str], h: hstate, length: int) -> int:
     """Where the mapping goes: MAP_FIXED exactly there, else the hint if it fits, else top down."""
-    hint: int | None = None
-    if at := op.get("at"):
-        base = k.mapping(mm, at.get("map", ""))
-        hint = base.addr + at.get("page", 0) * page_size(op, k.machine.sizes[0]) + at.get("bytes", 0)
-    fixed = flags & {"MAP_FIXED", "MAP_FIXED_NOREPLACE"}
+    hint = place(op.args, k.unit(op), k.mapping(mm, op.args["at"]["map"])) if op.get("at") else None
+    fixed = flags & ({"MAP_FIXED", "MAP_FIXED_NOREPLACE"} if k.rules.fixed_noreplace else {"MAP_FIXED"})
     if fixed:
         hint = hint or 0
         if hint % h.size:
@@ -196,16 +219,14 @@ def hugetlb_file_setup(k: Core, h: hstate, length: int) -> inode:
     return node
 
 
+@operation("munmap")
 def sys_munmap(k: Core, mm: mm_struct, op: Op) -> None:
     """munmap(2): the default is the whole map. Lengths are only rounded to 4 KiB."""
     whole = k.mapping(mm, op.args["map"])
     if whole is FAILED:
         raise SystemCallError("EINVAL")  # MAP_FAILED is no page address
-    size = k.machine.sizes[0]
-    offset = length_of(op, size, "page", "off_bytes")
-    sized = "pages" in op.args or "bytes" in op.args
-    length = page_align(length_of(op, size)) if sized else whole.length - offset
-    start = whole.addr + offset
+    start, length = span(op.args, k.unit(op), whole)
+    length = page_align(length) if sized(op.args) else length
     if start % BASE_PAGE_SIZE or length <= 0 or start + length > k.machine.task_size:
         raise SystemCallError("EINVAL")
     put_all(k, mm, do_munmap(k, mm, start, start + length))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 
 from ..core.units import BASE_PAGE_SIZE
-from ..linux.scenario import Op, ScenarioError
+from ..linux.errors import ScenarioError
+from ..linux.scenario import Op
 from ..linux.structs import file, hstate, inode, mm_struct, super_block, vm_area_struct
 from .core import Core
 from .errors import SystemCallError
 from .hugetlbfs import in_use, kill_super
+from .registry import operation
 from .subpool import hugepage_new_subpool
 
 # Options that every file system takes (vfs_parse_sb_flag).
@@ -111,19 +113,21 @@ def find_mount(k: Core, name: str) -> super_block:
     raise ScenarioError(f"{name!r} is not one of the mounts {names}")
 
 
+@operation("mount")
 def sys_mount(k: Core, mm: mm_struct | None, op: Op) -> None:
     """mount -t hugetlbfs -o ``options``."""
-    hugetlbfs_fill_super(k, op.args["mount"], op.get("options", ""))
+    hugetlbfs_fill_super(k, op.args["mount"], op.get("options"))
 
 
+@operation("remount")
 def sys_remount(k: Core, mm: mm_struct | None, op: Op) -> None:
     """mount -o remount: the options are read, and all but ro and rw ignored (hugetlbfs has no reconfigure).
 
     Raises SystemCallError: EINVAL an option, EBUSY ro while something is open for writing.
     """
     sb = find_mount(k, op.args["mount"])
-    hugetlbfs_parse_params(k, op.get("options", ""))
-    wanted = readonly(op.get("options", ""))
+    hugetlbfs_parse_params(k, op.get("options"))
+    wanted = readonly(op.get("options"))
     if wanted and not sb.readonly and written(sb):
         raise SystemCallError("EBUSY")
     sb.readonly = wanted
@@ -139,6 +143,7 @@ def written(sb: super_block) -> bool:
     )
 
 
+@operation("umount")
 def sys_umount(k: Core, mm: mm_struct | None, op: Op) -> None:
     """umount2(0): EBUSY while a file is open or mapped; files that were never unlinked go with it."""
     sb = find_mount(k, op.args["mount"])
@@ -147,6 +152,7 @@ def sys_umount(k: Core, mm: mm_struct | None, op: Op) -> None:
     kill_super(k, op.proc, sb)
 
 
+@operation("umount_lazy")
 def sys_umount_lazy(k: Core, mm: mm_struct | None, op: Op) -> None:
     """umount2(MNT_DETACH): no path leads there any more; the rest goes when the last file is let go."""
     sb = find_mount(k, op.args["mount"])
@@ -155,6 +161,7 @@ def sys_umount_lazy(k: Core, mm: mm_struct | None, op: Op) -> None:
         kill_super(k, op.proc, sb)
 
 
+@operation("statfs")
 def sys_statfs(k: Core, mm: mm_struct | None, op: Op) -> dict[str, int]:
     """statfs(2), in pages; -1 stands for no limit. Without size= and min_size= all is 0, nr_inodes= or not."""
     sb = find_mount(k, op.args["mount"])

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..linux.abi import BUS_ADRERR, FAILED, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, Fault, page_size
+from ..linux.abi import BUS_ADRERR, FAILED, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, Fault
+from ..linux.errors import ScenarioError
 from ..linux.machines import Machine
-from ..linux.scenario import Op, ScenarioError
+from ..linux.scenario import Op
 from ..linux.structs import mm_struct, vm_area_struct
 from . import fault, memory
 from .core import Core
 from .errors import SystemCallError
 from .fork import do_exit
+from .registry import operation
 from .vma import areas
 
 
+@operation("touch")
 def touch(k: Core, mm: mm_struct, op: Op) -> Any:
     """Write or read one byte in each of ``count`` pages, one page after another, until one faults.
 
     value: ``done`` pages, ``bytes`` read, ``si_code`` of the signal. ``catch`` false: the signal kills the process.
     """
     area = k.mapping(mm, op.args["map"])
-    page, count, mode = op.get("page", 0), op.get("count", 1), op.get("mode", "w")
+    page, count, mode = op.get("page"), op.get("count"), op.get("mode")
     if mode not in ("r", "w"):
         raise ScenarioError(f"touch: mode is r or w, not {mode!r}")
-    offset = op.get("off_bytes", 0)
+    offset = op.get("off_bytes")
     if area is FAILED:
         if not count:
             return {"done": 0}
         return signalled(k, mm, op, Fault("SIGSEGV", {"done": 0, "si_code": SEGV_MAPERR}))
-    unit = page_size(op, k.machine.sizes[0])
+    unit = k.unit(op)
     done, signal, si_code = 0, None, 0
     read: list[int] = []
     mine = areas(mm)
@@ -44,7 +47,7 @@ def touch(k: Core, mm: mm_struct, op: Op) -> Any:
         n, signal = fault.access(k, vma, index, limit, mode == "w")
         si_code = BUS_ADRERR if signal == "SIGBUS" else SEGV_ACCERR
         if n:
-            read += use(vma, addr, n, (addr - vma.vm_start) % size, op.get("byte", ord("H")) if mode == "w" else None)
+            read += use(vma, addr, n, (addr - vma.vm_start) % size, op.get("byte") if mode == "w" else None)
         done += n
     if signal:
         return signalled(k, mm, op, Fault(signal, {"done": done, "si_code": si_code}))
@@ -59,7 +62,7 @@ def is_canonical(machine: Machine, addr: int) -> bool:
 
 def signalled(k: Core, mm: mm_struct, op: Op, fault: Fault) -> Fault:
     """The program's handler runs; without one the process dies."""
-    if op.get("catch", True):
+    if op.get("catch") is not False:
         return fault
     do_exit(k, mm)
     return Fault("KILLED", {"status": fault.outcome})
@@ -76,10 +79,11 @@ def use(vma: vm_area_struct, addr: int, n: int, offset: int, byte: int | None) -
     return read
 
 
+@operation("kread")
 def kread(k: Core, mm: mm_struct, op: Op) -> dict[str, int]:
     """read(2) of one zero byte into a page: the kernel writes there. Raises SystemCallError EFAULT, never a signal."""
     area = k.mapping(mm, op.args["map"])
-    addr = area.addr + op.get("page", 0) * page_size(op, k.machine.sizes[0]) + op.get("off_bytes", 0)
+    addr = area.addr + op.get("page") * k.unit(op) + op.get("off_bytes")
     vma = next((vma for vma in areas(mm) if vma.vm_start <= addr < vma.vm_end), None)
     if area is FAILED or vma is None:
         raise SystemCallError("EFAULT")

@@ -6,15 +6,16 @@ from typing import Any
 
 from ..core.runs import Run
 from ..core.units import BASE_PAGE_SIZE
-from ..linux.abi import FAILED, Mapping, length_of, names_of, page_size, protection
-from ..linux.flags import VM_EXEC, VM_READ, VM_SHARED, VM_WRITE
-from ..linux.scenario import Op, ScenarioError
+from ..linux.abi import FAILED, Area, place
+from ..linux.errors import ScenarioError, Unsupported
+from ..linux.flags import PROT, VM_EXEC, VM_READ, VM_SHARED, VM_WRITE, number
+from ..linux.scenario import Op
 from ..linux.structs import Policy, mm_struct, vm_area_struct
-from ..record.source import Unsupported
 from .advise import page_range, pieces, span
 from .core import Core
 from .errors import SystemCallError
 from .mmap import put_all
+from .registry import operation
 from .reserve import region_count
 from .vma import (
     PTRS,
@@ -37,12 +38,13 @@ ACCESS = VM_READ | VM_WRITE | VM_EXEC
 
 
 # -- mprotect ----------------------------------------------------------------------------------------
+@operation("mprotect")
 def sys_mprotect(k: Core, mm: mm_struct, op: Op) -> None:
     """mprotect(2). Raises SystemCallError: EINVAL an edge inside a huge page, EACCES more than may be, ENOMEM a hole.
 
     The mappings before the one that fails have changed.
     """
-    prot = protection(op, [])
+    prot = number(PROT, op.names("prot"))
     start, end = page_range(k, mm, op)
     found, _ = pieces(mm, start, end)
     for vma, first, last in found:
@@ -72,27 +74,23 @@ def hugetlb_change_protection(k: Core, vma: vm_area_struct) -> None:
 
 
 # -- mremap ------------------------------------------------------------------------------------------
+@operation("mremap")
 def sys_mremap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     """mremap(2): shrinks in place, moves with MREMAP_FIXED, never grows. ``as`` names the result.
 
     value: ``moved``. Raises SystemCallError.
     """
-    name, size = op.get("as", op.args["map"]), k.machine.sizes[0]
-    flags = names_of(op, "flags", ["MREMAP_MAYMOVE"])
-    if unknown := flags - {"MREMAP_MAYMOVE", "MREMAP_FIXED", "MREMAP_DONTUNMAP"}:
-        raise Unsupported(f"mremap flag {', '.join(sorted(unknown))} is not in the model")
+    name = op.get("as") or op.args["map"]
+    flags = op.names("flags")
     k.maps.setdefault((mm.proc, name), FAILED)
     addr, length = span(k, mm, op)
-    new_length = length_of(op, size, "new_pages", "new_bytes") % (1 << k.machine.word)
+    new_length = k.length_of(op, "new_pages", "new_bytes") % (1 << k.machine.word)
     if k.mapping(mm, op.args["map"]) is FAILED or addr % BASE_PAGE_SIZE:
         raise SystemCallError("EINVAL")
-    target = 0
-    if at := op.get("at"):
-        base = k.mapping(mm, at.get("map", ""))
-        target = base.addr + at.get("page", 0) * page_size(op, size) + at.get("bytes", 0)
+    target = place(op.args, k.unit(op), k.mapping(mm, op.args["at"]["map"])) if op.get("at") else 0
     moved = mremap(k, mm, addr, page_align(length), page_align(new_length), flags, target)
     size = k.mapping(mm, op.args["map"]).size
-    k.maps[mm.proc, name] = Mapping(moved, -(-new_length // size) * size, size)
+    k.maps[mm.proc, name] = Area(moved, -(-new_length // size) * size, size)
     return {"moved": moved != addr}
 
 
@@ -183,7 +181,7 @@ def move_vma(k: Core, mm: mm_struct, addr: int, length: int, target: int) -> Non
     vma = vma_lookup(mm, addr)
     assert vma is not None
     partial = vma.vm_end - vma.vm_start != length
-    strips = partial and vma.resv_map is not None and k.rules.slip("partial_mremap_strips_reserve_map")
+    strips = partial and vma.resv_map is not None and k.rules.bug("partial_mremap_strips_reserve_map")
     old = carve(k, vma, addr, addr + length)
     if skips_unevenly(old, target):
         k.danger("mremap past page tables that are not there: the pages behind them are put at a wrong address")
@@ -215,16 +213,16 @@ def skips_unevenly(old: vm_area_struct, target: int) -> bool:
     reach = old.h.size * PTRS
     tables = set(page_tables(old.mm, old.h.size, old.vm_start, old.vm_end))
     missing = False
-    for number in range(old.vm_start // reach, (old.vm_end - 1) // reach + 1):
-        if number not in tables:
+    for one in range(old.vm_start // reach, (old.vm_end - 1) // reach + 1):
+        if one not in tables:
             missing = True
-        elif missing and old.table.held(max(number * PTRS, old.vm_start // old.h.size), (number + 1) * PTRS):
+        elif missing and old.table.held(max(one * PTRS, old.vm_start // old.h.size), (one + 1) * PTRS):
             return (target - old.vm_start) % reach != 0
     return False
 
 
 def fixup_hugetlb_reservations(k: Core, new: vm_area_struct) -> None:
-    """The slip: the map is taken from the whole old VMA before it is split, so the parts left behind have none.
+    """The kernel bug: the map is taken from the whole old VMA before it is split, so the parts left behind have none.
 
     What they had not used stays promised for ever.
     """
@@ -243,7 +241,9 @@ MODES = {"MPOL_DEFAULT", "MPOL_PREFERRED", "MPOL_BIND", "MPOL_INTERLEAVE", "MPOL
 
 def policy(k: Core, op: Op) -> Policy | None:
     """``policy`` and ``nodemask`` (bits). Raises SystemCallError EINVAL for nodes that are not there."""
-    mode, mask = op.args["policy"], op.get("nodemask", 0)
+    mode, mask = op.args["policy"], op.get("nodemask")
+    if mode == "MPOL_PREFERRED_MANY" and not k.rules.preferred_many:
+        raise SystemCallError("EINVAL")
     if mode not in MODES:
         raise Unsupported(f"policy {mode} is not in the model")
     if not isinstance(mask, int) or mask < 0:
@@ -258,13 +258,14 @@ def policy(k: Core, op: Op) -> Policy | None:
     return Policy(mode, nodes) if nodes else Policy("MPOL_LOCAL", ())
 
 
+@operation("mbind")
 def sys_mbind(k: Core, mm: mm_struct, op: Op) -> None:
     """mbind(2): where pages that are not there yet will come from. Raises SystemCallError EINVAL, EFAULT, EPERM."""
-    if mm.uid and "MPOL_MF_MOVE_ALL" in names_of(op, "flags", []):
+    if mm.uid and "MPOL_MF_MOVE_ALL" in op.names("flags"):
         raise SystemCallError("EPERM")
     start, end = page_range(k, mm, op)
     chosen = policy(k, op)
-    if moving := [flag for flag in names_of(op, "flags", []) if k.machine.nodes > 1 and flag.startswith("MPOL_MF_")]:
+    if moving := [flag for flag in op.names("flags") if k.machine.nodes > 1 and flag.startswith("MPOL_MF_")]:
         raise Unsupported(f"{', '.join(moving)}: moving pages from node to node is not in the model")
     if start == end:
         return
@@ -278,6 +279,7 @@ def sys_mbind(k: Core, mm: mm_struct, op: Op) -> None:
             carve(k, vma, first, last).policy = chosen
 
 
+@operation("set_mempolicy")
 def sys_set_mempolicy(k: Core, mm: mm_struct, op: Op) -> None:
     """set_mempolicy(2): the same for all of a process. MPOL_BIND also limits what can be reserved."""
     mm.policy = policy(k, op)

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from ..linux.abi import FAILED, HUGE_SIZES, Mapping, length_of, names_of
-from ..linux.flags import VM_EXEC, VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_READ, VM_SHARED, VM_WRITE
-from ..linux.scenario import Op, ScenarioError
-from ..linux.structs import mm_struct, shmid_kernel, vm_area_struct
-from ..record.source import Unsupported
+from ..core.units import BASE_PAGE_SIZE
+from ..linux.abi import FAILED, Area
+from ..linux.errors import ScenarioError, Unsupported
+from ..linux.flags import (
+    SHM,
+    VM_EXEC,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYSHARE,
+    VM_MAYWRITE,
+    VM_READ,
+    VM_SHARED,
+    VM_WRITE,
+    number,
+)
+from ..linux.scenario import Op
+from ..linux.structs import mm_struct, shmid_kernel, sysctl, vm_area_struct
 from .core import Core
 from .errors import SystemCallError
+from .gup import populate_vma_page_range
 from .hugetlbfs import hugetlbfs_get_inode, iput
-from .mmap import put_all
-from .vma import areas, do_munmap, huge_align, hugetlb_reserve_pages, hugetlbfs_file_mmap, unmapped_area
-
-FLAGS = {"SHM_HUGETLB", "SHM_NORESERVE", "IPC_CREAT", "IPC_EXCL", "IPC_PRIVATE", "SHM_R", "SHM_W"}
+from .mmap import mlock_future_ok, put_all
+from .registry import operation
+from .vma import areas, do_munmap, huge_align, hugetlb_reserve_pages, hugetlbfs_file_mmap, page_align, unmapped_area
 
 
 def segment(k: Core, name: str) -> shmid_kernel:
@@ -26,24 +38,21 @@ def segment(k: Core, name: str) -> shmid_kernel:
     return found
 
 
+@operation("shmget")
 def sys_shmget(k: Core, mm: mm_struct, op: Op) -> None:
     """shmget(2): ``flags`` default SHM_HUGETLB|IPC_CREAT; the pages are promised now, to the segment.
 
     Raises SystemCallError: EINVAL size or page size, EPERM without CAP_IPC_LOCK, ENOMEM.
     """
     k.segments.setdefault(op.args["shm"], None)
-    flags = names_of(op, "flags", ["SHM_HUGETLB", "IPC_CREAT"])
-    sizes = {flag.removeprefix("SHM_") for flag in flags if flag.startswith("SHM_HUGE_")}
-    if unknown := flags - FLAGS - {f"SHM_{name}" for name in HUGE_SIZES}:
-        raise Unsupported(f"shmget flag {', '.join(sorted(unknown))} is not in the model")
+    flags = op.names("flags")
     if "SHM_HUGETLB" not in flags:
         raise Unsupported("shared memory of small pages")
-    size = length_of(op, k.machine.sizes[0])
-    h = k.hstate_sizelog(sizes)
+    size = k.length_of(op)
+    h = k.hstate_sizelog(number(SHM, flags))
     if size <= 0 or h is None:
         raise SystemCallError("EINVAL")
-    if mm.uid != 0:  # can_do_hugetlb_shm
-        raise SystemCallError("EPERM")
+    locked = not can_do_hugetlb_shm(k, mm) and user_shm_lock(k, mm, size)
     length = huge_align(h, size)
     if length >= 1 << 63:
         raise SystemCallError("ENOMEM")
@@ -53,20 +62,41 @@ def sys_shmget(k: Core, mm: mm_struct, op: Op) -> None:
         iput(k, mm.proc, node)
         raise SystemCallError("ENOMEM")
     node.refs += 1
-    made = k.state.enter(shmid_kernel(k.state, k.number("shm"), op.args["shm"], node, size, mm.uid))
+    made = k.state.enter(shmid_kernel(k.state, k.number("shm"), op.args["shm"], node, size, mm.uid, locked))
     k.segments[op.args["shm"]] = made
     k.state.point("newseg")
 
 
+def can_do_hugetlb_shm(k: Core, mm: mm_struct) -> bool:
+    """CAP_IPC_LOCK (root has it), or a member of vm.hugetlb_shm_group; setuid gives the group of the same number."""
+    return mm.uid == 0 or any(mm.uid == held.hugetlb_shm_group for held in k.state.of(sysctl))
+
+
+def user_shm_lock(k: Core, mm: mm_struct, size: int) -> bool:
+    """Without CAP_IPC_LOCK, but within RLIMIT_MEMLOCK of all that the user has locked so: granted until 5.15.
+
+    Always True. Raises SystemCallError EPERM.
+    """
+    held = sum(page_align(one.size) for one in k.state.of(shmid_kernel) if one.locked and one.uid == mm.uid)
+    most = mm.rlimit_memlock
+    over = most is not None and page_align(size) + held > most // BASE_PAGE_SIZE * BASE_PAGE_SIZE
+    if over or not k.rules.shm_within_memlock:
+        raise SystemCallError("EPERM")
+    if k.number("deprecated use of SHM_HUGETLB") == 1:  # the kernel says it once a boot
+        k.state.point("user_shm_lock", comm=mm.proc, pid=mm.pid)
+    return True
+
+
+@operation("shmat")
 def sys_shmat(k: Core, mm: mm_struct, op: Op) -> None:
     """shmat(2): maps the whole segment; nothing is promised here. ``flags`` SHM_RDONLY, SHM_EXEC.
 
     Raises SystemCallError: EINVAL a segment that is gone, EACCES one of another user, ENOMEM no room for it.
     """
     k.maps.setdefault((mm.proc, op.args["map"]), FAILED)
-    flags = names_of(op, "flags", [])
-    if unknown := flags - {"SHM_RDONLY", "SHM_RND", "SHM_EXEC"}:
-        raise Unsupported(f"shmat flag {', '.join(sorted(unknown))} is not in the model")
+    flags = op.names("flags")
+    if "SHM_REMAP" in flags:
+        raise Unsupported("shmat flag SHM_REMAP is not in the model")
     found = segment(k, op.args["shm"])
     if mm.uid not in (0, found.uid):
         raise SystemCallError("EACCES")  # the mode is 0600
@@ -74,6 +104,8 @@ def sys_shmat(k: Core, mm: mm_struct, op: Op) -> None:
     h = node.h
     assert h is not None
     start = unmapped_area(k, mm, node.i_size, h.size)
+    if mm.locks_future:
+        mlock_future_ok(mm, node.i_size)
     readonly = "SHM_RDONLY" in flags
     rights = VM_READ | (0 if readonly else VM_WRITE) | (VM_EXEC if "SHM_EXEC" in flags else 0)
     vm_flags = rights | VM_SHARED | VM_MAYSHARE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
@@ -85,7 +117,9 @@ def sys_shmat(k: Core, mm: mm_struct, op: Op) -> None:
     node.refs += 1
     k.state.point("do_mmap_pgoff")
     hugetlbfs_file_mmap(k, vma, extends_file=False)
-    k.maps[mm.proc, op.args["map"]] = Mapping(start, node.i_size, h.size)
+    k.maps[mm.proc, op.args["map"]] = Area(start, node.i_size, h.size)
+    if mm.locks_future:
+        populate_vma_page_range(k, vma, 0, vma.pages)
 
 
 def attached(mm: mm_struct, addr: int) -> list[vm_area_struct]:
@@ -96,6 +130,7 @@ def attached(mm: mm_struct, addr: int) -> list[vm_area_struct]:
     return [vma for vma in areas(mm) if vma.inode is first.inode and vma.vm_start - vma.vm_pgoff * vma.h.size == addr]
 
 
+@operation("shmdt")
 def sys_shmdt(k: Core, mm: mm_struct, op: Op) -> None:
     """shmdt(2): unmaps the segment. Raises SystemCallError EINVAL where none is mapped."""
     area = k.mapping(mm, op.args["map"])
@@ -106,6 +141,7 @@ def sys_shmdt(k: Core, mm: mm_struct, op: Op) -> None:
         put_all(k, mm, do_munmap(k, mm, vma.vm_start, vma.vm_end))
 
 
+@operation("shmrm")
 def sys_shmrm(k: Core, mm: mm_struct | None, op: Op) -> None:
     """shmctl(IPC_RMID): the segment goes with the last mapping. Raises SystemCallError EINVAL."""
     found = segment(k, op.args["shm"])

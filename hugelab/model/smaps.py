@@ -9,6 +9,7 @@ from ..linux.scenario import Op
 from ..linux.structs import inode, mm_struct, vm_area_struct
 from .core import Core
 from .errors import SystemCallError
+from .registry import operation
 from .vma import areas
 
 # show_smap_vma_flags(): two letters a bit, in the order of the bits.
@@ -19,6 +20,7 @@ LETTERS = {
 }  # fmt: skip
 
 
+@operation("smaps")
 def smaps(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     """The fields of the VMA at the start of a map, in kB. Huge pages are not in Rss and Pss.
 
@@ -42,8 +44,7 @@ def smaps(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
         "MMUPageSize": size,
         "Rss": 0,
         "Pss": 0,
-        "Shared_Hugetlb": shared * size,
-        "Private_Hugetlb": private * size,
+        **({"Shared_Hugetlb": shared * size, "Private_Hugetlb": private * size} if k.rules.hugetlb_usage else {}),
         "VmFlags": [letters for bit, letters in LETTERS.items() if vma.vm_flags & bit],
     }
 

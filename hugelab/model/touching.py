@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import TracebackType
 
 from ..linux.abi import FAILED
-from ..linux.scenario import ScenarioError
+from ..linux.errors import ScenarioError
 from . import fault, memory
 from .kernel import Kernel
 from .vma import areas

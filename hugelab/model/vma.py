@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ..core.runs import Run, RunMap
 from ..core.units import BASE_PAGE_SIZE
+from ..linux.abi import highest_gap
 from ..linux.flags import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_WRITE
 from ..linux.structs import hstate, hugepage_subpool, inode, mm_struct, resv_map, vm_area_struct
 from .cgroup import hugetlb_cgroup_charge_cgroup, hugetlb_cgroup_uncharge, over_limit
@@ -32,17 +33,10 @@ def overlapping(mm: mm_struct, start: int, end: int) -> list[vm_area_struct]:
 
 
 def unmapped_area(k: Core, mm: mm_struct, length: int, align: int) -> int:
-    """Top down: the highest hole that fits with its alignment (vm_unmapped_area). Raises ENOMEM.
-
-    The kernel asks for length + align - 4096 bytes, so a hole of exactly the length is passed over.
-    """
-    end = k.machine.top
-    for vma in reversed(areas(mm)):
-        if end - vma.vm_end >= length + align - BASE_PAGE_SIZE:
-            return (end - length) // align * align
-        end = min(end, vma.vm_start)
-    start = (end - length) // align * align
-    if start < MMAP_MIN_ADDR:
+    """Top down: the highest gap that fits with its alignment (vm_unmapped_area). Raises SystemCallError ENOMEM."""
+    taken = ((vma.vm_start, vma.vm_end) for vma in areas(mm))
+    start = highest_gap(taken, MMAP_MIN_ADDR, k.machine.top, length, align)
+    if start is None:
         raise SystemCallError("ENOMEM")
     return start
 
@@ -78,32 +72,43 @@ def hugetlb_reserve_pages(k: Core, mm: mm_struct, node: inode, f: int, t: int, v
     if vma is not None and (vma.vm_flags & VM_NORESERVE or node.s_private):
         return True
     shared = vma is None or bool(vma.vm_flags & VM_MAYSHARE)
-    chg = region_chg(node.resv_map, f, t) if shared else t - f
-    k.state.point("region_chg", chg=chg)
+    if vma is None or shared:
+        chg = region_chg(node.resv_map, f, t)
+        k.state.point("region_chg", chg=chg)
+    else:
+        chg = t - f
+        vma.resv_map = k.state.enter(resv_map(k.state, k.number("resv_map"), shared=False))
+        k.state.point("resv_map_alloc", f=f, t=t)
     if not hugetlb_cgroup_charge_cgroup(k, mm, h, chg, rsvd=True):
         k.state.point("hugetlb_reserve_pages", "refused", **refusal(*over_limit(rsvd=True)))
-        return False
-    promise = hugepage_subpool_get_pages(spool, chg)
-    if promise is None or not hugetlb_acct_memory(k, h, promise, mm):
-        if promise is not None:
-            _put_pages_back(k, spool, chg, promise)
+        return _unreserved(k, vma)
+    delta = hugepage_subpool_get_pages(spool, chg)
+    if delta is None or not hugetlb_acct_memory(k, h, delta, mm):
+        if delta is not None:
+            _put_pages_back(k, spool, chg, delta)
         else:
             k.state.point("hugetlb_reserve_pages", "refused", **refusal(*over_size(spool, chg)))
         hugetlb_cgroup_uncharge(k, mm.cgroup, h, chg, rsvd=True)
-        return False
+        return _unreserved(k, vma)
     if vma is None or shared:
         region_add(node.resv_map, f, t, mm.cgroup)
         k.state.point("region_add", f=f, t=t)
-    else:
-        vma.resv_map = k.state.enter(resv_map(k.state, k.number("resv_map"), shared=False))
+    elif vma.resv_map is not None:
         vma.resv_map.cgroup = mm.cgroup
-        k.state.point("resv_map_alloc", f=f, t=t)
     return True
+
+
+def _unreserved(k: Core, vma: vm_area_struct | None) -> bool:
+    """Nothing was reserved: a private mapping's new map goes again (out_err). Always False."""
+    if vma is not None and vma.resv_map is not None:
+        k.state.leave(vma.resv_map)
+        vma.resv_map = None
+    return False
 
 
 def _put_pages_back(k: Core, spool: hugepage_subpool | None, chg: int, promise: int) -> None:
     """The mount granted ``chg`` pages, the pool refused to promise ``promise`` of them (out_put_pages)."""
-    if k.rules.slip("min_size_given_back_twice") and spool is not None and chg > promise:
+    if k.rules.bug("min_size_given_back_twice") and spool is not None and chg > promise:
         if spool.max_hpages != -1 and spool.used_hpages - (chg - promise) >= spool.min_hpages:
             k.danger("min_size= with size=: the pages that the mount keeps reserved are given back twice")
         hugetlb_acct_memory(k, spool.h, -hugepage_subpool_put_pages(k, spool, chg - promise))
@@ -213,7 +218,7 @@ def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, fin
         vma.vm_flags &= ~VM_MAYSHARE
     resv = vma.resv_map
     restores = k.rules.zap_restores_reserve and resv is not None
-    if h.surplus_huge_pages and k.rules.slip("surplus_blocks_restore"):
+    if h.surplus_huge_pages and k.rules.bug("surplus_blocks_restore"):
         restores = False
     found = []
     for run in table.within(start // h.size, end // h.size):
@@ -225,7 +230,7 @@ def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, fin
                 found.append(Zapped(vma, part, restores))
                 continue
             table.cut(part.start, part.end)
-            if restores and resv is not None and k.rules.slip("restore_while_shared"):
+            if restores and resv is not None and k.rules.bug("restore_while_shared"):
                 region_del(k, h, resv, vma.index(part.start * h.size), vma.index(part.end * h.size))
                 low = min(part.value, part.at(part.end - 1))
                 for gap in h.restore.gaps(low, low + part.count):

@@ -61,7 +61,7 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(HUGE, "dequeue_huge_page_vma", 6, "off the free list"),
         Call(HUGE, "vma_commit_reservation", 6, "adds the map's entry, if it is missing"),
         Call(MM, "clear_huge_page", 5, "2 MB of zeros: most of the time"),
-        Call(FS, "huge_add_to_page_cache", 5, "shared: the page is the file's now"),
+        Call(FS, "add_to_page_cache", 5, "shared: the page is the file's now"),
     ),
     "cow": (
         Call(USER, "user_access", 0, "a store"),
@@ -85,7 +85,7 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(HUGE, "dequeue_huge_page_vma", 6, "off the free list"),
         Call(HUGE, "vma_commit_reservation", 6, "adds the map's entry, if it is missing"),
         Call(MM, "clear_huge_page", 5, "2 MB of zeros: most of the time"),
-        Call(FS, "huge_add_to_page_cache", 5, "shared: the page is the file's now"),
+        Call(FS, "add_to_page_cache", 5, "shared: the page is the file's now"),
         Call(HUGE, "hugetlb_cow", 4, "private: its own copy at once"),
         Call(MM, "copy_user_huge_page", 5, "2 MB copied"),
     ),
@@ -162,7 +162,7 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(HUGE, "dequeue_huge_page_vma", 4, "off the free list"),
         Call(HUGE, "vma_commit_reservation", 4, "adds the map's entry, if it is missing"),
         Call(MM, "clear_huge_page", 3, "2 MB of zeros: most of the time"),
-        Call(FS, "huge_add_to_page_cache", 3, "the file's page; nobody maps it yet"),
+        Call(FS, "add_to_page_cache", 3, "the file's page; nobody maps it yet"),
     ),
     "hole": (
         Call(USER, "fallocate(PUNCH_HOLE)", 0, "or madvise(MADV_REMOVE)"),
@@ -270,7 +270,7 @@ _PHASE_OF = {
     "hugetlb_fault": "fault",
     "hugetlb_no_page": "fault",
     "find_lock_page": "fault",
-    "huge_add_to_page_cache": "fault",
+    "add_to_page_cache": "fault",
     "hugetlb_cow": "cow",
     "sys_munmap": "munmap",
     "do_munmap": "munmap",
@@ -368,7 +368,7 @@ def phase_of(recording: Recording, event: Event) -> str | None:
 
 
 def _own_chain(op: Op) -> str | None:
-    if op.op == "fallocate" and "PUNCH_HOLE" in str(op.get("mode", "")):
+    if op.op == "fallocate" and "PUNCH_HOLE" in str(op.get("mode")):
         return "hole"
     return _PHASE_OF_STEP.get(op.op)
 

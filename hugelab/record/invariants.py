@@ -9,7 +9,7 @@ In the middle of a fault, between the event that takes the page off the free lis
 or a page table, nobody holds the page but the kernel's own local variable; the same between the two lines of a free.
 :func:`in_flight` says which frame that is; no other may be missing.
 
-The rules are those of the design. A slip of the kernel breaks them: that is what makes it one.
+The rules are those of the design. A kernel bug breaks them: that is what makes it one.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from ..core.state import State
 from ..linux.structs import hstate, hugepage_subpool, inode, mm_struct, vm_area_struct
 from .recording import Recording
 
-_TAKES = {"dequeue_huge_page_vma", "alloc_buddy_huge_page"}
-_GIVES = {"huge_add_to_page_cache", "hugetlb_no_page", "hugetlb_cow"}
+_TAKES = {"dequeue_huge_page_node", "alloc_buddy_huge_page"}
+_GIVES = {"add_to_page_cache", "hugetlb_no_page", "hugetlb_cow"}
 
 
 def in_flight(recording: Recording, index: int) -> int | None:

@@ -7,15 +7,12 @@ from typing import Any, Protocol, TypeVar
 
 from ..core.state import State
 from ..core.units import size_name
+from ..linux.errors import ScenarioError, Unsupported
 from ..linux.machines import Machine
-from ..linux.scenario import Op, Scenario, ScenarioError
+from ..linux.scenario import Op, Scenario
 from .recording import Recording, Step
 
 T = TypeVar("T")
-
-
-class Unsupported(Exception):
-    """The source does not know this operation, flag or field."""
 
 
 class Source(Protocol):

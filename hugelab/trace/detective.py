@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
 from ..core.units import count
+from ..linux.errors import ScenarioError
 from ..linux.machines import SIZE_2M
-from ..linux.scenario import Scenario, ScenarioError
+from ..linux.scenario import Scenario
 from ..record.recording import Recording
 from .judge import lesson
 from .judge.books import MAKES, Books

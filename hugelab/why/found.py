@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from ..core.units import MIB, format_size
-from ..linux.scenario import ScenarioError
+from ..linux.errors import ScenarioError
 
 UNSIGNED = 1 << 63  # a counter above it is one below zero, shown without its sign
 MOST = 1 << 40  # pages: more than any machine has; keeps a mistyped number from costing minutes

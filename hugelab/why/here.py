@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..core.units import format_size
-from ..linux.scenario import ScenarioError
+from ..linux.errors import ScenarioError
 from ..live import host
 from ..live.admin import statfs
 from ..model.mount import memparse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..linux.scenario import ScenarioError
+from ..linux.errors import ScenarioError
 from .found import Found
 
 LINES = ("HugePages_Total", "HugePages_Free", "HugePages_Rsvd", "HugePages_Surp")

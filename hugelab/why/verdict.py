@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.units import count, format_size, size_name
+from ..linux.errors import ScenarioError
 from ..linux.machines import SIZE_2M, X86_64
-from ..linux.scenario import ANONYMOUS, Op, Scenario, ScenarioError
+from ..linux.scenario import ANONYMOUS, Op, Scenario
 from ..linux.structs import hstate, hugepage_subpool, hugetlb_cgroup, super_block
 from ..model import pool
 from ..model.kernel import Kernel
@@ -152,7 +153,7 @@ def as_found(found: Found) -> tuple[Kernel, int]:
     nodes = found.nodes or ((found.total, found.free, found.surp),)
     buddy = X86_64.buddy_most if gigantic else found.size
     room = (MOST + found.overcommit + AT_MOST) * found.size * len(nodes)
-    kernel = Kernel(replace(X86_64.with_slips(), sizes=sizes, nodes=len(nodes), memory=room, buddy_most=buddy), nr=0)
+    kernel = Kernel(replace(X86_64, sizes=sizes, nodes=len(nodes), memory=room, buddy_most=buddy), nr=0)
     h = kernel.size_to_hstate(found.size)
     kernel.state.row("")
     for node, (total, free, surp) in zip(h.nodes, nodes, strict=True):

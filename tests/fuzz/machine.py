@@ -22,7 +22,8 @@ from hugelab.linux.structs import mm_struct, shmid_kernel, super_block, vm_area_
 from hugelab.live.calls import ARENA
 from hugelab.model.kernel import Kernel, boot
 from hugelab.record.invariants import broken
-from hugelab.record.source import Source, Unsupported
+from hugelab.record.source import Source
+from hugelab.linux.errors import Unsupported
 
 PAGE = 2 << 20
 MACHINE = replace(X86_64, top=ARENA[1])  # mappings go where the live kernel's programs put them

@@ -17,14 +17,16 @@ if sys.platform != "linux":
 
 from hugelab import Scenario, load
 from hugelab.linux.kernel_bugs import SLIPS
-from hugelab.linux.scenario import Op, ScenarioError
+from hugelab.linux.scenario import Op
+from hugelab.linux.errors import ScenarioError
 from hugelab.live import host
 from hugelab.live.kernel import LiveKernel, boot_live, pfns
 from hugelab.live.pool import BorrowedPool, DoesNotFit, borrow, restore
 from hugelab.model.kernel import boot
 from hugelab.record.check import check
 from hugelab.record.recording import Recording, compare
-from hugelab.record.source import Unsupported, record
+from hugelab.record.source import record
+from hugelab.linux.errors import Unsupported
 from tests.conftest import DATA
 from tests.live.alone import alone
 from tests.live.why import why_not_live

@@ -13,7 +13,7 @@ from hugelab.labs.nodes import FLAGS, POLICIES
 from hugelab.linux.machines import NUMA
 from hugelab.linux.rules import V6_1, V6_12
 from hugelab.model.kernel import boot
-from hugelab.record.source import Unsupported
+from hugelab.linux.errors import Unsupported
 from tests.conftest import DATA
 
 MACHINES = {"6.1": replace(NUMA, rules=V6_1), "6.12": replace(NUMA, rules=V6_12.with_slips())}

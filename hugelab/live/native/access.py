@@ -15,6 +15,7 @@ import signal
 import sys
 from typing import NamedTuple
 
+from ...linux.flags import MAP, PROT
 from ..errors import LiveUnavailable
 from . import syscalls
 
@@ -144,7 +145,7 @@ class Toucher:
         if why := unavailable():
             raise LiveUnavailable(why)
         code, labels = assemble()
-        rwx, anonymous = sum(syscalls.PROT.values()), syscalls.MAP["MAP_PRIVATE"] | syscalls.MAP["MAP_ANONYMOUS"]
+        rwx, anonymous = sum(PROT.values()), MAP["MAP_PRIVATE"] | MAP["MAP_ANONYMOUS"]
         try:
             base = syscalls.mmap(0, 4096, rwx, anonymous, -1, 0)
         except OSError as error:

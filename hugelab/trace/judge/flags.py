@@ -1,15 +1,15 @@
 """Which fault flags and vm_flags an access to huge pages and a mapping of them may have.
 
-The names of the bits are those of ``decode``; FAULT_FLAG_ was renumbered in 4.0, so each rule knows two numberings.
+The names of the bits are those of ``linux.flags``; 4.0 renumbered FAULT_FLAG_, so each rule knows two numberings.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...linux.flags import FAULT_FLAGS, VM_FLAGS, VM_MAYREAD, VM_MAYSHARE, VM_SHARED
+from ...linux.flags import VM_FLAGS, VM_MAYREAD, VM_MAYSHARE, VM_SHARED, fault_flag_bits
 
-UNSHARE = FAULT_FLAGS["6.18"]["FAULT_FLAG_UNSHARE"]
+UNSHARE = fault_flag_bits("6.18")["FAULT_FLAG_UNSHARE"]
 
 
 class Numbering(NamedTuple):
@@ -35,13 +35,13 @@ class Numbering(NamedTuple):
 
 
 def _numbering(version: str) -> Numbering:
-    table = FAULT_FLAGS[version]
+    table = fault_flag_bits(version)
     bits = [table.get(f"FAULT_FLAG_{name.upper()}", 0) for name in Numbering._fields[:-1]]
     return Numbering._make([*bits, sum(table.values())])
 
 
 OLD, NEW = _numbering("3.10"), _numbering("6.18")
-NONLINEAR = FAULT_FLAGS["3.10"]["FAULT_FLAG_NONLINEAR"]
+NONLINEAR = fault_flag_bits("3.10")["FAULT_FLAG_NONLINEAR"]
 
 
 def never(flags: int) -> str:

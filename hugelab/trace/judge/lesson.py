@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from ...core.runs import Run
 from ...core.state import State
 from ...core.units import BASE_PAGE_SIZE, count
+from ...linux.errors import ScenarioError
 from ...linux.flags import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_READ, VM_WRITE
 from ...linux.machines import LESSON, MACHINES, SIZE_2M, Machine
 from ...linux.names import function_name
-from ...linux.scenario import Op, Scenario, ScenarioError
+from ...linux.scenario import Op, Scenario
 from ...linux.structs import hstate, inode, mm_struct, resv_map, vm_area_struct
 from ...model.kernel import run
 from ...record import flow
@@ -509,7 +510,7 @@ class _Recorder:
         if node is None:
             return
         start, end = line.fields["start"], line.fields["end"]
-        fields = {"vm_start": start, "vm_end": end, "vm_pgoff": op.get("offset_pages", 0), "resv_map": None}
+        fields = {"vm_start": start, "vm_end": end, "vm_pgoff": op.get("offset_pages") or 0, "resv_map": None}
         flags = self.last["vm_flags"]
         vma = vm_area_struct(
             self.state,

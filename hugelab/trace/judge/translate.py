@@ -5,8 +5,9 @@ A program gets other addresses in the model than on the machine that was recorde
 
 from __future__ import annotations
 
+from ...linux.errors import ScenarioError
 from ...linux.machines import SIZE_2M
-from ...linux.scenario import Op, ScenarioError
+from ...linux.scenario import Op
 from ...model.kernel import Kernel
 from ...model.vma import areas
 from ..verdict import Verdicts

@@ -9,13 +9,12 @@ from typing import NamedTuple
 from ...linux.flags import VM_DONTDUMP, VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_SHARED
 from ...linux.machines import LESSON, SIZE_2M, X86_64, Machine
 from ...linux.names import NAMES, WRAPPED, all_names, release
-from ...linux.rules import V3_10, V5_10, V6_1, V6_12, V6_18
+from ...linux.rules import OLDEST, rules_of
 from ..read.entry import Entry, Kind
 from .flags import NEW, OLD
 
 Release = tuple[int, int]
 _LAST_MINOR = {2: 6, 3: 19, 4: 20, 5: 19, 6: 19}  # the last release of each number
-_RULES = (V3_10, V5_10, V6_1, V6_12, V6_18)
 VM_RESERVED = 0x80000  # before 3.7
 
 # The struct page of a huge page's first page, by kernel; the log's own pairs of page and pfn come first.
@@ -178,8 +177,8 @@ class Versions:
         return self.since or ((6, 18) if self.words != 32 else (3, 10))
 
     def machine(self) -> Machine:
-        """A machine of the model with this kernel's rules."""
-        rules = next((rules for rules in reversed(_RULES) if release(rules.version) <= self.release), V3_10)
+        """A machine of the model with this kernel's rules; those of the oldest release for one that is older."""
+        rules = rules_of(_dotted(max(self.release, release(OLDEST))))
         if self.words == 32:
             stride = STRIDE_PAE_OLD if self.release < (4, 0) else STRIDE_PAE
             return replace(LESSON, rules=rules, frames=(), struct_page=stride, memory=1 << 32)

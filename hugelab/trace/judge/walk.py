@@ -12,11 +12,11 @@ from typing import Any
 
 from ...core.state import Counters
 from ...core.units import BASE_PAGE_SIZE
+from ...linux.errors import ScenarioError, Unsupported
 from ...linux.machines import SIZE_2M, Machine
-from ...linux.scenario import Op, Scenario, ScenarioError
+from ...linux.scenario import Op, Scenario
 from ...model.kernel import Kernel, boot, run
 from ...record.recording import Recording
-from ...record.source import Unsupported
 from ..read.entry import EVENTS, Entry, Kind
 from ..verdict import Says, Verdicts
 from . import alone, match, words
@@ -455,8 +455,8 @@ class Walk:
         if signal and signal["addr"]:
             ours = self.names.ours(int(signal["addr"], 16))
             area = self.kernel.maps.get((op.proc, op.args.get("map", "")))
-            first = area.addr + op.get("page", 0) * SIZE_2M if area else None
-            if first is None or ours is None or not first <= ours < first + op.get("count", 1) * SIZE_2M:
+            first = area.addr + (op.get("page") or 0) * SIZE_2M if area else None
+            if first is None or ours is None or not first <= ours < first + op.get("count") * SIZE_2M:
                 text = f"si_addr=0x{signal['addr']} is not what the step touches"
                 self.verdicts.contradicts(line, "result", text)
 
@@ -490,11 +490,7 @@ class Walk:
                 text = f"a fault at {addr:#x}; the step of line {step.entry.line} comes to {wanted[at]:#x} here"
                 self.verdicts.contradicts(entry.line, "touched", text)
             at += 1
-            if (
-                op.get("mode", "w") == "w"
-                and isinstance(entry.fields.get("flags"), int)
-                and not entry.fields["flags"] & 1
-            ):
+            if op.get("mode") == "w" and isinstance(entry.fields.get("flags"), int) and not entry.fields["flags"] & 1:
                 text = f"flags={entry.fields['flags']:#x} is a read, and the step writes"
                 self.verdicts.contradicts(entry.line, "flags", text)
 
@@ -524,8 +520,8 @@ class Walk:
         begin = self.names.place(op.args["map"])
         if begin is None or not step.closes:
             return
-        start = begin + op.get("page", 0) * SIZE_2M
-        end = start + op.get("pages", 0) * SIZE_2M
+        start = begin + (op.get("page") or 0) * SIZE_2M
+        end = start + (op.get("pages") or 0) * SIZE_2M
         for close in step.closes:
             if (close.fields["start"], close.fields["end"]) != (start, end):
                 text = f"unmaps {start:#x}-{end:#x}; line {close.line} closes"

@@ -7,14 +7,9 @@ from __future__ import annotations
 
 import re
 
+from ...linux.meminfo import read_line
 from .entry import Entry, Kind, seconds
 
-# "grep -H" and a node's own meminfo put something before the name. All but the pool's counters have a unit.
-_LINE = re.compile(
-    r"\s*(?:\S*meminfo:)?(?:Node (?P<node>\d{1,5}) )?"
-    r"(?P<name>[A-Z]\w*(?:\(\w+\))?):\s+(?P<value>\d{1,18})(?P<unit> kB)?\s*\Z",
-    re.ASCII,
-)
 _FIELDS = {"HugePages_Total": "nr", "HugePages_Free": "free", "HugePages_Rsvd": "resv", "HugePages_Surp": "surp"}
 _TIME = re.compile(r"[-=# ]*(?P<time>\d{4}.*?|\d{10}\S*|[A-Z][a-z]{2},? .*?)[-= ]*\Z", re.ASCII)
 _CLOCK = re.compile(r"(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d(?:\.\d+)?)\Z|(?P<up>\d{1,12}\.\d\d) \d+\.\d\d\Z", re.ASCII)
@@ -32,19 +27,19 @@ class Snapshots:
 
     def read(self, text: str, line: int) -> Entry | None:
         """A line of a snapshot or a time between two, or None."""
-        match = _LINE.match(text)
-        if match is None:
+        found = read_line(text)
+        if found is None:
             return self._moment(text.strip(), line) if len(text) <= LONGEST else None
-        name, value = match["name"], int(match["value"])
+        name, value = found.name, found.value
         field = _FIELDS.get(name)
-        if (field is None) != (match["unit"] is not None):
+        if (field is None) != found.kb:
             return None
         if field is None:
             if name == "Hugepagesize":
                 return Entry(line, Kind.NOTE, name, fields={"size": value << 10})
             return Entry(line, Kind.OTHER, name)
-        if match["node"]:
-            return Entry(line, Kind.NOTE, name, fields={"node": int(match["node"]), field: value})
+        if found.node is not None:
+            return Entry(line, Kind.NOTE, name, fields={"node": found.node, field: value})
         if field == "nr":
             self._seen = {}
         self._seen[field] = value

@@ -1,0 +1,21 @@
+"""Functions registered by the name of what they do, where they are defined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Registry(dict[str, Callable[..., Any]]):
+    """Name -> function. ``@registry("munmap")`` enters the function below it."""
+
+    def __call__(self, *names: str) -> Callable[[Function], Function]:
+        """A decorator that enters a function under each name, and leaves it as it is."""
+
+        def register(function: Function) -> Function:
+            self.update((name, function) for name in names)
+            return function
+
+        return register

@@ -1,0 +1,11 @@
+"""Who does which operation on the running kernel, each registered where it is defined.
+
+``in_process``: function(program, arguments), run in a process of the scenario. ``by_runner``: function(kernel,
+operation), run by who drives the scenario: what an administrator does, and what concerns several processes.
+"""
+
+from __future__ import annotations
+
+from ..core.registry import Registry
+
+in_process, by_runner = Registry(), Registry()
