@@ -11,7 +11,7 @@ from .core.state import Counters
 from .linux import architectures, names, scenario, shell, structs
 from .linux import flags as decode
 from .linux.errors import ScenarioError
-from .linux.machines import LESSON, MACHINES, NUMA, X86_64
+from .linux.machines import LESSON, MACHINES, NUMA, X86_64, machine, named
 from .linux.scenario import Op, Scenario, lesson, load
 from .model.kernel import run
 from .record import check, flow, invariants, recording, source
@@ -37,5 +37,7 @@ __all__ = [
     "compare",
     "lesson",
     "load",
+    "machine",
+    "named",
     "run",
 ]

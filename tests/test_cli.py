@@ -22,11 +22,11 @@ import pytest
 from hugelab import LESSON, Op, Scenario, __version__, lesson, load, run
 from hugelab.__main__ import main
 from hugelab.cli import common, live
+from hugelab.linux.errors import Unsupported
 from hugelab.linux.machines import X86_64
 from hugelab.live.errors import LiveUnavailable
 from hugelab.model.kernel import Kernel, boot
 from hugelab.record import flow
-from hugelab.linux.errors import Unsupported
 from tests.conftest import DATA
 from tests.live.alone import pool_alone
 
@@ -333,7 +333,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
     def boot_live(scenario: Scenario, pool: object) -> Kernel:
         if scenario.extra.get("unfit"):
             raise LiveUnavailable("there is no second memory node")
-        kernel = boot(scenario, X86_64.with_slips())
+        kernel = boot(scenario, X86_64)
         kernel.__class__ = Played
         return kernel
 

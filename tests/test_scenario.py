@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from hugelab import LESSON, Op, Scenario, ScenarioError, lesson, load, run
-from hugelab.linux.scenario import VOCABULARY
+from hugelab.linux.operations import OPERATIONS
 from tests.conftest import DATA
 from tests.programs import scenarios
 
@@ -40,7 +40,7 @@ def test_recorded_cases_round_trip() -> None:
 def test_vocabulary_covers_the_recorded_file() -> None:
     """Each operation of the recorded cases is in the vocabulary, with the fields it must have."""
     used = {op.op for case in load(DATA / "scenarios.json") for op in case.steps}
-    assert used <= VOCABULARY.keys()
+    assert used <= OPERATIONS.keys()
     assert len(used) > 40
 
 

@@ -26,7 +26,7 @@ from .mount import hugetlbfs_fill_super
 from .registry import operation
 
 # Each of these registers what it does in ``operation``.
-_FLOORS = (admin, advise, fallocate, files, fork, memfd, mmap, mount, process, remap, shm, smaps)
+_REGISTERED = (admin, advise, fallocate, files, fork, memfd, mmap, mount, process, remap, shm, smaps)
 
 
 class Kernel(Core):

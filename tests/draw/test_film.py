@@ -24,7 +24,7 @@ from hugelab.record import flow
 from tests.draw.read import CASE, CASES, SVG, items, lines, tree
 from tests.programs import scenarios
 
-# Programs with several processes, mounts, shared memory, surplus, users, cgroups, 1 GB pages, and the kernel's slips.
+# Programs with several processes, mounts, shared memory, surplus, users, cgroups, 1 GB pages, and kernel bugs.
 VARIED = [
     *("shared_two_processes", "two_forked_children_share_then_die", "quirk_fork_parent_munmap_first_underflow"),
     *("mount_size_quota_sequence", "gigantic_demote", "mount_min_size_takes_surplus", "memfd_seals"),
@@ -185,9 +185,9 @@ def test_follow_on_either_side() -> None:
     """Of two recordings: what the side that was clicked did."""
     film = Film(of_two(run(lesson(2), LESSON), run(lesson(2, private=True), LESSON)), ("shared", "private"))
     end = len(film.timeline) - 1
-    cached = film.follow(0, "fn:huge_add_to_page_cache", end)
+    cached = film.follow(0, "fn:add_to_page_cache", end)
     assert cached is not None and cached < end
-    assert film.follow(1, "fn:huge_add_to_page_cache", end) is None
+    assert film.follow(1, "fn:add_to_page_cache", end) is None
 
 
 # -- the head ----------------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def test_python_of_every_lab_makes_its_recording(name: str) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_python_of_recorded_cases(case: Scenario) -> None:
-    """With processes, mounts, overcommit, arguments that are Python words, and the kernel's slips."""
+    """With processes, mounts, overcommit, arguments that are Python words, and kernel bugs."""
     recording = run(case)
     again = executed(tables.as_python(recording))
     assert [step.to_json() for step in again.steps] == [step.to_json() for step in recording.steps]
@@ -273,8 +273,8 @@ def test_python_of_recorded_cases(case: Scenario) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_python_of_every_machine(machine: str) -> None:
-    """With and without slips."""
-    for where in (MACHINES[machine], MACHINES[machine].with_slips()):
+    """With and without kernel bugs."""
+    for where in (MACHINES[machine], MACHINES[machine].as_intended()):
         recording = run(lesson(), where)
         again = executed(tables.as_python(recording))
         same(recording, again)

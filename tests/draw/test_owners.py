@@ -425,7 +425,7 @@ def test_a_new_page_among_many_has_a_frame() -> None:
         picture, touched = owners.picture(
             names, owners.lanes(recording, recording.seek(index)), owners.lanes(recording, recording.seek(index - 1))
         )
-        if it.name == "huge_add_to_page_cache":
+        if it.name == "add_to_page_cache":
             frames = [node for node in tree(picture).iter(f"{SVG}rect") if node.attrib["class"] == "hl-frame"]
             scale = (WIDTH - owners.INDENT - 4) / 64
             assert [float(frame.attrib["x"]) for frame in frames] == pytest.approx(

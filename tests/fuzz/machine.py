@@ -18,12 +18,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from hugelab import X86_64, Op, Scenario, ScenarioError
 from hugelab.linux.abi import FAILED
+from hugelab.linux.errors import Unsupported
 from hugelab.linux.structs import mm_struct, shmid_kernel, super_block, vm_area_struct
 from hugelab.live.calls import ARENA
 from hugelab.model.kernel import Kernel, boot
 from hugelab.record.invariants import broken
 from hugelab.record.source import Source
-from hugelab.linux.errors import Unsupported
 
 PAGE = 2 << 20
 MACHINE = replace(X86_64, top=ARENA[1])  # mappings go where the live kernel's programs put them

@@ -257,11 +257,11 @@ def test_following_on_the_other_side() -> None:
     lab = shown("compare")
     lab.controls["left_kind"].value = "private file"
     end = len(lab.film.timeline) - 1
-    send(lab, follow=[0, "fn:huge_add_to_page_cache", end])
+    send(lab, follow=[0, "fn:add_to_page_cache", end])
     assert "Nothing happens" in lab.explorer.message["html"]
-    send(lab, follow=[1, "fn:huge_add_to_page_cache", end])
+    send(lab, follow=[1, "fn:add_to_page_cache", end])
     right = lab.recordings[1].event(lab.film.timeline.events[1][lab.explorer.position])
-    assert right.name == "huge_add_to_page_cache"
+    assert right.name == "add_to_page_cache"
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_one_shortage_many_answers(limit: str, pool: BorrowedPool) -> None:
             scenario = program(limit, way, room, pages)
             with boot_live(scenario, pool) as kernel:
                 live = record(kernel, scenario)
-            assert compare(run(scenario, X86_64.with_slips()), live) is None, (limit, way, room, pages)
+            assert compare(run(scenario, X86_64), live) is None, (limit, way, room, pages)
 
 
 # -- commands ----------------------------------------------------------------------------------------

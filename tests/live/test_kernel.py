@@ -16,9 +16,9 @@ if sys.platform != "linux":
     pytest.skip("the live kernel is Linux", allow_module_level=True)
 
 from hugelab import Scenario, load
-from hugelab.linux.kernel_bugs import SLIPS
+from hugelab.linux.errors import ScenarioError, Unsupported
+from hugelab.linux.kernel_bugs import KERNEL_BUGS
 from hugelab.linux.scenario import Op
-from hugelab.linux.errors import ScenarioError
 from hugelab.live import host
 from hugelab.live.kernel import LiveKernel, boot_live, pfns
 from hugelab.live.pool import BorrowedPool, DoesNotFit, borrow, restore
@@ -26,7 +26,6 @@ from hugelab.model.kernel import boot
 from hugelab.record.check import check
 from hugelab.record.recording import Recording, compare
 from hugelab.record.source import record
-from hugelab.linux.errors import Unsupported
 from tests.conftest import DATA
 from tests.live.alone import alone
 from tests.live.why import why_not_live
@@ -386,17 +385,17 @@ def test_a_case_takes_a_tenth_of_a_second(pool: BorrowedPool, say: Callable[[str
 
 
 # -- slips -------------------------------------------------------------------------------------------
-SAFE = [name for name, slip in SLIPS.items() if not slip.do_not_run]
+SAFE = [name for name, slip in KERNEL_BUGS.items() if not slip.do_not_run]
 
 
 @pytest.mark.parametrize("name", SAFE)
 def test_the_running_kernel_has_the_slip(pool: BorrowedPool, name: str) -> None:
     """Its smallest program, on this kernel: the answers of the model with the slips, step by step."""
-    program = SLIPS[name].program
+    program = KERNEL_BUGS[name].program
     kernel = boot_live(program, pool)
     try:
         theirs = record(kernel, program)
-        ours = record(boot(program, kernel.machine.with_slips()), program)
+        ours = record(boot(program, kernel.machine), program)
     finally:
         kernel.close()
     difference = compare(ours, theirs)
@@ -407,6 +406,6 @@ def test_the_running_kernel_has_the_slip(pool: BorrowedPool, name: str) -> None:
 
 def test_what_harms_is_refused(pool: BorrowedPool) -> None:
     """Also where nobody marked it: the model says what would come of it."""
-    for name in SLIPS.keys() - set(SAFE):
+    for name in KERNEL_BUGS.keys() - set(SAFE):
         with pytest.raises(ScenarioError, match="is not run on the live kernel"):
-            boot_live(SLIPS[name].program, pool)
+            boot_live(KERNEL_BUGS[name].program, pool)

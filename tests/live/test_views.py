@@ -88,7 +88,7 @@ def test_the_files_say_what_the_model_has(name: str, pool: BorrowedPool) -> None
     model = None
     looked = 0
     for moment, kernel in seen.watch(scenario, pool):
-        model = model or boot(scenario, kernel.machine.with_slips())
+        model = model or boot(scenario, kernel.machine)
         outcome, _ = model.run(moment.op)
         assert outcome == moment.outcome
         ours = {proc: views.of_model(model, proc) for proc in moment.texts}
@@ -119,7 +119,7 @@ def test_the_recorded_cases(pool: BorrowedPool) -> None:
     for scenario in CASES:
         model = None
         for moment, kernel in seen.watch(scenario, pool):
-            model = model or boot(scenario, kernel.machine.with_slips())
+            model = model or boot(scenario, kernel.machine)
             assert model.run(moment.op)[0] == moment.outcome, (scenario.name, moment.op)
             ours = {proc: views.of_model(model, proc) for proc in moment.texts}
             theirs = {proc: views.views(texts) for proc, texts in moment.texts.items()}

@@ -69,7 +69,7 @@ class Lab:
     def __init__(self, pool: BorrowedPool):
         scenario = Scenario("why", nr=0)
         self.live: LiveKernel = boot_live(scenario, pool)
-        self.model: Kernel = boot(scenario, self.live.machine.with_slips())
+        self.model: Kernel = boot(scenario, self.live.machine)
         self.do("cg_mount", version=2)
 
     def do(self, op: str, proc: str = "P", **args: Any) -> tuple[str, Any]:

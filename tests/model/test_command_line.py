@@ -10,11 +10,11 @@ import pytest
 
 from hugelab.core.units import size_name
 from hugelab.linux.machines import NUMA, SIZE_1G, SIZE_2M, X86_64
-from hugelab.linux.rules import V6_1
+from hugelab.linux.rules import rules_of
 from hugelab.model.command_line import boot_with, parse
 from tests.conftest import DATA
 
-MACHINE = replace(NUMA, rules=V6_1)
+MACHINE = replace(NUMA, rules=rules_of("6.1"))
 BOOTS = json.loads((DATA / "boot_6.1.json").read_text())
 # Where the emulated machine's memory was too small, the log says so; the model has as much as it wants.
 MET = [boot for boot in BOOTS if not any("Only allocated" in line for line in boot["dmesg"])]

@@ -330,7 +330,8 @@ def test_a_page_comes_back_clean(machine: Machine) -> None:
 @BOTH
 def test_a_failed_map_fixed_leaves_the_old_mapping_whole(machine: Machine) -> None:
     """ENOMEM for MAP_FIXED over part of a mapping: no VMA is split, nothing is held twice (DESIGN 4)."""
-    kernel = started(Scenario("x", 4).open(fd="f", path="m/a").mmap(map="A", fd="f", pages=4), machine)
+    program = Scenario("x", 4).open(fd="f", path="m/a").mmap(map="A", fd="f", pages=4)
+    kernel = started(program, machine.as_intended())
     before = dump(kernel.state)
     flags = ["MAP_SHARED", "MAP_ANONYMOUS", "MAP_HUGETLB", "MAP_FIXED"]
     assert kernel.run(Op("mmap", {"map": "B", "pages": 1, "flags": flags, "at": {"map": "A"}}))[0] == "ENOMEM"

@@ -9,7 +9,7 @@ import pytest
 
 from hugelab import Scenario, run
 from hugelab.linux.machines import MACHINES, NUMA, SIZE_1G
-from hugelab.linux.rules import V6_1
+from hugelab.linux.rules import rules_of
 from hugelab.model.kernel import Kernel, boot
 from hugelab.record.invariants import unsound
 from tests.invariants import assert_sound
@@ -175,7 +175,7 @@ def test_surplus_for_a_bound_task_comes_from_its_nodes() -> None:
     outcomes, found = after(program)
     assert outcomes == ["ok", "ok"]
     assert found == [(0, 0, 0), (2, 2, 2)]
-    old = replace(NUMA, rules=V6_1)
+    old = replace(NUMA, rules=rules_of("6.1"))
     assert after(program, old)[0] == ["ok", "ENOMEM"]
 
 

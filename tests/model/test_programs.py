@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hugelab import LESSON, X86_64, Op, Recording, Scenario, ScenarioError, lesson, load, run
+from hugelab import LESSON, X86_64, Op, Recording, Scenario, ScenarioError, lesson, run
 from hugelab.linux.machines import Machine
 from hugelab.model.kernel import Kernel, boot
 from hugelab.model.touching import Touching
-from tests.conftest import DATA
 from tests.invariants import assert_sound, broken, dump
 from tests.programs import MAPS, OPS, scenarios
 
@@ -199,17 +198,3 @@ def test_the_model_is_the_same_every_time(scenario: Scenario) -> None:
     one, two = run(scenario), run(scenario)
     assert dump(one.state) == dump(two.state)
     assert [step.to_json() for step in one.steps] == [step.to_json() for step in two.steps]
-
-
-CASES = {case.name: case for case in load(DATA / "scenarios.json")}
-
-
-@pytest.mark.parametrize("name", ["quirk_failed_map_fixed_leaves_a_hole", "map_fixed_enomem_over_mapping"])
-def test_slips_are_optional(name: str) -> None:
-    """Design first: without slips a MAP_FIXED that fails leaves the old mapping; with them the recorded hole."""
-    case = CASES[name]
-    plain = replace(case, extra={key: value for key, value in case.extra.items() if key != "kernel_quirk"})
-    with_slips, without = run(plain, X86_64.with_slips()), run(plain, X86_64)
-    expected = [op.expect["outcome"] for op in case.steps if op.expect]
-    assert [step.outcome for step in with_slips.steps] == expected
-    assert [step.to_json() for step in without.steps] != [step.to_json() for step in with_slips.steps]

@@ -10,13 +10,13 @@ import pytest
 
 from hugelab import Scenario, load
 from hugelab.labs.nodes import FLAGS, POLICIES
-from hugelab.linux.machines import NUMA
-from hugelab.linux.rules import V6_1, V6_12
-from hugelab.model.kernel import boot
 from hugelab.linux.errors import Unsupported
+from hugelab.linux.machines import NUMA
+from hugelab.linux.rules import rules_of
+from hugelab.model.kernel import boot
 from tests.conftest import DATA
 
-MACHINES = {"6.1": replace(NUMA, rules=V6_1), "6.12": replace(NUMA, rules=V6_12.with_slips())}
+MACHINES = {"6.1": replace(NUMA, rules=rules_of("6.1")), "6.12": replace(NUMA, rules=rules_of("6.12"))}
 CASES = [(version, case) for version in MACHINES for case in load(DATA / f"nodes_{version}.json")]
 LAB = load(DATA / "lab_nodes_6.1.json")  # programs of the lab of notebook 09
 
