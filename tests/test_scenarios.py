@@ -38,7 +38,7 @@ def test_case_agrees_with_the_kernel(case: Scenario) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=_id)
 def test_every_event_leaves_a_sound_state(case: Scenario) -> None:
-    """DESIGN 4: the invariants hold after every event of every case, with the design's rules."""
+    """The invariants hold after every event of every case, with the design's rules."""
     assert_sound(run(design(case)))
 
 

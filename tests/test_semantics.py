@@ -1,4 +1,4 @@
-"""Own programs after the rules of SEMANTICS, with what a running Linux 6.18 answered: model and invariants."""
+"""Own programs after the rules of docs/semantics.md, with what a running Linux 6.18 answered: model and invariants."""
 
 from __future__ import annotations
 
