@@ -1,4 +1,4 @@
-"""The numbers of the lesson's log, decoded (SEMANTICS 4; GROUND_TRUTH 1)."""
+"""The numbers of the lesson's log, decoded (docs/lesson.md)."""
 
 from __future__ import annotations
 

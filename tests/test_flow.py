@@ -134,7 +134,7 @@ def test_whole_log_of_a_recording(name: str) -> None:
 
 
 def test_pages_and_pfns_of_the_recording_fit_one_mem_map() -> None:
-    """page = mem_map + 32 x pfn on 3.10 PAE (GROUND_TRUTH 1): in the lesson and in every recording."""
+    """page = mem_map + 32 x pfn on 3.10 PAE (docs/lesson.md): in the lesson and in every recording."""
     for path in sorted(DATA.glob("*.txt")):
         pairs = re.findall(r"page=(\w+), pfn=(\d+)", path.read_text())
         assert len({int(page, 16) - 32 * int(pfn) for page, pfn in pairs}) <= 1, path.name
@@ -144,7 +144,7 @@ def test_pages_and_pfns_of_the_recording_fit_one_mem_map() -> None:
 
 # -- other kernels ------------------------------------------------------------------------------------
 def test_modern_names_in_the_log() -> None:
-    """On 6.18 the same lines carry today's function names (SEMANTICS, modern names) and VM_MAYSHARE stays."""
+    """On 6.18 the same lines carry today's function names (docs/lesson.md) and VM_MAYSHARE stays."""
     text = "\n".join(ours(lesson(), X86_64))
     assert "alloc_hugetlb_folio() SUCCESS" in text
     assert "free_huge_folio()" in text

@@ -1,4 +1,4 @@
-"""A Recording: events, counters at each of them, and time travel to any of them (DESIGN, decision 2)."""
+"""A Recording: events, counters at each of them, and time travel to any of them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def million() -> Recording:
 
 
 def test_a_million_pages_are_a_few_rows(million: Recording) -> None:
-    """DESIGN 3: a row a run. A million faults and a million frees are millions of events in a handful of rows."""
+    """A row a run: a million faults and a million frees are millions of events in a handful of rows."""
     assert len(million) > 10 * MILLION
     assert len(million.rows) < 30
 
@@ -131,7 +131,7 @@ def test_a_fault_in_the_middle_of_a_million(million: Recording) -> None:
 
 @pytest.mark.parametrize(("machine", "rsvd"), [(LESSON, 4), (X86_64, 5)], ids=["3.10", "6.18"])
 def test_when_a_promise_is_paid(machine: Machine, rsvd: int) -> None:
-    """GROUND_TRUTH 1: at the dequeue free is 9, and resv 4 in 3.10, still 5 later; both have moved when alloc ends."""
+    """At the dequeue free is 9, and resv 4 in 3.10, still 5 later; both have moved when alloc ends."""
     events = [event for event in run(lesson(), machine) if event.page == 0]
     at = {(event.name, event.moment): event.counters for event in reversed(events)}
     assert at["dequeue_huge_page_vma", ""] == Counters(10, 9, rsvd, 0)
@@ -140,7 +140,7 @@ def test_when_a_promise_is_paid(machine: Machine, rsvd: int) -> None:
 
 # -- events -------------------------------------------------------------------------------------------
 def test_lesson_counters_step_by_step() -> None:
-    """GROUND_TRUTH 2: 10/10/0/0, mmap 10/10/5/0, faults 10/5/0/0, munmap and close the same, unlink 10/10/0/0."""
+    """10/10/0/0, mmap 10/10/5/0, faults 10/5/0/0, munmap and close the same, unlink 10/10/0/0."""
     steps = run(lesson(), LESSON).steps
     shown = [(step.op.op, str(step.counters["2M"])) for step in steps]
     assert shown == [
@@ -154,7 +154,7 @@ def test_lesson_counters_step_by_step() -> None:
 
 
 def test_available_is_free_minus_promised() -> None:
-    """After the lesson's mmap 10 pages are free but only 5 are available (GROUND_TRUTH 1)."""
+    """After the lesson's mmap 10 pages are free but only 5 are available (docs/lesson.md)."""
     counters = run(lesson(), LESSON).steps[1].counters["2M"]
     assert (counters.free, counters.available, counters.in_use) == (10, 5, 0)
 

@@ -1,4 +1,4 @@
-"""The model with the rules of 3.10 and of 6.1 against those kernels: every step of 25 scenarios (GROUND_TRUTH 2)."""
+"""The model with the rules of 3.10 and of 6.1 against those kernels: every step of 25 scenarios."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_comparison_can_fail() -> None:
 
 
 def test_frames_of_the_lessons_pool_follow_the_recorded_pattern() -> None:
-    """A real 3.10 pool, grown at run time, hands out other frames in the lesson's pattern (GROUND_TRUTH 1)."""
+    """A real 3.10 pool, grown at run time, hands out other frames in the lesson's pattern (docs/lesson.md)."""
     text = (DATA / "k310pae_as_lesson_b.txt").read_text()
     real = [int(pfn) for pfn in re.findall(r"alloc_huge_page\(\) SUCCESS - page=\w+, pfn=(\d+)", text)]
     model = [

@@ -1,4 +1,4 @@
-"""Edge cases: what a program sees at the borders, and that nothing else changes (SEMANTICS 3.7; GROUND_TRUTH 2)."""
+"""Edge cases: what a program sees at the borders, and that nothing else changes (docs/semantics.md)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_mmap_refuses_and_changes_nothing(machine: Machine, args: dict[str, Any]
 @BOTH
 @pytest.mark.parametrize(("size", "pages"), [(1, 1), (PAGE - 1, 1), (PAGE, 1), (PAGE + 1, 2), (10 * PAGE - 5, 10)])
 def test_mmap_rounds_up(machine: Machine, size: int, pages: int) -> None:
-    """A length is rounded up to whole huge pages (SEMANTICS, map sizes)."""
+    """A length is rounded up to whole huge pages (docs/semantics.md, lengths)."""
     assert counters(OPEN.mmap(map="A", fd="f", bytes=size), machine)[-1] == f"10/10/{pages}/0"
 
 
@@ -126,7 +126,7 @@ def test_ftruncate_takes_whole_pages(machine: Machine, args: dict[str, int]) -> 
 
 @BOTH
 def test_ftruncate_frees_and_then_it_is_sigbus(machine: Machine) -> None:
-    """GROUND_TRUTH 2: ftruncate to 2 of 5 frees 3 pages at once; an access beyond the end is SIGBUS."""
+    """ftruncate to 2 of 5 frees 3 pages at once; an access beyond the end is SIGBUS (recorded on 3.10 and 6.1)."""
     scenario = MAPPED.touch(map="A", count=5).ftruncate(fd="f", pages=2).touch(map="A", page=1, count=2)
     recording = run(scenario, machine)
     assert [str(step.counters["2M"]) for step in recording.steps[2:]] == ["10/5/0/0", "10/8/0/0", "10/8/0/0"]
@@ -137,19 +137,19 @@ def test_ftruncate_frees_and_then_it_is_sigbus(machine: Machine) -> None:
 # -- who gives pages back -----------------------------------------------------------------------------
 @BOTH
 def test_shared_file_frees_at_unlink(machine: Machine) -> None:
-    """GROUND_TRUTH 1: munmap and close of a shared file leave 10/5/0/0; unlink gives 10/10/0/0."""
+    """munmap and close of a shared file leave 10/5/0/0; unlink gives 10/10/0/0 (docs/lesson.md)."""
     assert counters(lesson(), machine)[-4:] == ["10/5/0/0", "10/5/0/0", "10/5/0/0", "10/10/0/0"]
 
 
 @BOTH
 def test_private_mapping_frees_at_munmap(machine: Machine) -> None:
-    """GROUND_TRUTH 2: a private mapping gives its pages and promises back at munmap."""
+    """A private mapping gives its pages and reservations back at munmap (recorded on 3.10 and 6.1)."""
     assert counters(lesson(private=True, touched=2), machine)[1:4] == ["10/10/5/0", "10/8/3/0", "10/10/0/0"]
 
 
 @BOTH
 def test_promises_of_a_shared_file_stay_with_it(machine: Machine) -> None:
-    """GROUND_TRUTH 1: 2 of 5 touched, munmap, close: still 10/8/3/0 until unlink."""
+    """2 of 5 touched, munmap, close: still 10/8/3/0 until unlink (docs/lesson.md)."""
     assert counters(lesson(touched=2), machine)[2:] == ["10/8/3/0", "10/8/3/0", "10/8/3/0", "10/10/0/0"]
 
 
@@ -169,7 +169,7 @@ def test_the_last_holder_frees(machine: Machine, order: tuple[str, ...]) -> None
 # -- shortage -----------------------------------------------------------------------------------------
 @BOTH
 def test_eleven_of_ten(machine: Machine) -> None:
-    """GROUND_TRUTH 2, exhaust: 11 of 10 is ENOMEM at mmap; 8, then 3 is ENOMEM, then 2 fits exactly."""
+    """11 of 10 is ENOMEM at mmap; 8, then 3 is ENOMEM, then 2 fits exactly (recorded on 3.10 and 6.1)."""
     anonymous = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB"]
     scenario = OPEN.mmap(map="A", fd="f", pages=11).mmap(map="B", fd="f", pages=8)
     scenario = scenario.mmap(map="C", pages=3, flags=anonymous).mmap(map="D", pages=2, flags=anonymous)
@@ -180,7 +180,7 @@ def test_eleven_of_ten(machine: Machine) -> None:
 
 @BOTH
 def test_the_eleventh_access_without_a_promise(machine: Machine) -> None:
-    """GROUND_TRUTH 2, NORESERVE: rsvd stays 0, the 11th access is SIGBUS, and ten pages were touched."""
+    """MAP_NORESERVE: rsvd stays 0, the 11th access is SIGBUS, and ten pages were touched (recorded on 3.10 and 6.1)."""
     flags = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB", "MAP_NORESERVE"]
     recording = run(Scenario("x", 10).mmap(map="A", pages=12, flags=flags).touch(map="A", count=12), machine)
     last = recording.steps[-1]
@@ -270,7 +270,7 @@ def test_a_million_on_the_lessons_machine_is_refused() -> None:
 
 @BOTH
 def test_set_nr_takes_what_memory_has(machine: Machine) -> None:
-    """nr_hugepages is met in part, without an error (GROUND_TRUTH 4: read it back)."""
+    """nr_hugepages is met in part, without an error (so read it back)."""
     step = run(Scenario("x", 1).set_nr(n=10**9), machine).steps[0]
     assert step.outcome == "ok"
     assert step.counters["2M"].total == machine.capacity(PAGE)
@@ -279,7 +279,7 @@ def test_set_nr_takes_what_memory_has(machine: Machine) -> None:
 # -- pages of the free list ---------------------------------------------------------------------------
 @pytest.mark.parametrize("machine", [LESSON, X86_64], ids=["lesson", "x86-64"])
 def test_a_second_run_gets_the_pages_in_reverse(machine: Machine) -> None:
-    """GROUND_TRUTH 1: freed pages go back to the head; a second run is reversed, a third in the first order."""
+    """Freed pages go back to the head; a second run is reversed, a third in the first order."""
     one = lesson()
     recording = run(Scenario("x", 10, steps=one.steps * 3), machine)
     frames = [[], [], []]  # type: list[list[int | None]]
@@ -292,7 +292,7 @@ def test_a_second_run_gets_the_pages_in_reverse(machine: Machine) -> None:
 
 
 def test_the_lessons_frames() -> None:
-    """GROUND_TRUTH 1: PFNs 507904, 509440, 508928, 510464, 509952, in this order."""
+    """The lesson's PFNs are 507904, 509440, 508928, 510464, 509952, in this order."""
     pfns = [event.pfn for event in run(lesson(), LESSON) if event.name == "dequeue_huge_page_vma"]
     assert pfns == [507904, 509440, 508928, 510464, 509952]
 
@@ -329,7 +329,7 @@ def test_a_page_comes_back_clean(machine: Machine) -> None:
 # -- what random programs and readers found -----------------------------------------------------------
 @BOTH
 def test_a_failed_map_fixed_leaves_the_old_mapping_whole(machine: Machine) -> None:
-    """ENOMEM for MAP_FIXED over part of a mapping: no VMA is split, nothing is held twice (DESIGN 4)."""
+    """ENOMEM for MAP_FIXED over part of a mapping: no VMA is split, nothing is held twice."""
     program = Scenario("x", 4).open(fd="f", path="m/a").mmap(map="A", fd="f", pages=4)
     kernel = started(program, machine.as_intended())
     before = dump(kernel.state)
@@ -339,7 +339,7 @@ def test_a_failed_map_fixed_leaves_the_old_mapping_whole(machine: Machine) -> No
 
 
 def test_pages_of_a_pool_in_several_pieces_come_in_order() -> None:
-    """A 6.18 pool hands out its pages in the order they were allocated, wherever they lie (SEMANTICS 3.12)."""
+    """A 6.18 pool hands out its pages in the order they were allocated (docs/semantics.md, order)."""
     pieces = replace(X86_64, frames=(Run(0, 1, 10), Run(0, 1, 20), Run(0, 1, 30)))
     recording = run(lesson(3, 3), pieces)
     taken = [event.pfn for event in recording if event.name == "dequeue_huge_page_vma"]

@@ -1,4 +1,4 @@
-"""Memory nodes, policies, demotion, and one pool beside another (SEMANTICS 3.12; partly from source alone)."""
+"""Memory nodes, policies, demotion, and one pool beside another (docs/semantics.md; partly from source alone)."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ ON_310 = st.sampled_from(["", "", "size=8M"])  # 3.10 has no min_size=
 @given(scenarios())
 @settings(max_examples=150)
 def test_invariants_on_618(scenario: Scenario) -> None:
-    """DESIGN 4 after every event of random programs, with the rules of 6.18."""
+    """The invariants hold after every event of random programs, with the rules of 6.18."""
     assert_sound(run(scenario, X86_64))
 
 
@@ -46,7 +46,7 @@ def _after(kernel: Kernel, op: Op) -> str:
 @given(data=st.data())
 @settings(max_examples=100)
 def test_a_failed_call_changes_nothing(machine: Machine, data: st.DataObject) -> None:
-    """DESIGN 4: a call that returns an errno, or that no program can do, leaves the whole state as it was.
+    """A call that returns an errno, or that no program can do, leaves the whole state as it was.
 
     A signal is no errno: the pages before the faulting one were touched.
     """
