@@ -15,7 +15,10 @@ PROGRAMS = [
     lesson(),
     lesson(0, 0),
     Scenario("nothing"),
-    Scenario("unknown").then("open", fd="f", path="m/a").then("fork", child="C", unheard_of=1).then("close", fd="f"),
+    Scenario("unknown")
+    .then("open", fd="f", path="m/a")
+    .then("open", fd="g", path="m/a", flags=["O_MAGIC"])
+    .then("close", fd="f"),
     CASES["two_forked_children_share_then_die"],
     CASES["quirk_fork_parent_munmap_first_underflow"],
 ]

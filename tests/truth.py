@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hugelab import LESSON, Counters, Op, Scenario
-from hugelab.linux.machines import X86_64_6_1, Machine
+from hugelab.linux.machines import Machine, machine
 from hugelab.model.kernel import Kernel, boot
 from hugelab.trace.judge import words
 from hugelab.trace.judge.translate import Translator
@@ -21,7 +21,7 @@ from hugelab.trace.verdict import Verdicts
 
 # The program was started on a machine whose topmost mapping ends here.
 MACHINE = replace(LESSON, top=0xB7600000)
-MACHINES = {"k310pae": MACHINE, "d61amd64": X86_64_6_1}  # the 6.1 machine lays addresses out at random
+MACHINES = {"k310pae": MACHINE, "d61amd64": machine("6.1")}  # the 6.1 machine lays addresses out at random
 PAGE = 2 << 20
 
 

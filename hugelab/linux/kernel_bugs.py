@@ -89,7 +89,8 @@ KERNEL_BUGS = {
         "quirk_fork_parent_munmap_first_underflow, quirk_fork_parent_dontneed_while_child_maps, "
         "fork_parent_exits_first",
         Scenario("", 2).mmap(map="A", pages=1, flags=PRIVATE).touch(map="A").fork(child="C").munmap(map="A"),
-        since="6.10",
+        since="6.9",
+        until="7.2",
     ),
     "surplus_blocks_restore": KernelBug(
         "a private page that MADV_DONTNEED frees does not give its reservation back while there is any surplus page"
@@ -99,7 +100,7 @@ KERNEL_BUGS = {
         .mmap(map="A", pages=1, flags=PRIVATE)
         .touch(map="A")
         .madvise(map="A", advice="MADV_DONTNEED"),
-        since="6.10",
+        since="6.9",
     ),
     "partial_mremap_strips_reserve_map": KernelBug(
         "mremap of a part of a private mapping takes the reservation map from all of the old one"
@@ -126,6 +127,7 @@ KERNEL_BUGS = {
         "quirk_min_size_with_size_reservation_given_back_twice",
         _with(OPEN.mmap(map="A", fd="f", pages=4), mount="size=8M,min_size=4M"),
         since="6.15",
+        until="7.3",
         do_not_run=True,
     ),
     "promised_page_leaves_the_pool": KernelBug(

@@ -23,14 +23,22 @@ NAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "do_munmap": (("4.20", "__do_munmap"), ("6.1", "do_mas_munmap"), ("6.3", "do_vmi_munmap")),
     "do_page_fault": (("5.8", "exc_page_fault"),),
     "follow_hugetlb_page": (("6.6", "handle_mm_fault"),),
-    "zap_page_range": (("6.1", "zap_page_range_single"), ("6.16", "zap_page_range_single_batched")),
+    "zap_page_range": (
+        ("6.1", "zap_page_range_single"),
+        ("6.16", "zap_page_range_single_batched"),
+        ("7.1", "zap_vma_range_batched"),
+    ),
     # a page is taken
     "hugetlb_cow": (("5.19", "hugetlb_wp"),),
     "find_lock_page": (("6.3", "filemap_lock_folio"), ("6.7", "filemap_lock_hugetlb_folio")),
     "alloc_huge_page": (("6.3", "alloc_hugetlb_folio"),),
     "dequeue_huge_page_node": (("4.13", "dequeue_huge_page_nodemask"), ("6.3", "dequeue_hugetlb_folio_nodemask")),
     "dequeue_huge_page_vma": (("6.3", "dequeue_hugetlb_folio_vma"),),
-    "alloc_buddy_huge_page": (("4.16", "alloc_surplus_huge_page"), ("6.3", "alloc_surplus_hugetlb_folio")),
+    "alloc_buddy_huge_page": (
+        ("4.4", "__alloc_buddy_huge_page"),
+        ("4.16", "alloc_surplus_huge_page"),
+        ("6.3", "alloc_surplus_hugetlb_folio"),
+    ),
     "clear_huge_page": (("6.11", "folio_zero_user"),),
     "copy_user_huge_page": (("6.4", "copy_user_large_folio"),),
     "add_to_page_cache": (("4.3", "huge_add_to_page_cache"), ("6.1", "hugetlb_add_to_page_cache")),
@@ -39,10 +47,10 @@ NAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "hugetlb_vmtruncate": (("4.3", "hugetlb_vmdelete_list"),),
     "truncate_hugepages": (("4.3", "remove_inode_hugepages"),),
     "free_huge_page": (("6.6", "free_huge_folio"),),
-    "enqueue_huge_page": (("6.3", "enqueue_hugetlb_folio"),),
+    "enqueue_huge_page": (("6.2", "enqueue_hugetlb_folio"),),
     # reservations of a mapping that is copied or moved
     "reset_vma_resv_huge_pages": (("6.1", "hugetlb_dup_vma_private"),),
-    "fixup_hugetlb_reservations": (("5.16", "clear_vma_resv_huge_pages"), ("6.16", "fixup_hugetlb_reservations")),
+    "fixup_hugetlb_reservations": (("5.16", "clear_vma_resv_huge_pages"), ("6.15", "fixup_hugetlb_reservations")),
 }
 WRAPPED = (4, 17)  # since then a program reaches sys_x through __x64_sys_x
 

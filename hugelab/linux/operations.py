@@ -54,8 +54,8 @@ class Operation(NamedTuple):
             argument = self.arguments.get(name) or COMMON.get(name)
             if argument is None:
                 near = difflib.get_close_matches(name, self.arguments, 1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise ScenarioError(f"{self.name} has no argument {name}{hint} It takes {self.usage or 'none'}")
+                hint = f", but {near[0]}" if near else ""
+                raise ScenarioError(f"{self.name} has no argument {name}{hint}. It takes {self.usage or 'none'}")
             if problem := _wrong(argument, value):
                 raise ScenarioError(f"{self.name}: {name} is {problem}")
 

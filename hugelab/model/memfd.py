@@ -80,12 +80,13 @@ def mapped_writable(k: Core, node: inode) -> bool:
     return any(vma.inode is node and vma.vm_flags & both == both for vma in k.state.of(vm_area_struct))
 
 
-def memfd_check_seals_mmap(node: inode, vm_flags: int) -> int:
+def memfd_check_seals_mmap(k: Core, node: inode, vm_flags: int) -> int:
     """The vm_flags of a mapping of a file with seals. Raises SystemCallError EPERM.
 
     A write seal forbids shared writable mappings, and shared ones to become so.
     """
-    if node.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) and vm_flags & VM_SHARED:
+    obeyed = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE if k.rules.future_write_stops_mmap else F_SEAL_WRITE
+    if node.seals & obeyed and vm_flags & VM_SHARED:
         if vm_flags & VM_WRITE:
             raise SystemCallError("EPERM")
         vm_flags &= ~VM_MAYWRITE

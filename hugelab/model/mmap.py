@@ -65,7 +65,7 @@ def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
         mlock_future_ok(mm, length)
     vm_flags = calc_vm_flags(k, flags, kind, prot, opened, offset + length)
     if node:
-        vm_flags = memfd_check_seals_mmap(node, vm_flags)
+        vm_flags = memfd_check_seals_mmap(k, node, vm_flags)
     return mmap_region(k, mm, op, flags, opened, h, start, length, offset, vm_flags)
 
 

@@ -25,7 +25,7 @@ from .gup import populate_vma_page_range
 from .hugetlbfs import hugetlbfs_get_inode, iput
 from .mmap import mlock_future_ok, put_all
 from .registry import operation
-from .vma import areas, do_munmap, huge_align, hugetlb_reserve_pages, hugetlbfs_file_mmap, page_align, unmapped_area
+from .vma import areas, do_munmap, huge_align, hugetlb_reserve_pages, hugetlbfs_file_mmap, unmapped_area
 
 
 def segment(k: Core, name: str) -> shmid_kernel:
@@ -52,8 +52,8 @@ def sys_shmget(k: Core, mm: mm_struct, op: Op) -> None:
     h = k.hstate_sizelog(number(SHM, flags))
     if size <= 0 or h is None:
         raise SystemCallError("EINVAL")
-    locked = not can_do_hugetlb_shm(k, mm) and user_shm_lock(k, mm, size)
     length = huge_align(h, size)
+    locked = not can_do_hugetlb_shm(k, mm) and user_shm_lock(k, mm, length)
     if length >= 1 << 63:
         raise SystemCallError("ENOMEM")
     node = hugetlbfs_get_inode(k, None, h, "SYSV", 0o600, mm.uid)
@@ -72,18 +72,20 @@ def can_do_hugetlb_shm(k: Core, mm: mm_struct) -> bool:
     return mm.uid == 0 or any(mm.uid == held.hugetlb_shm_group for held in k.state.of(sysctl))
 
 
-def user_shm_lock(k: Core, mm: mm_struct, size: int) -> bool:
-    """Without CAP_IPC_LOCK, but within RLIMIT_MEMLOCK of all that the user has locked so: granted until 5.15.
+def user_shm_lock(k: Core, mm: mm_struct, length: int) -> bool:
+    """Without CAP_IPC_LOCK, but with all that the user has locked so within RLIMIT_MEMLOCK: True, until 5.15.
 
-    Always True. Raises SystemCallError EPERM.
+    The kernel says so once a boot. Raises SystemCallError EPERM.
     """
-    held = sum(page_align(one.size) for one in k.state.of(shmid_kernel) if one.locked and one.uid == mm.uid)
+    mine = [one.shm_file for one in k.state.of(shmid_kernel) if one.locked and one.uid == mm.uid]
     most = mm.rlimit_memlock
-    over = most is not None and page_align(size) + held > most // BASE_PAGE_SIZE * BASE_PAGE_SIZE
-    if over or not k.rules.shm_within_memlock:
+    if most is not None and length + sum(node.i_size for node in mine) > most // BASE_PAGE_SIZE * BASE_PAGE_SIZE:
         raise SystemCallError("EPERM")
-    if k.number("deprecated use of SHM_HUGETLB") == 1:  # the kernel says it once a boot
-        k.state.point("user_shm_lock", comm=mm.proc, pid=mm.pid)
+    if k.number("line about SHM_HUGETLB") == 1:
+        word = "deprecated" if k.rules.shm_within_memlock else "obsolete"
+        k.state.point("user_shm_lock", comm=mm.proc, pid=mm.pid, word=word)
+    if not k.rules.shm_within_memlock:
+        raise SystemCallError("EPERM")
     return True
 
 

@@ -11,7 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from hugelab import Scenario
 from hugelab.linux.operations import OPERATIONS
-from hugelab.model.kernel import CALLS, Kernel, boot
+from hugelab.model.kernel import Kernel, boot
+from hugelab.model.registry import operation
 from hugelab.record.check import check_case
 from tests.invariants import dump
 
@@ -63,7 +64,7 @@ def test_the_design_is_sound_in_random_programs_over_all_operations() -> None:
     Design.seen.clear()
     run_state_machine_as_test(Design, settings=plan(1500))
     done = {key.split()[0] for key in Design.seen if " " in key}
-    assert done == OPERATIONS.keys() - LEFT_OUT == CALLS.keys() - LEFT_OUT
+    assert done == OPERATIONS.keys() - LEFT_OUT == operation.keys() - LEFT_OUT
     wanted = {"touch SIGBUS", "touch SIGSEGV", "mmap ENOMEM", "mmap EINVAL", "fallocate ENOSPC", "kread EFAULT"}
     wanted |= {"mremap EINVAL", "munmap EINVAL", "umount EBUSY", "seal EPERM", "shmget ENOMEM"}
     assert not {outcome for outcome in wanted if not Design.seen[outcome]}

@@ -160,11 +160,13 @@ def test_a_program_that_no_machine_can_run_is_refused() -> None:
 
 def test_a_program_that_ends_at_an_unknown_step() -> None:
     """What the model does not know ends the recording; the lab shows what came before, and says so."""
-    lab = built(Scenario("unknown").then("open", fd="f", path="m/a").then("fork", child="C", unheard_of=1))
+    lab = built(
+        Scenario("unknown").then("open", fd="f", path="m/a").then("open", fd="g", path="m/a", flags=["O_MAGIC"])
+    )
     check_views(lab)
     assert lab.recording.steps[-1].outcome == "unsupported"
     assert "unsupported" in lab.explorer.head["sides"][0]["steps"]
-    assert 'title="fork has no unheard_of' in lab.explorer.head["sides"][0]["steps"]
+    assert 'title="open: flags: O_MAGIC is not known' in lab.explorer.head["sides"][0]["steps"]
 
 
 def test_a_name_that_is_markup() -> None:

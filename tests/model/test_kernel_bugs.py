@@ -32,11 +32,15 @@ def test_the_program_shows_the_bug(name: str) -> None:
     assert_sound(run(bug.program, X86_64.as_intended()))
 
 
+# The first release in which the whole program runs, where that is later: MADV_DONTNEED came with 5.18.
+SHOWS = {"partial_mremap_strips_reserve_map": "5.18"}
+
+
 @pytest.mark.parametrize("name", [name for name, bug in KERNEL_BUGS.items() if bug.since != "0.0"])
 def test_a_release_has_the_bugs_of_its_time(name: str) -> None:
     """The last step of its program: as intended just before the bug came, the bug's answer from its release on."""
     bug = KERNEL_BUGS[name]
-    before, since = machine(before_(bug.since)), machine(bug.since)
+    before, since = machine(before_(bug.since)), machine(SHOWS.get(name, bug.since))
     assert not before.rules.bug(name)
     assert since.rules.bug(name)
 

@@ -17,11 +17,12 @@ from typing import NamedTuple
 from hugelab import X86_64, Op
 from hugelab.core.runs import RunMap
 from hugelab.core.state import SilentState
-from hugelab.linux.abi import Mapping
+from hugelab.linux.abi import Area
 from hugelab.linux.machines import Machine
 from hugelab.linux.structs import file, inode, mm_struct, vm_area_struct
 from hugelab.model.errors import SystemCallError
-from hugelab.model.kernel import CALLS, Kernel
+from hugelab.model.kernel import Kernel
+from hugelab.model.registry import operation
 from hugelab.record.invariants import broken
 
 SHARED, PRIVATE = ["MAP_SHARED"], ["MAP_PRIVATE"]
@@ -166,17 +167,17 @@ class Walked(NamedTuple):
     seconds: float
 
 
-def walk(world: World, machine: Machine = X86_64, most: int | None = None) -> Walked:
+def walk(world: World, machine: Machine = X86_64.as_intended(), most: int | None = None) -> Walked:
     """Visit every state that can be reached, or the first ``most``; stop at the first that breaks a rule."""
     begin = time.perf_counter()
     k = Kernel(machine, world.nr, world.overcommit, SilentState())
     k.mount("m", world.mount)
     k.mm("P")
     ops = moves(world)
-    calls = {name: CALLS[name][0] for name in {op.op for mine in ops.values() for op in mine}}
+    calls = {name: operation[name] for name in {op.op for mine in ops.values() for op in mine}}
     seen = {canonical(k)}
     steps = 0
-    way: list[tuple[Op | None, int, dict[tuple[str, str], Mapping], Iterator[Op]]] = []
+    way: list[tuple[Op | None, int, dict[tuple[str, str], Area], Iterator[Op]]] = []
     way.append((None, len(k.state.rows), dict(k.maps), iter(list(possible(k, ops)))))
     while way:
         _, mark, maps, rest = way[-1]
