@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ..core.text import showable
 from ..core.units import BASE_PAGE_SIZE
 from ..linux.structs import vm_area_struct
 from ..record import flow
@@ -73,7 +74,7 @@ class Film:
             "length": len(self.timeline),
             "knots": [[position, round(place, 5)] for position, place in self.timeline.knots],
             "marks": [[mark.position, mark.step, mark.label] for mark in self.timeline.marks],
-            "difference": found and list(found),
+            "difference": found and [found.position, showable(found.words)],
             "sides": [self._side(side) for side in range(len(self.sides))],
             "json": json.dumps({"scenarios": [scenario.to_json() for scenario in scenarios]}, indent=1),
             "python": "\n\n".join(tables.as_python(recording) for recording in self.timeline.recordings),
@@ -87,7 +88,7 @@ class Film:
     def _side(self, side: int) -> dict[str, Any]:
         recording = self.timeline.recordings[side]
         return {
-            "title": self.titles[side],
+            "title": showable(self.titles[side]),
             "plots": [plot.plot(self.timeline, side, size).svg() for size in plot.pools(recording)],
             "steps": tables.usage(
                 recording,
@@ -143,7 +144,7 @@ class Film:
         shown = [numbers.setdefault(one.svg(), len(numbers)) for one in pictures]
         line = self._line(side, position, event)
         counters = [str(number) for number in plot.numbers(recording.counters(index))]
-        return [index, *shown, line, describe(recording, event), counters, event.step, touched, page]
+        return [index, *shown, line, showable(describe(recording, event)), counters, event.step, touched, page]
 
     def _touched(self, side: int, event: Event, changed: list[str]) -> tuple[list[str], str]:
         """What an event is about: its function, what it has changed, its page. And that page."""
@@ -159,7 +160,8 @@ class Film:
         events = self.timeline.events[side]
         if position and events[position - 1] == event.index:
             return None
-        return flow.log_text(event, self.timeline.recordings[side].machine)
+        line = flow.log_text(event, self.timeline.recordings[side].machine)
+        return None if line is None else showable(line)
 
     # -- following -----------------------------------------------------------------------------------
     def follow(self, side: int, token: str, position: int, reach: int = 3000) -> int | None:
@@ -220,7 +222,7 @@ def poster(film: Film, position: int, title: str, words: str = "") -> Picture:
         words = f"{told}{between}{numbers}"
     lines = words.split("\n")
     head = [text(0, 15, title, "hl-h"), *(text(0, 33 + 16 * i, line, "hl-t") for i, line in enumerate(lines))]
-    top = Picture("".join(head), POSTER, 22 + 16 * len(lines), f"{title}. {words}")
+    top = Picture("".join(head), POSTER, 22 + 16 * len(lines), f"{title}. {' '.join(lines)}")
     return framed(below([top, beside(sides)]))
 
 

@@ -174,7 +174,10 @@ def symlink(p: Program, a: Args) -> None:
 
 
 def truncate(p: Program, a: Args) -> None:
-    syscalls.truncate(os.fsencode(a["path"]), length_of(a))
+    path = os.fsencode(a["path"])
+    if b"\0" in path:  # ctypes would cut it short
+        raise ValueError("embedded null byte")
+    syscalls.truncate(path, length_of(a))
 
 
 def stat(p: Program, a: Args) -> dict[str, Any]:

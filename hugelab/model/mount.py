@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ..core.text import nameable
 from ..core.units import BASE_PAGE_SIZE
 from ..linux.scenario import Op, ScenarioError
 from ..linux.structs import file, hstate, inode, mm_struct, super_block, vm_area_struct
@@ -21,8 +22,10 @@ def hugetlbfs_fill_super(k: Core, name: str, options: str) -> super_block:
     """Mount with ``size=, min_size=, nr_inodes=, mode=, uid=, gid=, pagesize=``.
 
     Raises SystemCallError: EINVAL for an option it does not know or cannot read, ENOMEM when the pool
-    cannot reserve min_size=.
+    cannot reserve min_size=. Raises ScenarioError for a name that no folder can have.
     """
+    if not nameable(name):
+        raise ScenarioError(f"nothing can be called {name!r}")
     h, most, least, inodes, owner = hugetlbfs_parse_params(k, options)
     if inodes == 0:  # not even the root directory
         raise SystemCallError("ENOMEM")

@@ -12,6 +12,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from mmap import mmap as anonymous_mmap
 
+from ...core.text import nameable
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _int, _long, _size, _text, _pointer = ctypes.c_int, ctypes.c_long, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_void_p
 
@@ -90,7 +92,9 @@ def shm_remove(shmid: int) -> None:
 
 
 def remount(path: str, options: str) -> None:
-    """mount(2) with MS_REMOUNT."""
+    """mount(2) with MS_REMOUNT. Options that a NUL would cut short are EINVAL, as those of an unknown name."""
+    if not nameable(options):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     _mount(b"none", os.fsencode(path), None, MS_REMOUNT, os.fsencode(options))
 
 
