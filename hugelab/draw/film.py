@@ -153,7 +153,7 @@ class Film:
         if event.pfn is not None:
             h = next(h for h in recording.state.pools if h.size == event.size)
             page = it.names.token(h, event.pfn * BASE_PAGE_SIZE // event.size)
-        return [*([f"fn:{name}"] if name else []), *changed, *([page] if page else [])], page
+        return [*([f"fn:{name}"] if name else []), *map(showable, changed), *([page] if page else [])], page
 
     def _line(self, side: int, position: int, event: Event) -> str | None:
         """The log line of an event; on a timeline of two, only at the first position that stops there."""

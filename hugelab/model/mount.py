@@ -55,7 +55,7 @@ def hugetlbfs_parse_params(k: Core, options: str) -> tuple[hstate, int, int, int
     """
     given = dict(part.partition("=")[::2] for part in options.split(",") if part and part not in SB_FLAGS)
     unknown = given.keys() - {"size", "min_size", "nr_inodes", "mode", "uid", "gid", "pagesize"}
-    if unknown or ("min_size" in given and not k.rules.min_size):
+    if unknown or not nameable(options) or ("min_size" in given and not k.rules.min_size):
         raise SystemCallError("EINVAL")
     try:
         h = k.size_to_hstate(memparse(given["pagesize"])[0]) if "pagesize" in given else k.state.pools[0]
