@@ -22,8 +22,12 @@ from hugelab.draw import tables
 from hugelab.draw.beside import beside
 from hugelab.draw.film import Film, poster
 from hugelab.draw.page import page
+from hugelab.draw.sheet import Sheet
+from hugelab.draw.svg import Picture
+from hugelab.draw.tables import Table
 from hugelab.draw.timeline import of_one
-from hugelab.labs import explore
+from hugelab.labs import explore, log_file
+from hugelab.labs.job import Progress
 from hugelab.live.inventory import File, Inventory
 from hugelab.model.kernel import boot
 from hugelab.record.source import record
@@ -140,6 +144,17 @@ def test_no_command_steers_the_terminal(command: str, tmp_path: Path, capsys: py
     assert steering(out) == steering(err) == []
 
 
+def test_columns_stay_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are as wide as what is shown, not as what it stands for."""
+    (tmp_path / "case").write_text(
+        json.dumps(Scenario("c").open(fd="f", path="m/\x1b\x1b\x1b").close(fd="f").to_json())
+    )
+    assert main(["run", str(tmp_path / "case")]) == 0
+    _, head, *rows = capsys.readouterr().out.rstrip().split("\n")
+    at = head.index("outcome")
+    assert [row[at - 2 : at + 3] for row in rows] == ["  ok "] * 2
+
+
 def test_nor_does_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line that is written over again: only its own return and clearing are raw."""
     err = io.StringIO()
@@ -232,6 +247,17 @@ def test_what_a_notebook_gets() -> None:
     with lab._told():
         raise ScenarioError(TEXT)
     assert steering(lab.explorer.message["html"]) == [] and "<script" not in lab.explorer.message["html"]
+
+
+def test_a_sheet() -> None:
+    """Words, captions, cells, CSV and the still picture; and the progress of a lab, which may name a file."""
+    sheet = Sheet("s", TEXT, [], [Picture("", 1, 1, TEXT)], [(TEXT, Table((TEXT,), [(TEXT,)]))], "")
+    assert [text for text in strings(sheet.head()) if steering(text)] == []
+    assert sheet.poster(TEXT).png().startswith(b"\x89PNG")
+    lab = log_file()
+    lab.build()
+    lab._progress(Progress(TEXT, None))
+    assert steering(lab.explorer.busy["text"]) == []
 
 
 def test_a_report_as_text() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from html import escape
+from html import escape  # noqa: TID251
 
 # Controls, halves of surrogate pairs, code points that are no character, separators of lines and of paragraphs.
 _HIDDEN = frozenset(("Cc", "Cs", "Cn", "Zl", "Zp"))

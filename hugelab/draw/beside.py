@@ -61,7 +61,7 @@ class Beside:
 
     def _says(self, found: Difference) -> str:
         ours, theirs = ("nothing" if value is None else str(value) for value in (found.ours, found.theirs))
-        return showable(f"{found.what} is {ours} in the {self.short[0]}, {theirs} in the {self.short[1]}")
+        return f"{found.what} is {ours} in the {self.short[0]}, {theirs} in the {self.short[1]}"
 
     def _marks(self) -> list[str]:
         """For each row: equal, or what differs; the first difference is called so."""
@@ -139,7 +139,7 @@ def _row(index: int, ours: Step | None, theirs: Step | None) -> Row:
         found: Difference | None = Difference(index, "step", ours and ours.outcome, theirs and theirs.outcome)
     else:
         found = compare_step(index, ours.to_json(), theirs.to_json())
-    return Row(showable(step.op), _cells(ours), _cells(theirs), found)
+    return Row(str(step.op), _cells(ours), _cells(theirs), found)
 
 
 def _cells(step: Step | None) -> tuple[str, ...]:

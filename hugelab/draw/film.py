@@ -74,7 +74,7 @@ class Film:
             "length": len(self.timeline),
             "knots": [[position, round(place, 5)] for position, place in self.timeline.knots],
             "marks": [[mark.position, mark.step, mark.label] for mark in self.timeline.marks],
-            "difference": found and [found.position, showable(found.words)],
+            "difference": found and list(found),
             "sides": [self._side(side) for side in range(len(self.sides))],
             "json": json.dumps({"scenarios": [scenario.to_json() for scenario in scenarios]}, indent=1),
             "python": "\n\n".join(tables.as_python(recording) for recording in self.timeline.recordings),
@@ -144,7 +144,7 @@ class Film:
         shown = [numbers.setdefault(one.svg(), len(numbers)) for one in pictures]
         line = self._line(side, position, event)
         counters = [str(number) for number in plot.numbers(recording.counters(index))]
-        return [index, *shown, line, showable(describe(recording, event)), counters, event.step, touched, page]
+        return [index, *shown, line, describe(recording, event), counters, event.step, touched, page]
 
     def _touched(self, side: int, event: Event, changed: list[str]) -> tuple[list[str], str]:
         """What an event is about: its function, what it has changed, its page. And that page."""

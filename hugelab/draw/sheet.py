@@ -32,7 +32,7 @@ class Sheet:
             "words": showable(self.words),
             "lines": self._wrapped(),
             "numbers": [list(number) for number in self.numbers],
-            "pictures": [[picture.title, picture.svg()] for picture in self.pictures],
+            "pictures": [[showable(picture.title), picture.svg()] for picture in self.pictures],
             "tables": "".join(_html(caption, table) for caption, table in self.tables),
             "csv": "\n".join(_csv(caption, table) for caption, table in self.tables),
             "python": self.python,

@@ -59,7 +59,7 @@ class Compare(Lab):
     def __repr__(self) -> str:
         left, right = self._titles()
         found = self.film.timeline.difference
-        says = f"First difference: {showable(found.words)}" if found else "No difference"
+        says = f"First difference: {found.words}" if found else "No difference"
         return showable(f"{self.title}: {left} | {right}") + f"\n{says}."
 
     def _png(self) -> bytes:
