@@ -31,13 +31,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from hugelab.core.units import size_name
+from hugelab.linux.errors import ScenarioError, Unsupported
 from hugelab.linux.scenario import Scenario, load
-from hugelab.linux.errors import ScenarioError
 from hugelab.live import host, journal
 from hugelab.live.errors import LiveUnavailable
 from hugelab.live.kernel import boot_live
 from hugelab.live.pool import BorrowedPool, Pool
-from hugelab.linux.errors import Unsupported
 
 NODES = 2
 LAB = "/lab"  # in the guest: this script's project

@@ -17,7 +17,7 @@ from ..linux.scenario import Scenario, load
 from ..live.errors import LiveUnavailable
 from ..record.check import CaseResult, check, check_case
 from . import live
-from .common import DIFFERENT, DONE, STOPPED, AddCommand, Progress, add_machine, complain, machine_of
+from .common import DIFFERENT, DONE, STOPPED, AddCommand, Progress, add_machine, complain, machine_of, say
 
 Check = Callable[[Scenario, Machine], CaseResult]
 
@@ -104,7 +104,7 @@ def _file(file: _File, one: Check, args: argparse.Namespace, progress: Progress)
         progress.done += 1
     progress.clear()
     if not args.json:
-        print(_summary(file, on_live))
+        say(_summary(file, on_live))
     return file.refused or (DIFFERENT if file.different else DONE)
 
 
@@ -123,10 +123,10 @@ def _case(file: _File, case: Scenario, one: Check, args: argparse.Namespace, pro
     file.different += result.difference is not None
     if args.json:
         progress.clear()
-        print(json.dumps(_to_json(result, file.recorded if args.on == "live" else None)))
+        say(json.dumps(_to_json(result, file.recorded if args.on == "live" else None)))
     elif result.difference:
         progress.clear()
-        print(f"{file.name}: {case.name}: {result.difference}{_other_kernel(file.recorded, args.on == 'live')}")
+        say(f"{file.name}: {case.name}: {result.difference}{_other_kernel(file.recorded, args.on == 'live')}")
 
 
 def _other_kernel(recorded: str, on_live: bool) -> str:

@@ -8,8 +8,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TextIO
 
+from ..core.text import showable
 from ..linux.errors import ScenarioError
 from ..linux.machines import MACHINES, Machine, named
 
@@ -21,7 +22,7 @@ class Parser(argparse.ArgumentParser):
     """Errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(BAD_INPUT, f"{showable(f'{self.prog}: {message} (see {self.prog} --help)')}\n")
 
 
 class AddCommand(Protocol):
@@ -102,11 +103,20 @@ def seconds(below: float, what: str) -> Callable[[str], float]:
     return parse
 
 
+def say(*lines: object, to: TextIO | None = None) -> None:
+    """Print lines, to stdout if nothing else is said. All that a command prints comes through here.
+
+    What comes from a file can steer no terminal, and begin no line of its own.
+    """
+    for line in lines:
+        print(showable(line), file=to)
+
+
 def complain(error: object) -> int:
     """One thing cannot be done: say so, and go on with the others."""
     with contextlib.suppress(BrokenPipeError):  # the reader of stdout has left; stderr may still be read
         sys.stdout.flush()
-    print(f"hugelab: {error}", file=sys.stderr)
+    say(f"hugelab: {error}", to=sys.stderr)
     return BAD_INPUT
 
 
@@ -126,7 +136,7 @@ class Progress:
         """The same, in other words than a number of things."""
         if (now := time.monotonic()) >= self._next:
             self._next, self._shown = now + 0.1, True
-            print(f"\r\033[K{text}"[:100], end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K{showable(text)}"[:100], end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Make room for something else."""

@@ -8,7 +8,7 @@ import sys
 
 from ..live import probe
 from ..live.probe import Finding
-from .common import DONE, AddCommand
+from .common import DONE, AddCommand, say
 
 
 def add(command: AddCommand) -> None:
@@ -29,14 +29,14 @@ def run(args: argparse.Namespace) -> int:
         return _restore(args.json)
     findings = [*probe.probe(), *_left()]
     if args.json:
-        print(json.dumps(probe.to_json(findings)))
+        say(json.dumps(probe.to_json(findings)))
         return DONE
     for finding in findings:
-        print(f"{'ok     ' if finding.ok else 'missing'} {finding.name:<11} {finding.found}")
+        say(f"{'ok     ' if finding.ok else 'missing'} {finding.name:<11} {finding.found}")
         if not finding.ok:
-            print(f"        needed for {finding.needed_for}")
+            say(f"        needed for {finding.needed_for}")
         if finding.fix:
-            print(f"        {finding.fix}")
+            say(f"        {finding.fix}")
     return DONE
 
 
@@ -57,7 +57,7 @@ def _restore(as_json: bool) -> int:
 
         said = restore()
     if as_json:
-        print(json.dumps({"restored": said}))
+        say(json.dumps({"restored": said}))
     else:
-        print("\n".join(said) or "there is nothing to put back")
+        say(*said or ["there is nothing to put back"])
     return DONE

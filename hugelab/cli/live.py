@@ -17,6 +17,7 @@ from ..linux.scenario import Scenario
 from ..live.errors import LiveUnavailable
 from ..model.kernel import dangers
 from ..record.source import Source
+from .common import say
 
 if TYPE_CHECKING:
     from ..live.pool import Pool
@@ -46,7 +47,7 @@ def pool(yes: bool) -> Iterator[Pool]:
 
 def ask(text: str) -> bool:
     """Print what will change, and ask whether to go on."""
-    print(text, file=sys.stderr)
+    say(*text.split("\n"), to=sys.stderr)
     print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

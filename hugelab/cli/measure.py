@@ -13,7 +13,7 @@ from pathlib import Path
 from ..core.units import parse_size
 from ..live.errors import LiveUnavailable
 from ..measure import BUDGET, Measured, check, measure, sentences, table
-from .common import DONE, AddCommand, complain, seconds
+from .common import DONE, AddCommand, complain, say, seconds
 from .live import ask
 
 
@@ -80,11 +80,9 @@ def _show(file: Path, as_json: bool) -> int:
 
 def _print(measured: Measured, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(measured.to_json()))
+        say(json.dumps(measured.to_json()))
         return
-    print(table(measured))
-    print()
-    print("\n".join(sentences(measured)))
+    say(*table(measured).split("\n"), "", *sentences(measured))
 
 
 def _measure(args: argparse.Namespace) -> Measured:
@@ -103,7 +101,7 @@ def _measure(args: argparse.Namespace) -> Measured:
     def agreed(text: str) -> bool:
         text += "\n  measuring takes pages from them, as many as the largest buffer needs"
         if args.yes:
-            print(text, file=sys.stderr)
+            say(*text.split("\n"), to=sys.stderr)
             return True
         if ask(text):
             return True
@@ -130,7 +128,7 @@ class _Shown:
         if self._terminal and line != self._last:
             print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
         elif not self._terminal and text != self._last[5:]:
-            print(line, file=sys.stderr, flush=True)
+            say(line, to=sys.stderr)
         self._last = line
 
     def end(self) -> None:

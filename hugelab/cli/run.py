@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.text import showable
 from ..core.units import count, format_size
 from ..linux.errors import ScenarioError
 from ..linux.machines import AS_INTENDED, LESSON, X86_64, Machine
@@ -20,7 +21,18 @@ from ..record import flow
 from ..record.recording import Difference, Recording, Step, compare
 from ..record.source import record
 from . import live
-from .common import DIFFERENT, DONE, AddCommand, add_machine, complain, machine_of, seconds, whole_number, write_page
+from .common import (
+    DIFFERENT,
+    DONE,
+    AddCommand,
+    add_machine,
+    complain,
+    machine_of,
+    say,
+    seconds,
+    whole_number,
+    write_page,
+)
 
 if TYPE_CHECKING:
     from ..live.pool import Pool
@@ -157,29 +169,29 @@ def _page(cases: list[Scenario], machine: Machine, args: argparse.Namespace) -> 
     except TooLong as error:
         raise ScenarioError(f"{cases[0].name}: {error}") from None
     write_page(target, text)
-    print(f"{target}: {len(recording):,} events, {len(text) // 1024:,} KB; open it in a browser")
+    say(f"{target}: {len(recording):,} events, {len(text) // 1024:,} KB; open it in a browser")
     return DONE
 
 
 def _show(recording: Recording, args: argparse.Namespace) -> int:
     if args.json:
-        print(json.dumps(recording.to_json()))
+        say(json.dumps(recording.to_json()))
     else:
         _print_recording(recording, args)
     return DONE
 
 
 def _print_recording(recording: Recording, args: argparse.Namespace) -> None:
-    print(_title(recording, recording.machine.title))
+    say(_title(recording, recording.machine.title))
     width = _width(recording)
-    print(f"{'':3} {'step':<{width}}  {'outcome':<8} {COLUMNS}")
+    say(f"{'':3} {'step':<{width}}  {'outcome':<8} {COLUMNS}")
     lines = flow.log(recording, args.time, args.extra) if args.log else iter(())
     for step in recording.steps:
-        print(_step_row(step, width))
+        say(*_step_rows(step, width))
         if args.log:
             for _ in flow.log_line_events(recording, step.first, step.last, args.extra):
-                print(next(lines))
-    print()
+                say(next(lines))
+    say("")
 
 
 def _title(recording: Recording, where: str) -> str:
@@ -189,7 +201,7 @@ def _title(recording: Recording, where: str) -> str:
 
 
 def _width(recording: Recording) -> int:
-    return min(max((len(str(step.op)) for step in recording.steps), default=4), 60)
+    return min(max((len(showable(step.op)) for step in recording.steps), default=4), 60)
 
 
 def _numbers(step: Step) -> str:
@@ -197,13 +209,11 @@ def _numbers(step: Step) -> str:
     return " ".join(f"{number:>6}" for number in (*now, now.available))
 
 
-def _step_row(step: Step, width: int) -> str:
-    row = f"{step.index + 1:>3} {step.op!s:<{width}}  {step.outcome:<8} {_numbers(step)}"
+def _step_rows(step: Step, width: int) -> list[str]:
+    row = _without_value(step, width)
     if step.note:
-        row += f"\n    {step.note}"
-    elif step.value is not None:
-        row += f"  {_short(step.value)}"
-    return row
+        return [row, f"    {step.note}"]
+    return [row if step.value is None else f"{row}  {_short(step.value)}"]
 
 
 def _short(value: Any) -> str:
@@ -225,7 +235,7 @@ def _both(case: Scenario, pool: Pool, args: argparse.Namespace) -> int:
     if args.json:
         found = difference and {"step": difference.step, "what": difference.what}
         both = {"model": model.to_json()["steps"], "live": kernel.to_json()["steps"]}
-        print(json.dumps({"name": case.name, **both, "difference": found}))
+        say(json.dumps({"name": case.name, **both, "difference": found}))
     else:
         _print_both(model, kernel, known, difference)
     return DIFFERENT if difference else DONE
@@ -237,23 +247,23 @@ def _first(recording: Recording, steps: int) -> Recording:
 
 def _print_both(model: Recording, kernel: Recording, known: int, difference: Difference | None) -> None:
     off = "" if model.machine.rules.bugs else f", {AS_INTENDED}"
-    print(_title(model, f"the model of Linux {model.machine.version}{off} | Linux {live.version()}, running here"))
+    say(_title(model, f"the model of Linux {model.machine.version}{off} | Linux {live.version()}, running here"))
     if note := live.other_version():
-        print(note)
+        say(note)
     width = _width(model)
-    print(f"{'':3} {'step':<{width}}  {'model':<8} {COLUMNS} | {'live':<8} {COLUMNS}")
+    say(f"{'':3} {'step':<{width}}  {'model':<8} {COLUMNS} | {'live':<8} {COLUMNS}")
     for ours, theirs in list(zip(model.steps, kernel.steps, strict=False))[:known]:
-        print(f"{_without_value(ours, width)} | {theirs.outcome:<8} {_numbers(theirs)}", end="")
+        row = f"{_without_value(ours, width)} | {theirs.outcome:<8} {_numbers(theirs)}"
         if difference and difference.step == ours.index:
             ours_is, theirs_is = _short(difference.ours), _short(difference.theirs)
-            print(f"  <-- {difference.what}: {ours_is} in the model, {theirs_is} on this kernel\n")
+            say(f"{row}  <-- {difference.what}: {ours_is} in the model, {theirs_is} on this kernel", "")
             return
-        print()
+        say(row)
     for name, recording in (("the model", model), ("the live kernel", kernel)):
         if (stopped := recording.steps[-1:]) and stopped[0].note:
-            print(f"{'':3} {name} stops at step {stopped[0].index + 1}: {stopped[0].note}")
-    print(f"{'':3} no difference in {count(known, 'step')}\n")
+            say(f"{'':3} {name} stops at step {stopped[0].index + 1}: {stopped[0].note}")
+    say(f"{'':3} no difference in {count(known, 'step')}", "")
 
 
 def _without_value(step: Step, width: int) -> str:
-    return f"{step.index + 1:>3} {step.op!s:<{width}}  {step.outcome:<8} {_numbers(step)}"
+    return f"{step.index + 1:>3} {showable(step.op):<{width}}  {step.outcome:<8} {_numbers(step)}"

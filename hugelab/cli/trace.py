@@ -12,7 +12,7 @@ from ..trace.read.source import LogError, Source
 from ..trace.record import record
 from ..trace.report import PLAIN, Report
 from ..trace.verdict import Says
-from .common import BAD_INPUT, DIFFERENT, DONE, AddCommand, Progress, complain, write_page
+from .common import BAD_INPUT, DIFFERENT, DONE, AddCommand, Progress, complain, say, write_page
 
 
 def add(command: AddCommand) -> None:
@@ -43,17 +43,17 @@ def run(args: argparse.Namespace) -> int:
         except LogError as error:
             worst = BAD_INPUT
             if args.json:
-                print(json.dumps(_unreadable(name, error)))
+                say(json.dumps(_unreadable(name, error)))
             else:
                 complain(error)
             continue
         if args.json:
-            print(json.dumps(report.to_json()))
+            say(json.dumps(report.to_json()))
         elif args.html:
             write_page(args.html, page_of(report))
-            print(f"{args.html}: {count(len(report.verdicts), 'verdict')}; open it in a browser")
+            say(f"{args.html}: {count(len(report.verdicts), 'verdict')}; open it in a browser")
         else:
-            print("\n" * bool(number) + report.text(args.all))
+            say(*[""] * bool(number), *report.text(args.all).split("\n"))
         worst = max(worst, DIFFERENT if report.contradictions else DONE)
     return worst
 

@@ -14,7 +14,7 @@ from ..core.units import parse_size
 from ..linux.errors import ScenarioError
 from ..why import KINDS, Cgroup, Found, Mount, Node, Request, paragraph, remedy, why
 from ..why.meminfo import LONGEST, from_meminfo
-from .common import DONE, AddCommand, whole_number
+from .common import DONE, AddCommand, say, whole_number
 
 TYPED = ("total", "free", "rsvd", "surp")
 OF_MOUNT = ("mount_size", "mount_used", "mount_held")
@@ -86,9 +86,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         commands = [one.command or "map without NORESERVE" for one in help]
         answer: dict[str, Any] = {"request": asdict(request), "found": asdict(found), **asdict(verdict)}
-        print(json.dumps({**answer, "could_fail": not verdict.fine, "help": commands, "text": text}))
+        say(json.dumps({**answer, "could_fail": not verdict.fine, "help": commands, "text": text}))
     else:
-        print(text)
+        say(text)
     return DONE
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from math import log2
 from typing import NamedTuple
 
+from ..core.text import markup
 from .svg import Picture, text
 
 WIDTH, ROW = 620, 40
@@ -40,7 +40,7 @@ def bars(title: str, rows: Sequence[Bar], most: int) -> Picture:
             if room and (level == 1 or room > row.room[0]):
                 parts.append(
                     f'<path d="M{to_x(room):g} {y}V{y + 25}" class="hl-l-{level}">'
-                    f"<title>{escape(f'L{level}: {room:,} entries')}</title></path>"
+                    f"<title>{markup(f'L{level}: {room:,} entries')}</title></path>"
                 )
                 anchor = "hl-s hl-end" if level == 1 else "hl-s"  # on either side, so that they never meet
                 parts.append(text(to_x(room) + (3 if level == 1 else -3), y + 34, f"L{level}: {room:,}", anchor))

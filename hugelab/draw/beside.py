@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import zip_longest
 from typing import NamedTuple
 
+from ..core.text import markup, showable
 from ..core.units import count
 from ..record.recording import Difference, Recording, Step, compare_step
 from .svg import Picture, box, framed, line, text
@@ -82,7 +82,8 @@ class Beside:
         rows = []
         for row, mark in zip(self.rows, self._marks(), strict=True):
             rows.append((row.step, *row.ours, f"| {row.theirs[0]}", *row.theirs[1:], mark))
-        return f"{left}: {self.names[0]}; {right}: {self.names[1]}\n{Table(header, rows)!r}"
+        head = showable(f"{left}: {self.names[0]}; {right}: {self.names[1]}")
+        return f"{head}\n{Table(header, rows)!r}"
 
     # -- HTML ----------------------------------------------------------------------------------------
     def _repr_html_(self) -> str:
@@ -90,7 +91,7 @@ class Beside:
 
     def html(self, positions: Sequence[int] = ()) -> str:
         """The table; with ``positions``, one a row, each step is a button that takes a timeline there."""
-        groups = "".join(_cell("th", escape(name), "hl-edge", 'colspan="5" scope="colgroup"') for name in self.names)
+        groups = "".join(_cell("th", markup(name), "hl-edge", 'colspan="5" scope="colgroup"') for name in self.names)
         side = _cell("th", "outcome", "hl-edge", 'scope="col"')
         side += "".join(_cell("th", name, "", 'scope="col"') for name in COUNTERS)
         step = _cell("th", "step", "", 'rowspan="2" scope="col"')
@@ -100,7 +101,7 @@ class Beside:
             _html_row(index, row, mark, positions[index] if index < len(positions) else None)
             for index, (row, mark) in enumerate(zip(self.rows, self._marks(), strict=True))
         )
-        caption = f'<caption style="{LEFT}"><b>{escape(self._sentence)}</b></caption>'
+        caption = f'<caption style="{LEFT}"><b>{markup(self._sentence)}</b></caption>'
         return f'<table class="hl-beside">{caption}<thead>{head}</thead><tbody>{body}</tbody></table>'
 
     # -- picture -------------------------------------------------------------------------------------
@@ -158,16 +159,16 @@ def _html_row(index: int, row: Row, mark: str, position: int | None) -> str:
         out = []
         for number, (cell, other) in enumerate(zip(cells, others, strict=True)):
             names = [name for name, on in (("hl-edge", number == 0), ("hl-other", cell != other)) if on]
-            out.append(_cell("td", f"<b>{escape(cell)}</b>" if cell != other else escape(cell), " ".join(names)))
+            out.append(_cell("td", f"<b>{markup(cell)}</b>" if cell != other else markup(cell), " ".join(names)))
         return "".join(out)
 
-    name, where = escape(row.step), ""
+    name, where = markup(row.step), ""
     if position is not None:
         name = f'<button type="button" data-go="{position}">{name}</button>'
         where = f' data-go="{position}"'
     begin = f'<tr data-step="{index}"{where}{" class=hl-different" if row.difference else ""}>'
     step = _cell("th", name, "", 'scope="row"', ";font-weight:normal")
-    last = _cell("td", f"<b>{escape(mark)}</b>" if row.difference else escape(mark), "hl-edge hl-mark")
+    last = _cell("td", f"<b>{markup(mark)}</b>" if row.difference else markup(mark), "hl-edge hl-mark")
     return f"{begin}{step}{side(row.ours, row.theirs)}{side(row.theirs, row.ours)}{last}</tr>"
 
 

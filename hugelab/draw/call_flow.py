@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
+from ..core.text import markup
 from ..record import flow
 from ..record.recording import Event, Recording
 from .svg import Picture, box, item, text
@@ -43,7 +42,7 @@ def call_flow(recording: Recording, event: Event) -> Picture:
         if here:
             shape += text(x + 5, y + 19, "▶", "hl-t")
         first = f"{'hl-t' if passed else 'hl-s'}{' hl-b' if here else ''}"
-        shape += f'<text x="{x + 20:g}" y="{y + 12:g}" class="{first}">{escape(name)}</text>'
+        shape += f'<text x="{x + 20:g}" y="{y + 12:g}" class="{first}">{markup(name)}</text>'
         shape += text(x + 20, y + 25, f"{call.layer}: {call.what}", "hl-s")
         parts.append(item(f"fn:{call.name}", "", "", shape))
         y += ROW

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from html import escape
 from math import ceil, floor, log2
 from typing import NamedTuple
 
+from ..core.text import markup
 from .svg import Picture, line, text
 
 WIDTH, HEIGHT = 620, 250
@@ -91,7 +91,7 @@ def chart(
         parts.append(text(to_x(value) + (-3 if before else 3), TOP + 10, name, "hl-s hl-end" if before else "hl-s"))
     for one in lines:
         way = "L".join(f"{to_x(a):g} {to_y(b):g}" for a, b in one.points)
-        parts.append(f'<path d="M{way}" class="hl-l-{one.style}"><title>{escape(one.name)}</title></path>')
+        parts.append(f'<path d="M{way}" class="hl-l-{one.style}"><title>{markup(one.name)}</title></path>')
     if at is not None:
         parts.append(f'<path d="M0 {TOP - 4}V{TOP + height}" transform="translate({to_x(at):g} 0)" class="hl-marker"/>')
     return Picture("".join(parts), WIDTH, HEIGHT, f"{title}: {', '.join(one.name for one in lines)}")
@@ -100,10 +100,10 @@ def chart(
 def _axes(x: Axis, y: Axis, to_x: Callable[[float], float], to_y: Callable[[float], float]) -> list[str]:
     parts = [text(0, TOP - 10, y.name, "hl-s")]
     for value, name in y.ticks:
-        parts.append(f'<text x="{LEFT - 4}" y="{to_y(value) + 4:g}" class="hl-s hl-end">{escape(name)}</text>')
+        parts.append(f'<text x="{LEFT - 4}" y="{to_y(value) + 4:g}" class="hl-s hl-end">{markup(name)}</text>')
         parts.append(f'<path d="M{LEFT} {to_y(value):g}H{WIDTH - RIGHT}" class="hl-grid"/>')
     for value, name in x.ticks:
-        parts.append(f'<text x="{to_x(value):g}" y="{HEIGHT - BOTTOM + 19}" class="hl-s hl-mid">{escape(name)}</text>')
+        parts.append(f'<text x="{to_x(value):g}" y="{HEIGHT - BOTTOM + 19}" class="hl-s hl-mid">{markup(name)}</text>')
     return [*parts, line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM)]
 
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ..core.text import showable
 from ..core.units import BASE_PAGE_SIZE
 from ..linux.structs import vm_area_struct
 from ..record import flow
@@ -87,7 +88,7 @@ class Film:
     def _side(self, side: int) -> dict[str, Any]:
         recording = self.timeline.recordings[side]
         return {
-            "title": self.titles[side],
+            "title": showable(self.titles[side]),
             "plots": [plot.plot(self.timeline, side, size).svg() for size in plot.pools(recording)],
             "steps": tables.usage(
                 recording,
@@ -152,14 +153,15 @@ class Film:
         if event.pfn is not None:
             h = next(h for h in recording.state.pools if h.size == event.size)
             page = it.names.token(h, event.pfn * BASE_PAGE_SIZE // event.size)
-        return [*([f"fn:{name}"] if name else []), *changed, *([page] if page else [])], page
+        return [*([f"fn:{name}"] if name else []), *map(showable, changed), *([page] if page else [])], page
 
     def _line(self, side: int, position: int, event: Event) -> str | None:
         """The log line of an event; on a timeline of two, only at the first position that stops there."""
         events = self.timeline.events[side]
         if position and events[position - 1] == event.index:
             return None
-        return flow.log_text(event, self.timeline.recordings[side].machine)
+        line = flow.log_text(event, self.timeline.recordings[side].machine)
+        return None if line is None else showable(line)
 
     # -- following -----------------------------------------------------------------------------------
     def follow(self, side: int, token: str, position: int, reach: int = 3000) -> int | None:
@@ -220,7 +222,7 @@ def poster(film: Film, position: int, title: str, words: str = "") -> Picture:
         words = f"{told}{between}{numbers}"
     lines = words.split("\n")
     head = [text(0, 15, title, "hl-h"), *(text(0, 33 + 16 * i, line, "hl-t") for i, line in enumerate(lines))]
-    top = Picture("".join(head), POSTER, 22 + 16 * len(lines), f"{title}. {words}")
+    top = Picture("".join(head), POSTER, 22 + 16 * len(lines), f"{title}. {' '.join(lines)}")
     return framed(below([top, beside(sides)]))
 
 

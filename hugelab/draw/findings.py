@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
+
+from ..core.text import markup
 
 STYLE = """<style>
 .hl-findings{max-width:72em;margin:16px 0;color:var(--hl-text)}
@@ -26,10 +27,10 @@ def findings(summary: str, verdicts: Sequence[dict[str, Any]], unread: Sequence[
     rows = "".join(_row(verdicts[at]) for at in sorted(worst))
     more = f"<p>{len(verdicts) - MOST:,} more: hugelab trace --all shows them.</p>" if len(verdicts) > MOST else ""
     odd = "".join(
-        f"<tr><td>{line}</td><td>not read</td><td>{escape(text[:200])}</td><td></td></tr>" for line, text in unread
+        f"<tr><td>{line}</td><td>not read</td><td>{markup(text[:200])}</td><td></td></tr>" for line, text in unread
     )
     table = (
-        f"<table><caption>{escape(summary)}</caption><thead><tr><th>Line</th><th>Verdict</th><th>Why</th>"
+        f"<table><caption>{markup(summary)}</caption><thead><tr><th>Line</th><th>Verdict</th><th>Why</th>"
         f"<th>Notebook</th></tr></thead><tbody>{rows}{odd}</tbody></table>"
     )
     return f'{STYLE}<section class="hl-findings" aria-label="Verdicts">{table}{more}</section>'
@@ -39,6 +40,6 @@ def _row(verdict: dict[str, Any]) -> str:
     line = str(verdict["line"]) if verdict["line"] else "all"
     says, section = verdict["verdict"], verdict["section"].replace("#", ", ")
     return (
-        f'<tr data-says="{escape(says)}"><td>{line}</td><td>{escape(says)}</td>'
-        f"<td>{escape(verdict['text'])}</td><td>{escape(section)}</td></tr>"
+        f'<tr data-says="{markup(says)}"><td>{line}</td><td>{markup(says)}</td>'
+        f"<td>{markup(verdict['text'])}</td><td>{markup(section)}</td></tr>"
     )

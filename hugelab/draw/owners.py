@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from itertools import pairwise
 
 from ..core.runs import Run, RunMap
 from ..core.state import State
+from ..core.text import markup
 from ..core.units import address, count, format_size, size_name
 from ..linux.flags import VM_WRITE
 from ..linux.structs import hstate, inode, mm_struct, vm_area_struct
@@ -245,8 +245,8 @@ class Drawing:
         old = self.before.get(lane.key)
         new = " hl-u" if old is None else ""
         more = " hl-u" if old is None or old.more != lane.more else ""
-        head = f'<tspan class="hl-t hl-b{new}">{escape(lane.title)}</tspan>'
-        rest = f'<tspan dx="8" class="hl-s{more}">{escape(lane.more)}</tspan>' if lane.more else ""
+        head = f'<tspan class="hl-t hl-b{new}">{markup(lane.title)}</tspan>'
+        rest = f'<tspan dx="8" class="hl-s{more}">{markup(lane.more)}</tspan>' if lane.more else ""
         self.parts.append(f'<text x="{lane.indent}" y="{self.y + 13:g}">{head}{rest}</text>')
         self.said.append(f"{lane.title}: {lane.more}" if lane.more else lane.title)
         if old is None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from pathlib import Path
 
+from ..core.text import markup
 from ..record.recording import Recording
 from .film import Film
 from .theme import stylesheets
@@ -75,9 +75,9 @@ def plain_page(title: str, body: str) -> str:
 
 def _html(title: str, body: str, data: str, script: str) -> str:
     return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{markup(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}{PAGE_STYLE}</style></head>'
-        f'<body class="hugelab"><h1>{escape(title)}</h1>{body}{data}'
+        f'<body class="hugelab"><h1>{markup(title)}</h1>{body}{data}'
         f'<script type="module">{script}</script></body></html>\n'
     )
 

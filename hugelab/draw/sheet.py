@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
+from ..core.text import markup, showable
 from .svg import Picture, below, framed, text
 from .tables import Table
 from .theme import DARK, LIGHT, stylesheet
@@ -29,10 +29,10 @@ class Sheet:
         """All of it, as JSON for the browser."""
         return {
             "name": self.name,
-            "words": self.words,
+            "words": showable(self.words),
             "lines": self._wrapped(),
             "numbers": [list(number) for number in self.numbers],
-            "pictures": [[picture.title, picture.svg()] for picture in self.pictures],
+            "pictures": [[showable(picture.title), picture.svg()] for picture in self.pictures],
             "tables": "".join(_html(caption, table) for caption, table in self.tables),
             "csv": "\n".join(_csv(caption, table) for caption, table in self.tables),
             "python": self.python,
@@ -54,7 +54,7 @@ class Sheet:
     def _wrapped(self, most: int = 92) -> list[str]:
         """The sentence in lines that fit a picture."""
         lines = [""]
-        for word in self.words.split():
+        for word in showable(self.words).split():
             if len(lines[-1]) + len(word) >= most:
                 lines.append("")
             lines[-1] = f"{lines[-1]} {word}".strip()
@@ -62,15 +62,13 @@ class Sheet:
 
 
 def _html(caption: str, table: Table) -> str:
-    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in table.header)
+    head = "".join(f'<th scope="col">{markup(name)}</th>' for name in table.header)
     rows = "".join(
-        f'<tr><th scope="row">{escape(str(row[0]))}</th>'
-        + "".join(f"<td>{escape(str(cell))}</td>" for cell in row[1:])
-        + "</tr>"
+        f'<tr><th scope="row">{markup(row[0])}</th>' + "".join(f"<td>{markup(cell)}</td>" for cell in row[1:]) + "</tr>"
         for row in table.rows
     )
     return (
-        f'<table class="hl-facts"><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
+        f'<table class="hl-facts"><caption>{markup(caption)}</caption><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
 
@@ -78,5 +76,5 @@ def _html(caption: str, table: Table) -> str:
 def _csv(caption: str, table: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerows([[caption], list(table.header), *(list(row) for row in table.rows)])
+    writer.writerows([[showable(cell) for cell in row] for row in ([caption], table.header, *table.rows)])
     return out.getvalue()

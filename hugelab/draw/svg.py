@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
+from ..core.text import markup
 from .theme import LIGHT, stylesheet
 
 FONTS = [str(path) for path in sorted((Path(__file__).parent / "fonts").glob("*.ttf"))]
@@ -25,7 +25,7 @@ class Picture:
         """For a page that has the stylesheet (the player)."""
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 {self.width + 2:g} {self.height + 2:g}"'
-            f' width="{self.width + 2:g}" height="{self.height + 2:g}" role="group" aria-label="{escape(self.title)}">'
+            f' width="{self.width + 2:g}" height="{self.height + 2:g}" role="group" aria-label="{markup(self.title)}">'
             f"{self.body}</svg>"
         )
 
@@ -53,7 +53,7 @@ class Picture:
 
 def text(x: float, y: float, content: str, style: str = "hl-t") -> str:
     """A line of text; y is its baseline."""
-    return f'<text x="{x:g}" y="{y:g}" class="{style}">{escape(content)}</text>'
+    return f'<text x="{x:g}" y="{y:g}" class="{style}">{markup(content)}</text>'
 
 
 def box(x: float, y: float, width: float, height: float, style: str) -> str:
@@ -67,9 +67,9 @@ def item(key: str, page: str, words: str, shape: str) -> str:
     ``words`` are shown on hover and read out ("": the text in it says it); both names are equal in every picture, so
     that views can be linked.
     """
-    about = f' data-k="{escape(key)}"' if key else ""
-    about += f' data-p="{escape(page)}"' if page else ""
-    said = f' role="img"><title>{escape(words)}</title>' if words else ">"
+    about = f' data-k="{markup(key)}"' if key else ""
+    about += f' data-p="{markup(page)}"' if page else ""
+    said = f' role="img"><title>{markup(words)}</title>' if words else ">"
     return f"<g{about}{said}{shape}</g>"
 
 

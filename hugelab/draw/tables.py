@@ -6,11 +6,11 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from keyword import iskeyword
 from typing import Any
 
 from ..core.state import Counters
+from ..core.text import markup, showable
 from ..core.units import MIB, address
 from ..linux.scenario import Scenario
 from ..record import flow
@@ -26,7 +26,7 @@ class Table:
     rows: Sequence[Sequence[Any]]
 
     def __repr__(self) -> str:
-        lines = [[str(cell) for cell in row] for row in (self.header, *self.rows)]
+        lines = [[showable(cell) for cell in row] for row in (self.header, *self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
@@ -36,9 +36,7 @@ class Table:
         def row(cells: Sequence[Any], tag: str) -> str:
             return (
                 "<tr>"
-                + "".join(
-                    f'<{tag} style="text-align:left;padding:1px 12px 1px 0">{escape(str(c))}</{tag}>' for c in cells
-                )
+                + "".join(f'<{tag} style="text-align:left;padding:1px 12px 1px 0">{markup(c)}</{tag}>' for c in cells)
                 + "</tr>"
             )
 
@@ -117,13 +115,13 @@ def usage(recording: Recording, positions: Sequence[int], before: int) -> str:
 
 
 def _usage_row(name: str, outcome: str, now: Counters, mib: int, position: int, step: int, note: str = "") -> str:
-    why = f' title="{escape(note)}"' if note else ""
+    why = f' title="{markup(note)}"' if note else ""
     cells = "".join(f"<td>{value}</td>" for value in (*now, now.available))
     words = f"{now.available * mib:,} MB available"
-    button = f'<button type="button" data-go="{position}">{escape(name)}</button>'
+    button = f'<button type="button" data-go="{position}">{markup(name)}</button>'
     bar = f'<td class="hl-usage">{_bar(now)}<span>{words}</span></td>'
     begin = f'<tr data-step="{step}" data-go="{position}">'
-    return f'{begin}<th scope="row">{button}</th><td{why}>{escape(outcome)}</td>{cells}{bar}</tr>'
+    return f'{begin}<th scope="row">{button}</th><td{why}>{markup(outcome)}</td>{cells}{bar}</tr>'
 
 
 def _bar(now: Counters) -> str:
@@ -148,7 +146,7 @@ def csv_of(recording: Recording) -> str:
     writer.writerow(["step", "operation", "outcome", *(f"{name} {size}" for size in sizes for name in names)])
     for step in recording.steps:
         counters = [number for now in step.counters.values() for number in (*now, now.available)]
-        writer.writerow([step.index + 1, str(step.op), step.outcome, *counters])
+        writer.writerow([step.index + 1, showable(step.op), step.outcome, *counters])
     return out.getvalue()
 
 
@@ -168,13 +166,18 @@ def as_python(recording: Recording) -> str:
     lines = ["from hugelab import Scenario, named, run", "", f"program = Scenario({scenario.name!r}{given})"]
     for op in scenario.steps:
         args = {**op.args, **({"proc": op.proc} if op.proc != "P" else {})}
-        written = "".join(f", {name}={value!r}" for name, value in args.items() if not iskeyword(name))
-        if words := {name: value for name, value in args.items() if iskeyword(name)}:  # mremap has an "as"
+        written = "".join(f", {name}={value!r}" for name, value in args.items() if _plain(name))
+        if words := {name: value for name, value in args.items() if not _plain(name)}:  # mremap has an "as"
             written += f", **{words!r}"
         lines.append(f"program = program.then({op.op!r}{written})")
     intended = "" if machine.rules.bugs else ".as_intended()"
     lines.append(f"recording = run(program, named({machine.name!r}){intended})")
     return "\n".join(lines) + "\n"
+
+
+def _plain(name: str) -> bool:
+    """Can it stand before a = in Python?"""
+    return name.isidentifier() and not iskeyword(name)
 
 
 def calls(phase: str) -> Table:
@@ -193,4 +196,4 @@ def log(recording: Recording, first: int = 0, last: int | None = None) -> str:
     if not chosen:
         return ""
     lines = flow.log_line_events(recording, chosen[0].first, chosen[-1].last)
-    return "\n".join(line for _, line in lines)
+    return "\n".join(showable(line) for _, line in lines)

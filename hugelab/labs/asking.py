@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from html import escape
 from typing import Any
 
+from ..core.text import markup
 from ..linux.errors import ScenarioError
 from ..live.errors import LiveUnavailable
 from .job import Job, Work
@@ -75,7 +75,8 @@ class Asking(Panel[T]):
         except LiveUnavailable as error:
             self._say(self._refused(error), "refused")
             return
-        self._say(f"<pre>{escape(text)}</pre><b>Run it?</b>")
+        lines = "\n".join(map(markup, text.split("\n")))
+        self._say(f"<pre>{lines}</pre><b>Run it?</b>")
         self._ask(True, "no")
 
     def _ran(self, result: Any) -> None:
@@ -97,4 +98,4 @@ class Asking(Panel[T]):
         self._say(f"Cancelled; the pool is as it was. {self._stays()}")
 
     def _refused(self, error: Exception) -> str:
-        return f"No result from this kernel: {escape(str(error))}. {self._stays()}"
+        return f"No result from this kernel: {markup(error)}. {self._stays()}"

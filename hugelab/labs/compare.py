@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.text import showable
 from ..draw.film import poster
 from ..draw.timeline import Timeline, of_two
 from ..linux.errors import ScenarioError
@@ -60,7 +61,7 @@ class Compare(Lab):
         left, right = self._titles()
         found = self.film.timeline.difference
         says = f"First difference: {found.words}" if found else "No difference"
-        return f"{self.title}: {left} | {right}\n{says}."
+        return showable(f"{self.title}: {left} | {right}") + f"\n{says}."
 
     def _png(self) -> bytes:
         return poster(self.film, self._start(), self.title, repr(self)).png()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import ipywidgets as widgets
 from IPython.display import display
 
+from ..core.text import markup
 from ..live.probe import Finding, probe
 
 
@@ -16,8 +15,8 @@ class Doctor:
     def __init__(self) -> None:
         self.findings: list[Finding] = probe()
         rows = "".join(
-            f"<tr><td>{'ok' if f.ok else 'missing'}</td><td>{escape(f.name)}</td><td>{escape(f.found)}</td>"
-            f"<td><code>{escape(f.fix)}</code></td></tr>"
+            f"<tr><td>{'ok' if f.ok else 'missing'}</td><td>{markup(f.name)}</td><td>{markup(f.found)}</td>"
+            f"<td><code>{markup(f.fix)}</code></td></tr>"
             for f in self.findings
         )
         head = "<tr><th></th><th>what</th><th>found</th><th>what would fix it</th></tr>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..core.text import showable
 from ..draw.film import Film, poster
 from ..draw.plot import caption
 from ..draw.timeline import Timeline, of_one
@@ -95,7 +96,7 @@ class Lab(Panel[tuple[Recording, ...]]):
     def __repr__(self) -> str:
         event = self.film.timeline.events[0][self._start()]
         words = self.film.sides[0].owners(event)[0].title
-        return f"{self.title}. {caption(self.recording, event).capitalize()}.\n{words}."
+        return showable(f"{self.title}. {caption(self.recording, event).capitalize()}.") + f"\n{showable(words)}."
 
     def _png(self) -> bytes:
         return poster(self.film, self._start(), self.title).png()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
+from ..core.text import markup
 from ..core.units import count
 from ..draw.sheet import Sheet
 from ..draw.svg import Picture, box, text
@@ -129,7 +129,7 @@ class LogFile(SheetLab):
     def _about(self) -> str:
         if self.values["log"] != OWN:
             return "This log comes with the course. The button above takes one of yours, also compressed."
-        begin = f"This is <b>{escape(self.own.name)}</b>. " if self.own else ""
+        begin = f"This is <b>{markup(self.own.name)}</b>. " if self.own else ""
         return f"{begin}A file goes to the kernel of this notebook, and nowhere else."
 
     def build(self) -> Any:
@@ -167,7 +167,7 @@ class LogFile(SheetLab):
     def _refuse(self, why: str) -> None:
         self._incoming.drop()
         self._progress(None)
-        self._say(f"{escape(why)}. What is shown is as it was.", "refused")
+        self._say(f"{markup(why)}. What is shown is as it was.", "refused")
 
     def _cancelled(self) -> None:
         self._incoming.drop()

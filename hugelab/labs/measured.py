@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from html import escape
 from typing import Any
 
+from ..core.text import markup
 from ..draw.measured import HUGE, nothing
 from ..draw.measured import measured as sheet_of
 from ..draw.sheet import Sheet
@@ -47,9 +47,9 @@ class MeasuredLab(Asking[Sheet], SheetLab):
         machine = self.values["machine"]
         if machine == HERE and self.here is not None:
             return "This is <b>this machine</b>, measured here. Choose its processor under <i>model of</i>."
-        begin = f"This was <b>recorded on {escape(machine)}</b>. " if machine != HERE else ""
+        begin = f"This was <b>recorded on {markup(machine)}</b>. " if machine != HERE else ""
         if why := live_run.no_machine_code():
-            return f"{begin}This machine cannot be measured: {escape(why)}."
+            return f"{begin}This machine cannot be measured: {markup(why)}."
         return f"{begin}The button measures this machine; it asks first."
 
     def _renew(self) -> None:
@@ -84,7 +84,7 @@ class MeasuredLab(Asking[Sheet], SheetLab):
         self.controls["machine"].set_quietly(HERE)
         self._keep(self._sheet(**self.values))
         begin = "Measured here; the pool is as it was. Choose your processor under <i>model of</i>.<br>"
-        return begin + "<br>".join(map(escape, sentences(result)))
+        return begin + "<br>".join(map(markup, sentences(result)))
 
     def _stays(self) -> str:
         return "What is shown stays."

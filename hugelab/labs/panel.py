@@ -10,11 +10,11 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from html import escape
 from typing import Any, Generic, TypeVar
 
 from IPython.display import display
 
+from ..core.text import markup, showable
 from ..linux.errors import ScenarioError
 from ..record.source import finish
 from .controls import Control
@@ -148,7 +148,7 @@ class Panel(ABC, Generic[T]):
         self._show(self._start())
 
     def _progress(self, progress: Progress | None) -> None:
-        self.explorer.busy = progress._asdict() if progress else {}
+        self.explorer.busy = {**progress._asdict(), "text": showable(progress.text)} if progress else {}
 
     def _failed(self, error: Exception) -> None:
         with self._told():
@@ -187,7 +187,7 @@ class Panel(ABC, Generic[T]):
         try:
             yield
         except ScenarioError as error:
-            self._say(escape(str(error)), "refused")
+            self._say(markup(error), "refused")
         except Exception as error:
-            self._say(f"This lab has a fault: {escape(f'{type(error).__name__}: {error}')}", "fault")
+            self._say(f"This lab has a fault: {markup(f'{type(error).__name__}: {error}')}", "fault")
             raise

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 from IPython.display import display
+
+from ..core.text import markup
 
 
 class Prediction:
@@ -36,13 +37,13 @@ class Prediction:
             return
         right = self.choice.value == str(self.answer)
         verdict = "Yes" if right else f"No: the model gives {self.answer}"
-        self.feedback.value = f"<b>{escape(verdict)}.</b> {escape(self.why)}"
+        self.feedback.value = f"<b>{markup(verdict)}.</b> {markup(self.why)}"
 
     def __repr__(self) -> str:
         return f"{self.question}\n" + "\n".join(f"( ) {option}" for option in self.options)
 
     def _ipython_display_(self) -> None:
-        question = widgets.HTML(f"<b>{escape(self.question)}</b>")
+        question = widgets.HTML(f"<b>{markup(self.question)}</b>")
         bundle = widgets.VBox([question, self.choice, self.feedback])._repr_mimebundle_()
         bundle["text/plain"] = repr(self)
         display(bundle, raw=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..core.text import showable
 from ..draw.sheet import Sheet
 from .controls import Control
 from .job import Progress, Work
@@ -30,7 +31,7 @@ class SheetLab(Panel[Sheet]):
         self.explorer.window = {"run": run}
 
     def __repr__(self) -> str:
-        return f"{self.title}. {self.sheet.words}"
+        return showable(f"{self.title}. {self.sheet.words}")
 
     def _png(self) -> bytes:
         return self.sheet.poster(self.title).png()

@@ -6,9 +6,9 @@ clicks: the first says what it will change, the second does it.
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
+from ..core.text import markup
 from ..draw.beside import Beside
 from ..draw.tables import Table
 from ..draw.theme import LIGHT
@@ -97,9 +97,9 @@ class SideBySide(Asking[tuple[Recording, ...]], Lab):
         return head
 
     def _about(self) -> str:
-        begin = f"The kernel's column was <b>recorded on Linux {escape(self.recorded_on())}</b>."
+        begin = f"The kernel's column was <b>recorded on Linux {markup(self.recorded_on())}</b>."
         if why := self.obstacle():
-            return f"{begin} It cannot run here: {escape(why)}."
+            return f"{begin} It cannot run here: {markup(why)}."
         return f"{begin} The button has the program run on the kernel of this machine; it asks first."
 
     # -- the live run ----------------------------------------------------------------------------
@@ -114,16 +114,16 @@ class SideBySide(Asking[tuple[Recording, ...]], Lab):
 
     def _take_live(self, result: Recording) -> str:
         self.kernel = result
-        note = f" {escape(live_run.other_version())}." if live_run.other_version() else ""
+        note = f" {markup(live_run.other_version())}." if live_run.other_version() else ""
         return (
-            f"Ran on this kernel, Linux {escape(live_run.version())}: <b>{escape(self.table.verdict)}</b>. "
+            f"Ran on this kernel, Linux {markup(live_run.version())}: <b>{markup(self.table.verdict)}</b>. "
             f"The huge page pool is as it was.{note}"
         )
 
     def _stays(self) -> str:
         if self.live:
             return "The kernel's column stays that of the last run here."
-        return f"The kernel's column stays as recorded on Linux {escape(self.recorded_on())}."
+        return f"The kernel's column stays as recorded on Linux {markup(self.recorded_on())}."
 
 
 def side_by_side(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from ..core.state import Counters
+from ..core.text import markup
 from ..core.units import count, format_size
 from ..draw.sheet import Sheet
 from ..draw.svg import Picture, box, text
@@ -43,7 +42,7 @@ class Who(SheetLab):
         if self.values["machine"] != HERE:
             return f"This was <b>recorded</b>. Choose <i>{HERE}</i> to look at yours: nothing is changed."
         if self.why:
-            return f"This machine cannot be asked: {escape(self.why)}."
+            return f"This machine cannot be asked: {markup(self.why)}."
         return "This is <b>this machine</b>, as it was when you chose it."
 
 

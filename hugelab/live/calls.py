@@ -120,7 +120,10 @@ def symlink(p: Program, a: Args) -> None:
 
 @in_process("truncate")
 def truncate(p: Program, a: Args) -> None:
-    syscalls.truncate(os.fsencode(a["path"]), length_of(a, a["unit"]))
+    path = os.fsencode(a["path"])
+    if b"\0" in path:  # ctypes would cut it short
+        raise ValueError("embedded null byte")
+    syscalls.truncate(path, length_of(a, a["unit"]))
 
 
 @in_process("stat")

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ..core.text import showable
 from . import host
 from .errors import LiveUnavailable
 
@@ -51,7 +52,7 @@ def _wait(descriptor: int, path: Path, wait: float) -> None:
             raise PoolError(f"{_who(pids)} has borrowed the huge page pool; wait for its end, or: {kill}")
         if not said and waited > 0.1:
             text = f"{_who(_holders(path))} has borrowed the huge page pool; waiting up to {wait:.0f} s"
-            print(f"hugelab: {text}", file=sys.stderr)
+            print(f"hugelab: {showable(text)}", file=sys.stderr)
             said = True
         time.sleep(0.02)
 

@@ -6,6 +6,7 @@ Counts are huge pages, sizes bytes. Everything raises OSError as the kernel answ
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import re
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.state import Counters
+from ..core.text import nameable
 from ..linux import meminfo
 
 SYSFS = Path("/sys/kernel/mm/hugepages")
@@ -111,16 +113,19 @@ class Mount(NamedTuple):
 def mounts() -> list[Mount]:
     """Everything that is mounted, in the order it was."""
     found = []
-    for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
+    lines = os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).split("\n")  # a name may have any other control
+    for line in filter(None, lines):
         left, _, right = line.partition(" - ")
-        path = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), left.split()[4])
+        path = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), left.split(" ")[4])
         kind, _source, options = right.split(" ", 2)
         found.append(Mount(path, kind, options))
     return found
 
 
 def mount(path: Path, kind: str, source: str, options: str) -> None:
-    """mount(2) on an existing folder."""
+    """mount(2) on an existing folder. Options that a NUL would cut short are EINVAL, as those of an unknown name."""
+    if not nameable(options):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
     arguments = (os.fsencode(text) for text in (source, path, kind))
     if _libc.mount(*arguments, ctypes.c_ulong(0), os.fsencode(options)):
         _fail(path)

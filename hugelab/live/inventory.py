@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from ..core.state import Counters
+from ..core.text import showable
 from ..core.units import count, format_size
 
 
@@ -204,6 +205,6 @@ def _aligned(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
     """A table as lines; none for no row."""
     if not rows:
         return []
-    lines = [[str(cell) for cell in row] for row in (header, *rows)]
+    lines = [[showable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  " + "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]

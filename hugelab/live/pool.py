@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.state import Counters
+from ..core.text import nameable, showable
 from ..core.units import count, format_size, parse_size
-from ..linux.errors import Unsupported
+from ..linux.errors import ScenarioError, Unsupported
 from . import host, journal
 from .guard import PoolError, Signals, lock
 from .journal import JOURNAL, LOCK, MARK, MOUNTS, SETTLE, Journal
@@ -129,6 +130,7 @@ class BorrowedPool(Pool):
         host.write(host.folder_of(size) / "nr_overcommit_hugepages", n)
 
     def mount(self, path: Path, kind: str, source: str, options: str) -> None:
+        _check_name(path)
         if str(path) not in self._journal.paths:
             self._journal.paths.append(str(path))
             self._journal.save()
@@ -144,6 +146,7 @@ class BorrowedPool(Pool):
             self._journal.save()
 
     def made(self, folder: Path) -> None:
+        _check_name(folder)
         self._journal.folders.append(str(folder))
         self._journal.save()
 
@@ -320,7 +323,8 @@ def _finish_what_was_left() -> None:
         return
     with Signals.held():
         said = put_back(book)
-    print(f"hugelab: put back after process {book.pid}: {'; '.join(said) or 'nothing'}", file=sys.stderr)
+    done = showable("; ".join(said) or "nothing")
+    print(f"hugelab: put back after process {book.pid}: {done}", file=sys.stderr)
 
 
 class Left(NamedTuple):
@@ -387,6 +391,7 @@ class FoundPool(Pool):
 
     def mount(self, path: Path, kind: str, source: str, options: str) -> None:
         """Raises DoesNotFit with the command unless such a file system is mounted there already, empty."""
+        _check_name(path)
         path.mkdir(parents=True, exist_ok=True)
         here = [mount for mount in host.mounts() if mount.path == str(path) and mount.kind == kind]
         if not here or _sizes_in(here[-1].options) != _sizes_in(options):
@@ -418,6 +423,12 @@ class FoundPool(Pool):
         """Raises PoolError unless the pools are as they were found."""
         if not host.wait_until(lambda: self.counters() == self._before, SETTLE):
             raise PoolError(f"the pools are not as they were found: {self.counters()} for {self._before}{_users()}")
+
+
+def _check_name(path: Path) -> None:
+    """Raises ScenarioError for a name that no folder can have: nothing may come into the journal that cannot go."""
+    if not nameable(str(path)):
+        raise ScenarioError(f"nothing can be called {path.name!r}")
 
 
 def _sizes_in(options: str) -> dict[str, int | str]:

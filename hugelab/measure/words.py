@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
+from ..core.text import showable
 from ..core.units import format_size
 from .noise import AGAIN, LEAST, Spread
 from .result import NAMES, Fracture, Load, Measured, Touch
@@ -24,7 +25,7 @@ def _title(measured: Measured) -> str:
     name = f"{measured.name}: " if measured.name else ""
     where = ", in a virtual machine" if machine.hypervisor else ""
     gigabytes = f"{machine.memory / (1 << 30):.1f} GB"
-    return f"{name}{machine.cpu}, Linux {machine.kernel}{where}; {gigabytes} of memory; THP: {machine.thp}"
+    return showable(f"{name}{machine.cpu}, Linux {machine.kernel}{where}; {gigabytes} of memory; THP: {machine.thp}")
 
 
 def _touch_table(measured: Measured) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from ..core.text import nameable
 from ..core.units import format_size
 from ..linux.errors import ScenarioError
 from ..linux.scenario import Op
@@ -166,6 +167,8 @@ def cg_mount(k: Core, mm: mm_struct | None, op: Op) -> None:
 def cg_mkdir(k: Core, mm: mm_struct | None, op: Op) -> None:
     """A new group, without limits. ``cg`` may be a path below another group."""
     version, name = op.args["version"], op.args["cg"]
+    if not isinstance(name, str) or not nameable(name):
+        raise ScenarioError(f"cg_mkdir: {name!r} is no name of a cgroup")
     groups = {group.name: group for group in k.state.of(hugetlb_cgroup) if group.version == version and group.online}
     if name in groups:
         raise SystemCallError("EEXIST")
@@ -203,6 +206,8 @@ _FILE = re.compile(r"hugetlb\.(\w+)\.(rsvd\.)?([\w.]+)")
 
 def _file(k: Core, group: hugetlb_cgroup, name: str) -> tuple[hstate, bool, str]:
     """hugetlb.2MB.rsvd.max -> pool, is it rsvd, "max". Raises SystemCallError ENOENT."""
+    if not isinstance(name, str) or not nameable(name):
+        raise ScenarioError(f"{name!r} is no file of a cgroup")
     match = _FILE.fullmatch(name)
     sizes = {format_size(size).replace(" ", ""): size for size in k.machine.sizes}
     if not match or match[1] not in sizes:
@@ -223,7 +228,8 @@ def cg_set(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Write a limit in bytes, rounded down to huge pages; -1 (v1) and max (v2) are none; failcnt is set to 0."""
     group = _group(k, op)
     h, rsvd, leaf = _file(k, group, op.args["file"])
-    counter, text = group.counters[h.size, rsvd], str(op.args["value"]).strip()
+    written = str(op.args["value"]).partition("\0")[0]  # kernfs hands it on as a C string
+    counter, text = group.counters[h.size, rsvd], written.strip()
     if leaf == "failcnt":
         counter.failcnt = 0
         return

@@ -9,9 +9,10 @@ import stat
 from typing import Any
 
 from ..core.runs import Run
+from ..core.text import nameable
 from ..core.units import BASE_PAGE_SIZE
 from ..linux.abi import octal
-from ..linux.errors import Unsupported
+from ..linux.errors import ScenarioError, Unsupported
 from ..linux.flags import F_SEAL_GROW, F_SEAL_SHRINK
 from ..linux.scenario import Op
 from ..linux.structs import file, inode, mm_struct, super_block
@@ -24,6 +25,7 @@ from .registry import operation
 from .vma import hugetlb_vmdelete_list
 
 UMASK = 0o022
+NAME_MAX = 255  # bytes of a name (include/uapi/linux/limits.h)
 MAY_READ, MAY_WRITE, MAY_EXEC = 4, 2, 1
 
 
@@ -31,13 +33,14 @@ MAY_READ, MAY_WRITE, MAY_EXEC = 4, 2, 1
 def lookup(k: Core, path: str) -> tuple[super_block, str, inode | None]:
     """The mount, the path below its root and (if it exists) the file of a path MOUNT/NAME.
 
-    Raises SystemCallError ENOENT or ENOTDIR when its directory is not there.
+    Raises SystemCallError ENOENT or ENOTDIR when its directory is not there, ScenarioError for what is no path.
     """
+    check_path(path)
     mount, _, rest = path.partition("/")
     sb = find_mount(k, mount)
     parts: list[str] = []
     for part in rest.split("/"):
-        if len(part) > 255:
+        if len(part.encode("utf-8", "surrogateescape")) > NAME_MAX:
             raise SystemCallError("ENAMETOOLONG")
         if part == "..":  # the root directory is its own parent here
             parts = parts[:-1]
@@ -51,6 +54,12 @@ def lookup(k: Core, path: str) -> tuple[super_block, str, inode | None]:
             raise SystemCallError("ENOTDIR")
     name = "/".join(parts)
     return sb, name, sb.dentries.get(name)
+
+
+def check_path(path: str) -> None:
+    """Raises ScenarioError for a path that no program can give to a system call: one with a NUL in it, say."""
+    if not nameable(path):
+        raise ScenarioError(f"{path!r} can be no path")
 
 
 def inode_permission(mm: mm_struct | None, owner: inode | super_block, want: int) -> None:
@@ -115,6 +124,7 @@ def _may_delete(mm: mm_struct | None, sb: super_block, name: str, node: inode) -
 @operation("link")
 def sys_link(k: Core, mm: mm_struct | None, op: Op) -> None:
     """link(2): a second name."""
+    check_path(op.args["new"])
     sb, _, node = existing(k, op.args["path"])
     other, new, taken = lookup(k, op.args["new"])
     if taken is not None or not new:
@@ -137,6 +147,7 @@ def sys_link(k: Core, mm: mm_struct | None, op: Op) -> None:
 @operation("rename")
 def sys_rename(k: Core, mm: mm_struct | None, op: Op) -> None:
     """rename(2): what had the new name loses it."""
+    check_path(op.args["new"])
     sb, name, node = existing(k, op.args["path"])
     other, new, old = lookup(k, op.args["new"])
     if other is not sb:
@@ -187,6 +198,7 @@ def sys_mkdir(k: Core, mm: mm_struct | None, op: Op) -> None:
 @operation("symlink")
 def sys_symlink(k: Core, mm: mm_struct | None, op: Op) -> None:
     """symlink(2) always fails on hugetlbfs: its pages cannot hold a target that is no whole huge page."""
+    check_path(op.args["target"])
     sb, name, node = lookup(k, op.args["path"])
     if node is not None or not name:
         raise SystemCallError("EEXIST")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ..core.text import nameable
 from ..core.units import BASE_PAGE_SIZE
 from ..linux.errors import ScenarioError
 from ..linux.scenario import Op
@@ -23,8 +24,10 @@ def hugetlbfs_fill_super(k: Core, name: str, options: str) -> super_block:
     """Mount with ``size=, min_size=, nr_inodes=, mode=, uid=, gid=, pagesize=``.
 
     Raises SystemCallError: EINVAL for an option it does not know or cannot read, ENOMEM when the pool
-    cannot reserve min_size=.
+    cannot reserve min_size=. Raises ScenarioError for a name that no folder can have.
     """
+    if not nameable(name):
+        raise ScenarioError(f"nothing can be called {name!r}")
     h, most, least, inodes, owner = hugetlbfs_parse_params(k, options)
     if inodes == 0:  # not even the root directory
         raise SystemCallError("ENOMEM")
@@ -54,7 +57,7 @@ def hugetlbfs_parse_params(k: Core, options: str) -> tuple[hstate, int, int, int
     """
     given = dict(part.partition("=")[::2] for part in options.split(",") if part and part not in SB_FLAGS)
     unknown = given.keys() - {"size", "min_size", "nr_inodes", "mode", "uid", "gid", "pagesize"}
-    if unknown or ("min_size" in given and not k.rules.min_size):
+    if unknown or not nameable(options) or ("min_size" in given and not k.rules.min_size):
         raise SystemCallError("EINVAL")
     try:
         h = k.size_to_hstate(memparse(given["pagesize"])[0]) if "pagesize" in given else k.state.pools[0]

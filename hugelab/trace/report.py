@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.text import showable
 from ..core.units import count
 from ..linux.scenario import Scenario
 from ..record.recording import Recording
@@ -77,7 +78,7 @@ class Report:
         dropped = sum(self.counted.values()) - len(self.verdicts)
         if dropped > 0:
             lines.append(f"{'':>10}  and {dropped:,} more verdicts like these")
-        return "\n".join([*lines, self.sum])
+        return "\n".join(map(showable, [*lines, self.sum]))
 
     def to_json(self) -> dict[str, Any]:
         """One object: format, kernel, lines, unread, events, snaps_checked, verdicts and what else is known."""

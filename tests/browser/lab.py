@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from playwright.sync_api import TimeoutError
 
+from hugelab.core.text import showable
 from hugelab.core.units import MIB
 from hugelab.draw.call_flow import call_flow
 from hugelab.draw.film import Film, describe
@@ -73,7 +74,7 @@ READ = """
 # -- what the model says -------------------------------------------------------------------------------
 def pictured(picture: Picture) -> dict[str, str]:
     """The title of a picture and all its texts, as the page has them."""
-    return {"label": picture.title, "text": "".join(ElementTree.fromstring(picture.svg()).itertext())}
+    return {"label": showable(picture.title), "text": "".join(ElementTree.fromstring(picture.svg()).itertext())}
 
 
 def table(recording: Recording) -> list[list[str]]:
@@ -81,7 +82,7 @@ def table(recording: Recording) -> list[list[str]]:
     mib = recording.machine.sizes[0] // MIB
     before = recording.counters(max(recording.booted, 0))
     rows = [("before", "", before)]
-    rows += [(f"{s.index + 1} {s.op}", s.outcome, next(iter(s.counters.values()))) for s in recording.steps]
+    rows += [(f"{s.index + 1} {showable(s.op)}", s.outcome, next(iter(s.counters.values()))) for s in recording.steps]
     return [
         [name, outcome, *map(str, (*now, now.available)), f"{now.available * mib:,} MB available"]
         for name, outcome, now in rows
@@ -102,7 +103,7 @@ def log_lines(film: Film, side: int, first: int, end: int) -> list[tuple[int, st
         if at and events[at - 1] == events[at]:
             continue
         if text := flow.log_text(recording.event(events[at]), recording.machine):
-            found.append((at, text))
+            found.append((at, showable(text)))
     return found
 
 
@@ -145,7 +146,7 @@ class OnPage:
             step = recording.step_of(event)
             sides.append(
                 {
-                    "title": film.titles[i],
+                    "title": showable(film.titles[i]),
                     "numbers": [[n, str(v)] for n, v in zip(NUMBERS, numbers(recording.counters(event)), strict=True)],
                     "plots": [plot(film.timeline, i, size).title for size in pools(recording)],
                     "flow": pictured(call_flow(recording, recording.event(event))),

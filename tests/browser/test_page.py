@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -13,6 +14,7 @@ from hugelab.draw.film import Film
 from hugelab.draw.page import page as made
 from hugelab.draw.timeline import of_two, shown_of_one
 from hugelab.record.recording import Recording
+from tests.hostile import TEXT, scenario
 
 from .axe import violations
 from .conftest import watch
@@ -70,6 +72,25 @@ def test_one_recording(browser: Any, tmp_path: Path) -> None:
             lab.take("Save PNG").click()
         assert Path(waiting.value.path()).read_bytes().startswith(b"\x89PNG")
         assert violations(found.page, ["body"]) == []
+    found.check()
+
+
+def test_names_that_are_no_text(browser: Any, tmp_path: Path) -> None:
+    """Controls, markup, a space that HTML calls &nbsp; and XML does not: seen escaped, and saved as a picture."""
+    with watch(browser, "file://") as found:
+        lab = opened(found.page, tmp_path, [run(scenario())], (TEXT,))
+        lab.check(0)
+        lab.root.locator("tr[data-step='3'] button").click()
+        at = lab.film.timeline.position(lab.film.timeline.recordings[0].steps[3].last)
+        lab.check(at)
+        assert r"\x1b[31m" in lab.view("owners").inner_text()
+        assert found.page.locator("script").count() == 2
+        for name, begin in (("Save PNG", b"\x89PNG"), ("Save SVG", b"<svg ")):
+            with found.page.expect_download() as waiting:
+                lab.take(name).click()
+            saved = Path(waiting.value.path()).read_bytes()
+            assert saved.startswith(begin)
+        ElementTree.fromstring(saved)
     found.check()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from hugelab import LESSON, X86_64, Recording, Scenario, lesson, run
+from hugelab.core.text import showable
 from hugelab.draw import page as pages
 from hugelab.draw.page import STYLE, VIEWER, TooLong, page
 from hugelab.draw.theme import DARK, LIGHT, rules
@@ -86,7 +87,7 @@ def test_the_page_has_the_whole_film(html: str) -> None:
 
 @pytest.mark.parametrize("name", EVIL)
 def test_names_do_no_harm(name: str) -> None:
-    """A scenario, a file and a title that look like markup: two scripts as ever, and the names as they are."""
+    """A scenario, a file and a title that look like markup: two scripts as ever, and the names as they can be shown."""
     program = Scenario(name).then("open", fd=name, path=f"m/{name.replace('/', '')}")
     text = page((run(program),), name, (name,))
     assert text.lower().count("</script") == 2
@@ -96,8 +97,8 @@ def test_names_do_no_harm(name: str) -> None:
     assert [tag for tag, _ in reader.tags if tag in ("b", "img")] == []
     film = content(text)
     assert json.loads(film["head"]["json"])["scenarios"][0]["name"] == name
-    assert film["head"]["sides"][0]["title"] == name
-    assert reader.titles == [name, name]
+    assert film["head"]["sides"][0]["title"] == showable(name)
+    assert reader.titles == [showable(name)] * 2
 
 
 def test_two_recordings_are_beside_each_other() -> None:

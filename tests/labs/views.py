@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import json
 import re
@@ -11,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from hugelab import labs
+from hugelab.core.text import markup
 from hugelab.draw import plot
 from hugelab.labs.lab import Lab, finish
 from hugelab.labs.side_by_side import SideBySide
@@ -82,7 +82,7 @@ def check_steps(table: str, recording: Recording) -> None:
     rows = re.findall(r'<tr data-step="(-?\d+)".*?</tr>', table)
     assert rows == [str(number) for number in range(-1, len(recording.steps))]
     for row, step in zip(table.split("<tr data-step=")[2:], recording.steps, strict=True):
-        assert html.escape(str(step.op)) in row
+        assert markup(step.op) in row
         now = next(iter(step.counters.values()))
         cells = re.findall(r"<td(?: title=\"[^\"]*\")?>([^<]*)</td>", row)
         assert cells == [step.outcome, *map(str, (*now, now.available))]

@@ -27,6 +27,7 @@ from hugelab.record.check import check
 from hugelab.record.recording import Recording, compare
 from hugelab.record.source import record
 from tests.conftest import DATA
+from tests.hostile import REFUSED, TAKEN
 from tests.live.alone import alone
 from tests.live.why import why_not_live
 
@@ -107,6 +108,19 @@ def test_what_cannot_be_had_is_said(pool: BorrowedPool) -> None:
         run(pool, odd.cg_set(version=1, cg="hl", file="cgroup.procs", value=1))
     with pytest.raises(ScenarioError, match="mount m with 'nonsense': EINVAL"):
         boot_live(Scenario("option", nr=1, mounts={"m": "nonsense"}), pool)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_names_that_cannot_be_are_refused(case: str, pool: BorrowedPool) -> None:
+    """As by the model; the machine can be put back, because nothing of such a name was noted or made."""
+    with pytest.raises(ScenarioError):
+        run(pool, REFUSED[case])
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_odd_names_get_the_answers_of_the_model(case: str, pool: BorrowedPool) -> None:
+    """Controls in names of files and mounts, a NUL where no system call reads on, names that are as long as can be."""
+    assert compare(record(boot(TAKEN[case]), TAKEN[case]), run(pool, TAKEN[case])) is None
 
 
 def test_the_recording_can_be_seeked(pool: BorrowedPool) -> None:

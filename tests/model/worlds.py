@@ -25,6 +25,7 @@ from hugelab.model.kernel import Kernel
 from hugelab.model.registry import operation
 from hugelab.record.invariants import broken
 
+INTENDED = X86_64.as_intended()
 SHARED, PRIVATE = ["MAP_SHARED"], ["MAP_PRIVATE"]
 ANON = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB"]
 
@@ -167,7 +168,7 @@ class Walked(NamedTuple):
     seconds: float
 
 
-def walk(world: World, machine: Machine = X86_64.as_intended(), most: int | None = None) -> Walked:
+def walk(world: World, machine: Machine = INTENDED, most: int | None = None) -> Walked:
     """Visit every state that can be reached, or the first ``most``; stop at the first that breaks a rule."""
     begin = time.perf_counter()
     k = Kernel(machine, world.nr, world.overcommit, SilentState())

@@ -63,7 +63,7 @@ function takeAlong(along, guarded, what) {
       for (const svg of column.flatMap((node) => [...node.querySelectorAll(":scope > svg")])) {
         const copied = svg.cloneNode(true), box = svg.viewBox.baseVal;
         for (const [key, value] of [["x", x], ["y", y], ["width", box.width], ["height", box.height]]) copied.setAttribute(key, value);
-        parts.push(copied.outerHTML);
+        parts.push(new XMLSerializer().serializeToString(copied)); // outerHTML is HTML: no XML parser knows &nbsp;
         y += box.height + 12;
         width = Math.max(width, box.width);
       }

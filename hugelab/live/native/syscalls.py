@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from mmap import mmap as anonymous_mmap
 
+from ...core.text import nameable
 from ...linux.flags import MAP
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -93,7 +94,9 @@ def shm_remove(shmid: int) -> None:
 
 
 def remount(path: str, options: str) -> None:
-    """mount(2) with MS_REMOUNT."""
+    """mount(2) with MS_REMOUNT. Options that a NUL would cut short are EINVAL, as those of an unknown name."""
+    if not nameable(options):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     _mount(b"none", os.fsencode(path), None, MS_REMOUNT, os.fsencode(options))
 
 
