@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from ..core.text import showable
+
 
 class ScenarioError(ValueError):
-    """A scenario that cannot be run as written: one line that says where and why."""
+    """A scenario that cannot be run as written: one line that says where and why, with nothing raw of the scenario."""
+
+    def __init__(self, text: object):
+        super().__init__(showable(str(text)))
 
 
 class Unsupported(Exception):

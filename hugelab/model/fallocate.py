@@ -79,7 +79,7 @@ def hugetlbfs_fallocate(k: Core, mm: mm_struct, node: inode, offset: int, length
                 raise SystemCallError("ENOSPC")
             k.state.point("clear_huge_page")
             hugetlb_add_to_page_cache(node, index, frames)
-            k.state.point("huge_add_to_page_cache")
+            k.state.point("add_to_page_cache")
             stop = index + p.n
         index = stop
     k.state.row(mm.proc, 1, h.size)
