@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from ..core.text import markup
+from ..linux.chains import TITLES
+from ..linux.names import function_name
 from ..record import flow
 from ..record.recording import Event, Recording
 from .svg import Picture, box, item, text
 
-WIDTH, TOP, ROW = 390, 26, 34  # pixels
+WIDTH, TOP, ROW, NOTE = 390, 26, 34, 16  # pixels
 
 
 def height(recording: Recording, event: Event) -> float:
     """Pixels of the picture."""
-    phase = flow.phase_of(recording, event)
-    return 24 if phase is None else TOP + ROW * len(flow.CHAINS[phase])
+    chain = flow.chain(recording, event)
+    return TOP + ROW * len(chain) + NOTE if chain else 24
 
 
 def lit(recording: Recording, event: Event) -> str:
     """The 3.10 name of the box that an event lights; "" where no huge page code runs."""
-    return flow.box_of(event) if flow.phase_of(recording, event) else ""
+    return event.name if flow.phase_of(recording, event) else ""
 
 
 def call_flow(recording: Recording, event: Event) -> Picture:
@@ -29,14 +31,12 @@ def call_flow(recording: Recording, event: Event) -> Picture:
         step = recording.steps[event.step].op.op if event.step >= 0 else "boot"
         words = f"{step}: no huge page code runs here"
         return Picture(text(0, 14, words, "hl-s"), WIDTH, 24, words)
-    here_name = flow.box_of(event)
-    parts = [text(0, 14, flow.PHASE_TITLES[phase], "hl-h")]
+    parts = [text(0, 14, TITLES[phase], "hl-h")]
     y = float(TOP)
-    chain = flow.CHAINS[phase]
-    for call, passed in zip(chain, flow.passed(recording, event, chain), strict=True):
-        here = call.name == here_name
+    for call, passed in zip(flow.chain(recording, event), flow.passed(recording, event), strict=True):
+        here = call.name == event.name
         x = 14.0 * call.depth
-        name = flow.function_name(call.name, version)
+        name = function_name(call.name, version)
         style = "hl-lit" if here else "hl-box" if passed else "hl-empty"
         shape = box(x, y, WIDTH - 2 - x, 30, style)
         if here:
@@ -46,5 +46,6 @@ def call_flow(recording: Recording, event: Event) -> Picture:
         shape += text(x + 20, y + 25, f"{call.layer}: {call.what}", "hl-s")
         parts.append(item(f"fn:{call.name}", "", "", shape))
         y += ROW
-    where = flow.function_name(event.name, version)
-    return Picture("".join(parts), WIDTH, y, f"{flow.PHASE_TITLES[phase]}; now in {where}")
+    parts.append(text(0, y + 11, "dashed: not reached, by this page or so far", "hl-s"))
+    where = function_name(event.name, version)
+    return Picture("".join(parts), WIDTH, y + NOTE, f"{TITLES[phase]}; now in {where}")

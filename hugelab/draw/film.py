@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core.text import showable
 from ..core.units import BASE_PAGE_SIZE
+from ..linux.names import function_name
 from ..linux.structs import vm_area_struct
 from ..record import flow
 from ..record.recording import Event, Recording
@@ -202,7 +203,7 @@ def _telling(recording: Recording) -> list[int]:
 def describe(recording: Recording, event: Event) -> str:
     """An event in words: step, function, and what came out of it."""
     step = f"step {event.step + 1}, {recording.steps[event.step].op.op}" if event.step >= 0 else "before the first step"
-    name = flow.function_name(event.name, recording.machine.version)
+    name = function_name(event.name, recording.machine.version)
     what = f" = {event.result}" if event.result else ""
     if why := event.detail.get("why"):
         what += f" ({why})"

@@ -12,6 +12,8 @@ from typing import Any
 from ..core.state import Counters
 from ..core.text import markup, showable
 from ..core.units import MIB, address
+from ..linux.chains import CHAINS
+from ..linux.names import function_name
 from ..linux.scenario import Scenario
 from ..record import flow
 from ..record.recording import Recording
@@ -184,9 +186,9 @@ def calls(phase: str) -> Table:
     """A phase's chain of functions, in 3.10 and in 6.18."""
     header = ("layer", "Linux 3.10", "Linux 6.18", "what it does")
     rows = []
-    for call in flow.CHAINS[phase]:
-        indent = "  " * call.depth
-        rows.append((call.layer, f"{indent}{call.name}", flow.function_name(call.name, "6.18"), call.what))
+    for call in CHAINS[phase]:
+        indent = "\u00a0\u00a0" * call.depth  # HTML would drop plain spaces
+        rows.append((call.layer, f"{indent}{call.name}", function_name(call.name, "6.18"), call.what))
     return Table(header, rows)
 
 

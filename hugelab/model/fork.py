@@ -90,6 +90,8 @@ def sys_kill(k: Core, mm: mm_struct, op: Op) -> dict[str, str]:
 
 def do_exit(k: Core, mm: mm_struct) -> None:
     """A process ends: first all mappings go (exit_mmap), then the descriptors (exit_files)."""
+    k.state.row(mm.proc)
+    k.state.point("do_exit")
     parts = areas(mm)
     unmap_vmas(k, parts)
     for vma in parts:

@@ -9,14 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ...linux.machines import SIZE_2M
-from ..read.entry import Entry, Kind, is_error
+from ..read.entry import DEQUEUE, Entry, Kind, is_error
 from ..verdict import Says, Verdicts
 
 NAMES = ("nr", "free", "resv", "surp")
 MANY = 1 << 40  # pages; more than any machine has
 Effect = dict[str, tuple[int, int]]  # counter -> (least, most) change; a counter that is not there does not change
 
-TAKEN: Effect = {"free": (-1, -1), "resv": (-1, 0)}  # dequeue: on 3.10 the promise falls with it, later it does not yet
+TAKEN: Effect = {
+    "free": (-1, -1),
+    "resv": (-1, 0),
+}  # dequeue: resv falls with it, or a moment later
 TAKEN_HERE: Effect = {"nr": (0, 1), "free": (-1, 0), "resv": (-1, 0), "surp": (0, 1)}  # alloc without a dequeue line
 PAID: Effect = {"resv": (-1, 0)}  # alloc after its dequeue
 MADE: Effect = {"nr": (0, 1), "free": (0, 1), "surp": (0, 1)}  # a surplus page, on its way to the free list or a fault
@@ -67,7 +70,7 @@ CHANGES = frozenset(
     (
         "hugetlb_fault",
         "alloc_huge_page",
-        "dequeue_huge_page_vma",
+        *DEQUEUE,
         "alloc_buddy_huge_page",
         "hugetlb_acct_memory",
         "free_huge_page",
@@ -222,7 +225,7 @@ class Books:
             return _acct(delta) if isinstance(delta, int) else ANYTHING
         if name == "alloc_huge_page":
             self._dequeued.discard(pid)
-            return {} if "dequeue_huge_page_vma" in self._probed else TAKEN_HERE
+            return {} if DEQUEUE & self._probed else TAKEN_HERE
         if name == "free_huge_page":
             of_file = any(key[0] == pid and key[1] in OPEN for key in self._open)
             return BACK if not of_file else {**BACK, "resv": (0, 0)}  # only a private page restores its promise
@@ -245,7 +248,7 @@ class Books:
         self._probed.add(name)
         page = entry.fields.get("page")
         got = isinstance(page, int) and page > 0 and not is_error(page)
-        if name == "dequeue_huge_page_vma" and got:
+        if name in DEQUEUE and got:
             self._dequeued.add(pid)
             return TAKEN if self.one_pool else TAKEN_HERE
         if name == "alloc_buddy_huge_page" and got:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...linux.machines import SIZE_2M
-from ..read.entry import Entry, Kind, is_error
+from ..read.entry import DEQUEUE, Entry, Kind, is_error
 from ..read.kprobe import EVENTS
 from ..verdict import Verdicts
 from .areas import Area, Areas
@@ -77,7 +77,7 @@ class Calls:
             "hugetlb_acct_memory": self._acct,
             "hugetlb_fault": self._fault,
             "alloc_huge_page": self._alloc,
-            "dequeue_huge_page_vma": self._dequeue,
+            **dict.fromkeys(DEQUEUE, self._dequeue),
             "vma_commit_reservation": self._commit,
             "hugetlb_cow": self._commit,
             "region_del": self._delete,

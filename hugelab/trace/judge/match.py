@@ -24,6 +24,7 @@ FIELDS: dict[tuple[str, bool], tuple[str, tuple[str, ...], bool]] = {
     ("hugetlb_acct_memory", False): ("", ("delta",), False),
     ("hugetlb_fault", False): ("start", ("addr",), True),
     ("alloc_huge_page", False): ("start", ("addr", "avoid_reserve"), True),
+    ("dequeue_huge_page_node", True): ("", (), True),
     ("dequeue_huge_page_vma", True): ("", (), True),
     ("alloc_huge_page", True): ("success", (), True),
     ("free_huge_page", False): ("start", (), True),

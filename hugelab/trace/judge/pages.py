@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ...core.units import BASE_PAGE_SIZE
 from ...linux.flags import KPF
 from ...linux.machines import SIZE_2M
-from ..read.entry import Entry, Kind, is_error
+from ..read.entry import DEQUEUE, Entry, Kind, is_error
 from ..verdict import Says, Verdicts
 
 PER = SIZE_2M // BASE_PAGE_SIZE  # base pages of a 2 MiB page
@@ -103,7 +103,7 @@ class Pages:
         pfn = fields.get("pfn")
         if isinstance(pfn, int):
             self._pair(Pair(page, pfn, entry.line))
-        if entry.name == "dequeue_huge_page_vma" or (entry.name == "alloc_huge_page" and entry.moment != "start"):
+        if entry.name in DEQUEUE or (entry.name == "alloc_huge_page" and entry.moment != "start"):
             self._taken(entry, page)
         elif entry.name == "alloc_buddy_huge_page":
             self.made.add(page)
@@ -117,7 +117,7 @@ class Pages:
     def _taken(self, entry: Entry, page: int) -> None:
         before = self.used.get(page)
         # dequeue and alloc both tell of the same page, one after the other
-        if before is None or entry.name == "dequeue_huge_page_vma":
+        if before is None or entry.name in DEQUEUE:
             if before is not None and self.back:  # without a line of a page that comes back, it may have
                 self.verdicts.contradicts(
                     entry.line, "page", f"page {page:x} is handed out again; line {before} gave it, nothing freed it"

@@ -17,7 +17,7 @@ from ...linux.machines import SIZE_2M, Machine
 from ...linux.scenario import Op, Scenario
 from ...model.kernel import Kernel, boot, run
 from ...record.recording import Recording
-from ..read.entry import EVENTS, Entry, Kind
+from ..read.entry import DEQUEUE, EVENTS, Entry, Kind
 from ..verdict import Says, Verdicts
 from . import alone, match, words
 from .alone import SIGNALLED, WROTE
@@ -499,7 +499,7 @@ class Walk:
         pid = next((pid for pid, who in self._family.items() if who == step.who), None)
         for entry in step.lines:
             told = entry.fields.get("pid") if entry.kind is Kind.POINT else None
-            if entry.name == "dequeue_huge_page_vma" and None not in (pid, told) and pid != told:
+            if entry.name in DEQUEUE and None not in (pid, told) and pid != told:
                 text = f"PID {told} in a step of PID {pid} (line {step.entry.line})"
                 self.verdicts.contradicts(entry.line, "process", text)
 

@@ -10,6 +10,10 @@ from typing import Any, NamedTuple
 
 from ...linux.names import function_name_310
 
+# Takes a page off the free list: where a probe sits in the inner function, as in those of 4.13 and later, and not in
+# the outer one.
+DEQUEUE = frozenset(("dequeue_huge_page_node", "dequeue_huge_page_vma"))
+
 
 class Kind(Enum):
     """What a line is about."""

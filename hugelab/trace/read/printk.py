@@ -1,15 +1,15 @@
-"""The lesson's printk lines, in dmesg, /dev/kmsg, a syslog or a journal; flow.LINES is their one table."""
+"""The lesson's printk lines, in dmesg, /dev/kmsg, a syslog or a journal; linux.lines has their shapes."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from ...record import flow
+from ...linux.lines import LINES, line_pattern
 from . import markers
 from .entry import HEX, LONGEST_NUMBER, Entry, Kind, seconds
 
-_PATTERNS = [(line, flow.line_pattern(line)) for line in flow.LINES]
+_PATTERNS = [(line, line_pattern(line)) for line in LINES]
 # [<level>] [date [host kernel:]] [[time]] [host kernel:] [[ T123]] text: dmesg with its options, syslog, journalctl.
 _PREFIX = re.compile(
     r"(?:<\d{1,3}>|[a-z0-9]{2,8} *:[a-z]{3,7} *: )?"
@@ -87,7 +87,7 @@ def shape(text: str, line: int, time: float | None, where: dict[str, Any] | None
 def _nearly(text: str) -> bool:
     """Whether a text is one of the lesson's lines with a part wrong or cut off."""
     if 0 < len(text) < 18:
-        return any(line.text.startswith(text) for line in flow.LINES)
+        return any(line.text.startswith(text) for line in LINES)
     return _NEARLY.search(text) is not None
 
 
