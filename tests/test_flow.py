@@ -452,7 +452,12 @@ def test_every_chain_is_shown_and_every_event_of_it_lights_a_box() -> None:
     user = Scenario("user", nr=4).setuid(uid=1000).shmget(shm="s", pages=2)
     more = [owner_writes, killed, replace(MAPPED.ftruncate(fd="f", pages=1), overcommit=3), lesson(touched=2), surplus]
     more += [lesson(private=True, touched=1), PRIVATE.munmap(map="A", page=0, pages=1), cached, user]
-    more.append(PRIVATE.mmap(map="B", pages=1, flags=ANON).mlock(map="B"))
+    lazy = Scenario("lazy", 0, 4).mmap(map="A", pages=2, flags=[*ANON, "MAP_NORESERVE"])
+    more += [lazy.mlock(map="A"), lazy.touch(map="A").fork(child="C").touch(map="A", proc="C")]
+    more += [Scenario("more", 0, 2).open(fd="f", path="m/a").fallocate(fd="f", pages=1)]
+    more += [MAPPED.mmap(map="B", fd="f", pages=2).mlock(map="B")]
+    part = {"flags": ["MREMAP_MAYMOVE", "MREMAP_FIXED"], "at": {"map": "A", "page": -64}}
+    more.append(PRIVATE.mremap(map="A", pages=1, new_pages=1, **part))
     for scenario in [program for program, _, _ in PROGRAMS] + more:
         recording = run(scenario, X86_64)
         for event in recording:

@@ -221,8 +221,11 @@ def vm_flags(value: int) -> list[str]:
 
 
 def fault_flag_bits(version: str) -> dict[str, int]:
-    """The FAULT_FLAG_ names of a release such as "6.11", each with its bit."""
-    return next(table for since, table in reversed(FAULT_FLAGS.items()) if release(since) <= release(version))
+    """The FAULT_FLAG_ names of a release such as "6.11", each with its bit. Raises ValueError for one before 3.10."""
+    for since, table in reversed(FAULT_FLAGS.items()):
+        if release(since) <= release(version):
+            return table
+    raise ValueError(f"the fault flags of Linux {version} are not known")
 
 
 def fault_flags(value: int, version: str) -> list[str]:

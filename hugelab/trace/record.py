@@ -13,6 +13,7 @@ from typing import Any
 from ..core.state import State
 from ..core.units import BASE_PAGE_SIZE
 from ..linux.machines import SIZE_2M, Machine
+from ..linux.operations import OPERATIONS
 from ..linux.scenario import Op, Scenario
 from ..linux.structs import hstate, mm_struct
 from ..record.recording import Recording, Step
@@ -122,11 +123,5 @@ def _operation(text: str) -> Op:
     said = words.read(text)
     if said is None:
         return Op("meminfo", {})
-    args = (
-        {"fd": "fd", "map": "map", **said.args} if said.op in ("open", "mmap", "touch", "munmap") else dict(said.args)
-    )
-    if said.op in ("close", "ftruncate", "fallocate"):
-        args["fd"] = "fd"
-    elif said.op == "madvise":
-        args["map"] = "map"
-    return Op(said.op, args)
+    args = {"fd": "fd", "map": "map", "advice": "MADV_NORMAL"} | dict(said.args)
+    return Op(said.op, {name: value for name, value in args.items() if name in OPERATIONS[said.op].arguments})

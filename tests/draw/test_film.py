@@ -90,7 +90,7 @@ def test_a_frame_says_what_the_recording_says(name: str) -> None:
             assert page == film.sides[0].names.token(recording.state.pools[0], event.pfn // 512)
             assert page in touched
         function = [token for token in touched if token.startswith("fn:")]
-        assert function == ([f"fn:{flow.box_of(event)}"] if flow.phase_of(recording, event) else [])
+        assert function == ([f"fn:{event.name}"] if flow.phase_of(recording, event) else [])
 
 
 @given(scenarios())
@@ -366,7 +366,7 @@ def test_a_poster_has_all_views_and_words() -> None:
     said = lines(picture)
     assert said[0] == "A <title>"
     assert said[1].startswith("step 3, touch: ") and "Event " in said[1] and "in use 5" in said[1]
-    assert {"pool of 2 MB pages", "memory layout", "page fault: the promise is paid"} <= set(said)
+    assert {"pool of 2 MB pages", "memory layout", "page fault: the reservation is used"} <= set(said)
     assert any(line.startswith("HUGETLB_TRACE: ") for line in said)
     assert any(item.page == "2M:A" for item in items(picture))
     assert picture.title.startswith("A <title>. step 3, touch: ")
@@ -396,7 +396,7 @@ def test_the_call_flow_lights_the_function_of_the_event(name: str) -> None:
         phase = flow.phase_of(recording, event)
         assert [box.key for box in boxes] == [f"fn:{call.name}" for call in flow.CHAINS.get(phase or "", ())]
         lit = [box.key for box in boxes if "hl-lit" in box.styles]
-        assert lit == ([f"fn:{flow.box_of(event)}"] if any(b.key == f"fn:{flow.box_of(event)}" for b in boxes) else [])
+        assert lit == ([f"fn:{event.name}"] if any(b.key == f"fn:{event.name}" for b in boxes) else [])
         assert [box.key for box in boxes if "▶" in box.text] == lit
 
 

@@ -146,7 +146,7 @@ def test_a_short_page_has_no_note(html: str) -> None:
 def test_too_many_events_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not fit is said in one line, not written."""
     monkeypatch.setattr(pages, "MOST_FRAMES", 90)
-    with pytest.raises(TooLong, match=r"^94 events to show, and a page holds 90: take a shorter program$"):
+    with pytest.raises(TooLong, match=r"^99 events to show, and a page holds 90: take a shorter program$"):
         page((run(lesson(), LESSON),), "long")
     monkeypatch.setattr(pages, "MOST_FRAMES", 94)
     assert page((run(lesson(), LESSON),), "fits")

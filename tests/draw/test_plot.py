@@ -259,7 +259,7 @@ def test_areas_have_names_where_there_is_room() -> None:
 
 def test_a_plot_of_one_event() -> None:
     """A program without a step that the model knows: the boot alone, one point, no error."""
-    recording = run(Scenario("nothing", mounts={}).then("fork", child="C", unheard_of=1))
+    recording = run(Scenario("nothing", mounts={}).then("open", fd="f", path="m/a", flags=["O_MAGIC"]))
     assert len(recording) == 1
     inside(plot.plot(of_one(recording)))
     assert items(plot.plot(of_one(recording))) == []

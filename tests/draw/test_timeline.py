@@ -131,7 +131,7 @@ def test_of_a_long_stretch_the_first_and_the_last(pages: int) -> None:
 
 def test_a_timeline_of_one_event() -> None:
     """One position, at place 0."""
-    recording = run(Scenario("nothing", mounts={}).then("fork", child="C", unheard_of=1))
+    recording = run(Scenario("nothing", mounts={}).then("open", fd="f", path="m/a", flags=["O_MAGIC"]))
     timeline = of_one(recording)
     assert len(timeline) == 1
     assert timeline.place(0) == 0

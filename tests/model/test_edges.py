@@ -45,7 +45,6 @@ def counters(scenario: Scenario, machine: Machine = LESSON) -> list[str]:
         ({"pages": 1, "offset_bytes": 4096}, "EINVAL"),
         ({"pages": 1, "offset_bytes": 5}, "EINVAL"),
         ({"pages": 1, "flags": []}, "EINVAL"),
-        ({"pages": 1, "flags": ["MAP_SHARED", "MAP_FIXED_NOREPLACE"], "at": {"map": "B", "bytes": 5}}, "EINVAL"),
     ],
     ids=str,
 )

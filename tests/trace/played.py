@@ -43,7 +43,7 @@ def kprobe(event: Event, recording: Recording, theirs: Callable[[int], int]) -> 
         ("hugetlb_reserve_pages", "start"): "reserve: (hugetlb_reserve_pages+0x0/0x550) from={f} to={t}",
         ("hugetlb_fault", "start"): "fault: (hugetlb_fault+0x0/0xca0) addr={addr:#x} flags={flags:#x}",
         ("alloc_huge_page", "start"): "alloc: (alloc_huge_page+0x0/0x710) addr={addr:#x} avoid_reserve={avoid_reserve}",
-        ("dequeue_huge_page_vma", ""): "dequeue: (alloc_huge_page+0x3ce/0x710 <- dequeue_huge_page_nodemask) {page}",
+        ("dequeue_huge_page_node", ""): "dequeue: (alloc_huge_page+0x3ce/0x710 <- dequeue_huge_page_nodemask) {page}",
         ("alloc_huge_page", "success"): "alloc_ret: (hugetlb_fault+0x9d0/0xca0 <- alloc_huge_page) {page}",
         ("free_huge_page", "start"): "free: (free_huge_page+0x0/0x230) {page}",
         ("hugetlb_vm_op_close", "vma"): "vma_close: (hugetlb_vm_op_close+0x0/0x180) start={at:#x} end={to:#x}",

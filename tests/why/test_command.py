@@ -105,7 +105,7 @@ def test_nodes(capsys: pytest.CaptureFixture[str]) -> None:
     assert answer["found"]["nodes"] == [[6, 6, 0], [2, 2, 1]]
     assert (answer["mapped"], answer["touched"], answer["signal"]) == ("ok", 2, "SIGBUS")
     assert ", mbind to node 1. The pool" in answer["text"]
-    assert "dequeue_hugetlb_folio_nodemask" in answer["text"], "as it is called today"
+    assert "dequeue_hugetlb_folio_vma" in answer["text"], "as it is called today"
     answer = ask(capsys, "3", *pool, "--node", "1")
     assert (answer["mapped"], answer["rule"]) == ("ENOMEM", "allowed_mems_nr")
     assert ", the task bound to node 1. The pool" in answer["text"]

@@ -250,7 +250,7 @@ class Books:
         got = isinstance(page, int) and page > 0 and not is_error(page)
         if name in DEQUEUE and got:
             self._dequeued.add(pid)
-            return TAKEN if self.one_pool else TAKEN_HERE
+            return TAKEN if self.one_pool and name == "dequeue_huge_page_node" else TAKEN_HERE
         if name == "alloc_buddy_huge_page" and got:
             self._made[pid] = self._made.get(pid, 0) + 1
             return MADE
