@@ -502,7 +502,7 @@ def test_a_refused_page_lights_what_its_own_fault_reached() -> None:
 
 
 def test_a_private_mapping_counts_in_no_shared_map() -> None:
-    """region_chg and region_add are of shared mappings; a private one gets a map of its own, before the pool is asked."""
+    """region_chg and region_add are of shared mappings; a private one gets its own map, before the pool is asked."""
     for machine in MACHINES.values():
         names = [event.name for event in run(PRIVATE, machine) if event.step == 0]
         assert "region_chg" not in names and "region_add" not in names

@@ -261,9 +261,11 @@ class file(Record):
     writable: bool
     count: int  # descriptors, of all processes; a mapping counts in the inode's refs
     f_pos: int  # bytes
+    path_only: bool  # opened with O_PATH: for fstat, close and passing on
 
-    def __init__(self, state: State, number: int, node: inode, readable: bool, writable: bool):
-        super().__init__(state, f"file/{number}", f_inode=node, readable=readable, writable=writable, count=1, f_pos=0)
+    def __init__(self, state: State, number: int, node: inode, readable: bool, writable: bool, path_only: bool = False):
+        fields = {"f_inode": node, "readable": readable, "writable": writable, "path_only": path_only}
+        super().__init__(state, f"file/{number}", count=1, f_pos=0, **fields)
 
 
 class mm_struct(Record):

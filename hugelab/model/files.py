@@ -209,55 +209,90 @@ def sys_symlink(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 
 # -- descriptors -------------------------------------------------------------------------------------
-def descriptor(mm: mm_struct, fd: str | None) -> file:
-    """The open file of a descriptor. Raises SystemCallError EBADF."""
+def descriptor(mm: mm_struct, fd: str | None, path_only: bool = False) -> file:
+    """The open file of a descriptor. Raises SystemCallError EBADF; not ``path_only``: also for one of O_PATH."""
     found = mm.fds.get(fd or "")
-    if found is None:
+    if found is None or (found.path_only and not path_only):
         raise SystemCallError("EBADF")
     return found
 
 
 @operation("open")
 def sys_open(k: Core, mm: mm_struct, op: Op) -> None:
-    """open(2): ``flags`` default O_CREAT|O_RDWR, ``mode`` an octal string, default 0755."""
+    """open(2). Raises SystemCallError; with O_DIRECT, EINVAL after the file was made."""
     flags = op.names("flags")
     mode = octal(op.get("mode")) & 0o7777 & ~UMASK
     sb, name, node = lookup(k, op.args["path"])
     readable = "O_WRONLY" not in flags
     writable = len(flags & {"O_WRONLY", "O_RDWR"}) == 1  # both: access mode 3, good for neither
-    if "O_TMPFILE" in flags:
-        if not writable or "O_CREAT" in flags:
-            raise SystemCallError("EINVAL")
-        if not k.rules.tmpfile:
-            raise SystemCallError("ENOTSUP")
-        if not is_directory(name, node):  # it takes a directory
-            raise SystemCallError("ENOENT" if node is None else "ENOTDIR")
-        inode_permission(mm, node or sb, MAY_WRITE | MAY_EXEC)
-        node = hugetlbfs_get_inode(k, sb, sb.h, "#tmpfile", mode, mm.uid)
-        node.i_nlink = 0
+    if "O_PATH" in flags:
+        node, readable, writable = open_path(name, node, flags), False, False
+        flags = {"O_PATH"}
+    elif "O_TMPFILE" in flags:
+        node = hugetlbfs_tmpfile(k, mm, sb, name, node, mode, writable and "O_CREAT" not in flags)
     elif is_directory(name, node):
         if {"O_CREAT", "O_EXCL"} <= flags:
             raise SystemCallError("EEXIST")
         raise SystemCallError("EISDIR") if writable or "O_CREAT" in flags else Unsupported("opening a directory")
+    elif {"O_CREAT", "O_DIRECTORY"} <= flags:
+        raise Unsupported("O_CREAT with O_DIRECTORY, which releases answer differently")
     elif node is None:
         if "O_CREAT" not in flags:
             raise SystemCallError("ENOENT")
         inode_permission(mm, directory(sb, name), MAY_WRITE | MAY_EXEC)
         node = hugetlbfs_create(k, sb, name, mode, mm.uid)
-    elif {"O_CREAT", "O_EXCL"} <= flags:
-        raise SystemCallError("EEXIST")
     else:
-        want = MAY_READ * readable | MAY_WRITE * (writable or "O_TRUNC" in flags)
-        inode_permission(mm, node, want)
-    assert node is not None
-    fd_install(k, mm, op.args["fd"], node, readable, writable)
+        may_open(mm, node, flags, MAY_READ * readable | MAY_WRITE * (writable or "O_TRUNC" in flags))
+    if "O_DIRECT" in flags and node.h is not None:  # no direct_IO: FMODE_CAN_ODIRECT is not set
+        raise SystemCallError("EINVAL")
+    fd_install(k, mm, op.args["fd"], node, readable, writable, "O_PATH" in flags)
     if "O_TRUNC" in flags:
         do_truncate(k, mm.proc, node, 0)
 
 
-def fd_install(k: Core, mm: mm_struct, fd: str, node: inode, readable: bool, writable: bool) -> None:
+def may_open(mm: mm_struct, node: inode, flags: set[str], want: int) -> None:
+    """May a file that is there be opened so? Raises SystemCallError EEXIST, ENOTDIR, EACCES, EROFS, EPERM."""
+    if {"O_CREAT", "O_EXCL"} <= flags:
+        raise SystemCallError("EEXIST")
+    if "O_DIRECTORY" in flags:
+        raise SystemCallError("ENOTDIR")
+    inode_permission(mm, node, want)
+    if "O_NOATIME" in flags and mm.uid not in (0, node.i_uid):
+        raise SystemCallError("EPERM")
+
+
+def open_path(name: str, node: inode | None, flags: set[str]) -> inode:
+    """O_PATH: a descriptor that names a file and opens nothing. Raises SystemCallError ENOENT, ENOTDIR."""
+    if is_directory(name, node):
+        raise Unsupported("opening a directory")
+    if node is None:
+        raise SystemCallError("ENOENT")
+    if "O_DIRECTORY" in flags:
+        raise SystemCallError("ENOTDIR")
+    return node
+
+
+def hugetlbfs_tmpfile(
+    k: Core, mm: mm_struct, sb: super_block, name: str, node: inode | None, mode: int, allowed: bool
+) -> inode:
+    """O_TMPFILE: a file without a name in a directory. Raises SystemCallError EINVAL, ENOTSUP, ENOENT, ENOTDIR."""
+    if not allowed:  # for writing, and without O_CREAT
+        raise SystemCallError("EINVAL")
+    if not k.rules.tmpfile:
+        raise SystemCallError("ENOTSUP")
+    if not is_directory(name, node):
+        raise SystemCallError("ENOENT" if node is None else "ENOTDIR")
+    inode_permission(mm, node or sb, MAY_WRITE | MAY_EXEC)
+    made = hugetlbfs_get_inode(k, sb, sb.h, "#tmpfile", mode, mm.uid)
+    made.i_nlink = 0
+    return made
+
+
+def fd_install(
+    k: Core, mm: mm_struct, fd: str, node: inode, readable: bool, writable: bool, path_only: bool = False
+) -> None:
     """A descriptor of a new open file."""
-    opened = k.state.enter(file(k.state, k.number("file"), node, readable, writable))
+    opened = k.state.enter(file(k.state, k.number("file"), node, readable, writable, path_only))
     node.refs += 1
     name_fd(mm, fd, opened)
     k.state.point("fd_install")
@@ -278,7 +313,7 @@ def sys_sendmsg(k: Core, mm: mm_struct, op: Op) -> None:
     Raises SystemCallError EBADF, ScenarioError for a process that is not there.
     """
     receiver = k.mm(op.args["to"])
-    opened = descriptor(mm, op.args["fd"])
+    opened = descriptor(mm, op.args["fd"], path_only=True)
     opened.count += 1
     name_fd(receiver, op.get("as") or op.args["fd"], opened)
     k.state.point("fd_install")
@@ -287,7 +322,7 @@ def sys_sendmsg(k: Core, mm: mm_struct, op: Op) -> None:
 @operation("close")
 def sys_close(k: Core, mm: mm_struct, op: Op) -> None:
     """close(2)."""
-    opened = descriptor(mm, op.args["fd"])
+    opened = descriptor(mm, op.args["fd"], path_only=True)
     mm.fds = {name: held for name, held in mm.fds.items() if name != op.args["fd"]}
     fput(k, mm.proc, opened)
 
@@ -376,7 +411,7 @@ def sys_stat(k: Core, mm: mm_struct | None, op: Op) -> dict[str, Any]:
 @operation("fstat")
 def sys_fstat(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     """fstat(2): size in bytes, blocks of 512 bytes, nlink, blksize = the page size."""
-    node = descriptor(mm, op.args["fd"]).f_inode
+    node = descriptor(mm, op.args["fd"], path_only=True).f_inode
     blksize = node.h.size if node.h else 4096
     return {"size": node.i_size, "blocks": node.i_blocks, "nlink": node.i_nlink, "blksize": blksize}
 

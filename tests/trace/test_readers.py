@@ -1,4 +1,5 @@
 """The readers: what each tool prints, line by line; broken lines and prose; every recording without an unread line."""
+# ruff: noqa: E501 (lines as the tools print them)
 
 from __future__ import annotations
 
