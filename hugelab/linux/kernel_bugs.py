@@ -143,8 +143,8 @@ KERNEL_BUGS = {
         "quirk_min_size_with_size_reservation_given_back_twice",
         _with(OPEN.mmap(map="A", fd="f", pages=4), mount="size=8M,min_size=4M"),
         "a833a693a490 mm: hugetlb: fix incorrect fallback for subpool; mended by mm/hugetlb: fix subpool minimum"
-        " reservation rollback (7.3.4 has that as a backport). Until 7.0 (1d3f9bb4c8af mm/hugetlb: restore failed global"
-        " reservations to subpool) used_hpages stays too high for good",
+        " reservation rollback (7.3.4 has that as a backport). Before 7.0 (1d3f9bb4c8af mm/hugetlb: restore failed"
+        " global reservations to subpool) used_hpages stays too high for good",
         since="6.15",
         until="7.4",
         do_not_run=True,

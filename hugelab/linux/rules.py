@@ -95,8 +95,8 @@ _ROWS = (
         " was asked for",
         OLDEST,
         "__nr_hugepages_store_common, set_max_huge_pages",
-        "b72b3c9c34c8 mm/hugetlb: fix nodes huge page allocation when there are surplus pages; set_max_huge_pages decides"
-        " since 5.2",
+        "b72b3c9c34c8 mm/hugetlb: fix nodes huge page allocation when there are surplus pages; set_max_huge_pages"
+        " decides since 5.2",
         until="6.7",
     ),
     Rule(
@@ -251,8 +251,8 @@ _ROWS = (
         "hugetlbfs obeys F_SEAL_FUTURE_WRITE: no new shared mapping may be writable",
         "5.13",
         "hugetlbfs_file_mmap",
-        "22247efd822e mm/hugetlb: fix F_SEAL_FUTURE_WRITE; 5.12.y and 5.10.38 have it as a backport, and since 6.14 do_mmap"
-        " asks memfd_check_seals_mmap",
+        "22247efd822e mm/hugetlb: fix F_SEAL_FUTURE_WRITE; 5.12.y and 5.10.38 have it as a backport, and since 6.14"
+        " do_mmap asks memfd_check_seals_mmap",
     ),
     Rule(
         "memfd_exec",
@@ -304,8 +304,8 @@ _ROWS = (
         "/proc/PID/status has HugetlbPages, smaps has Shared_Hugetlb and Private_Hugetlb",
         "4.4",
         "hugetlb_report_usage, smaps_hugetlb_range",
-        "5d317b2b6536 mm: hugetlb: proc: add HugetlbPages field to /proc/PID/status; 25ee01a2fca0 mm: hugetlb: proc: add"
-        " hugetlb-related fields to /proc/PID/smaps",
+        "5d317b2b6536 mm: hugetlb: proc: add HugetlbPages field to /proc/PID/status; 25ee01a2fca0 mm: hugetlb: proc:"
+        " add hugetlb-related fields to /proc/PID/smaps",
     ),
     Rule(
         "meminfo_hugetlb",

@@ -366,7 +366,7 @@ def test_fault_flags_of_every_release(version: str) -> None:
 
 def test_a_later_release_has_the_newest_rules() -> None:
     """And its title says so."""
-    assert (OLDEST, NEWEST) == (RELEASES[0], RELEASES[-1])
+    assert (RELEASES[0], RELEASES[-1]) == (OLDEST, NEWEST)
     for version in ("6.19", "7.1", "10.0"):
         later = machine(version)
         assert later.rules.names == machine(NEWEST).rules.names
