@@ -192,10 +192,9 @@ class Books:
             self._open.clear()
             self._inside.clear()
         elif entry.name == "STEP":
-            self._any |= str(entry.fields["text"]).startswith(STEPS)
-            if str(entry.fields["text"]).startswith(
-                "ftruncate"
-            ):  # reservations past the end go last, where no probe is
+            text = str(entry.fields["text"])
+            self._any |= text.startswith(STEPS)
+            if text.startswith("ftruncate"):  # reservations past the end are dropped last, where no probe stands
                 self._add((entry.pid, "ftruncate"), DROPPED)
         elif entry.name == "RET":
             self._any |= "child exit" in str(entry.fields["text"])
