@@ -4,7 +4,8 @@ Each has the releases that have it, what it is, where it was recorded, and the s
 
 Not here, because no two runs agree: on Linux 6.18.44 the child of a fork sometimes lacks the entry of a private
 1 GiB page and then reads zeros, and smaps calls such a page now shared, now private. Nor is mremap past a page table
-that is not there (remap.skips_unevenly): what becomes of those pages cannot be tried without losing them.
+that is not there (remap.skips_unevenly): what becomes of those pages cannot be tried without losing them. "mm/hugetlb:
+preserve mremap address delta when skipping page tables" mends it (in the stable 7.2.9 and 6.12.112, not in 7.1).
 """
 
 from __future__ import annotations
@@ -21,11 +22,16 @@ OPEN = Scenario("", 2).open(fd="f", path="m/a")
 
 
 class KernelBug(NamedTuple):
-    """``about``: what goes wrong, in which function; ``recorded``: recorded cases; ``program``: the smallest."""
+    """``about``: what goes wrong, in which function; ``recorded``: recorded cases; ``program``: the smallest.
+
+    ``source``: the commit that brought it, after "; mended by" the one that took it away, or the files of the releases
+    that were read. Releases are those of the mainline; a stable tree may have the bug or its cure as a backport.
+    """
 
     about: str
     recorded: str
     program: Scenario
+    source: str
     since: str = "0.0"  # the release it came with; 0.0: it is older than the oldest release here
     until: str = ""  # the first release without it; "": all recorded ones have it
     do_not_run: bool = False  # it does lasting harm to a live kernel
@@ -52,6 +58,7 @@ KERNEL_BUGS = {
         " hole stays (mmap_region)",
         "quirk_failed_map_fixed_leaves_a_hole, map_fixed_enomem_over_mapping",
         Scenario("", 2).mmap(map="A", pages=1, flags=PRIVATE).mmap(map="B", pages=3, flags=FIXED, at={"map": "A"}),
+        "mm/mmap.c of 3.10, mm/vma.c of 7.3: since 6.12 vms_abort_munmap_vmas undoes it for fewer causes",
     ),
     "private_map_of_readonly_fd_extends_file": KernelBug(
         "MAP_PRIVATE with PROT_WRITE on a descriptor opened O_RDONLY sets i_size (hugetlbfs_file_mmap)",
@@ -59,6 +66,7 @@ KERNEL_BUGS = {
         OPEN.open(fd="g", path="m/a", flags=["O_RDONLY"])
         .mmap(map="A", fd="g", pages=1, flags=["MAP_PRIVATE"])
         .fstat(fd="f"),
+        "fs/hugetlbfs/inode.c of 3.10 and 7.3; in 6.19 and 7.0 it is in hugetlbfs_file_mmap_prepare",
     ),
     "seal_grow_does_not_stop_mmap": KernelBug(
         "F_SEAL_GROW stops ftruncate and fallocate, but a mapping past the end still makes the file longer"
@@ -69,6 +77,8 @@ KERNEL_BUGS = {
         .seal(fd="f", seals=["F_SEAL_GROW"])
         .mmap(map="A", fd="f", pages=1)
         .fstat(fd="f"),
+        "47b9012ecdc7 shmem: add sealing support to hugetlb-backed memfd; with ff62a3421044 hugetlb: implement memfd"
+        " sealing",
         since="4.16",
     ),
     "failed_allocation_leaks_quota": KernelBug(
@@ -80,6 +90,7 @@ KERNEL_BUGS = {
             nr=0,
             mount="size=4M",
         ),
+        "a833a693a490 mm: hugetlb: fix incorrect fallback for subpool",
         since="6.15",
     ),
     "restore_while_shared": KernelBug(
@@ -89,8 +100,10 @@ KERNEL_BUGS = {
         "quirk_fork_parent_munmap_first_underflow, quirk_fork_parent_dontneed_while_child_maps, "
         "fork_parent_exits_first",
         Scenario("", 2).mmap(map="A", pages=1, flags=PRIVATE).touch(map="A").fork(child="C").munmap(map="A"),
+        "df7a6d1f6405 mm/hugetlb: restore the reservation if needed; mended by 5120b1e048d4 hugetlb: only adjust"
+        " reservation during unmapping if mapcount is 0 (7.2.y before 7.2.7 and 6.12.110 have that as a backport)",
         since="6.9",
-        until="7.2",
+        until="7.3",
     ),
     "surplus_blocks_restore": KernelBug(
         "a private page that MADV_DONTNEED frees does not give its reservation back while there is any surplus page"
@@ -100,6 +113,7 @@ KERNEL_BUGS = {
         .mmap(map="A", pages=1, flags=PRIVATE)
         .touch(map="A")
         .madvise(map="A", advice="MADV_DONTNEED"),
+        "df7a6d1f6405 mm/hugetlb: restore the reservation if needed",
         since="6.9",
     ),
     "partial_mremap_strips_reserve_map": KernelBug(
@@ -119,6 +133,8 @@ KERNEL_BUGS = {
             **{"as": "B"},
         )
         .madvise(map="A", page=1, pages=1, advice="MADV_DONTNEED"),
+        "550a7d60bd5e mm, hugepages: add mremap() support for hugepage backed vma; since 6.15 (ee40c9920ac2 mm: fix"
+        " copy_vma() error handling for hugetlb mappings) fixup_hugetlb_reservations does it",
         since="5.16",
     ),
     "min_size_given_back_twice": KernelBug(
@@ -126,8 +142,11 @@ KERNEL_BUGS = {
         " so their reservation is dropped although the mount keeps it (hugetlb_reserve_pages, out_put_pages)",
         "quirk_min_size_with_size_reservation_given_back_twice",
         _with(OPEN.mmap(map="A", fd="f", pages=4), mount="size=8M,min_size=4M"),
+        "a833a693a490 mm: hugetlb: fix incorrect fallback for subpool; mended by mm/hugetlb: fix subpool minimum"
+        " reservation rollback (7.3.4 has that as a backport). Before 7.0 (1d3f9bb4c8af mm/hugetlb: restore failed"
+        " global reservations to subpool) used_hpages stays too high for good",
         since="6.15",
-        until="7.3",
+        until="7.4",
         do_not_run=True,
     ),
     "promised_page_leaves_the_pool": KernelBug(
@@ -135,6 +154,7 @@ KERNEL_BUGS = {
         " is promised then than is free (free_huge_folio)",
         "mount_min_size_takes_surplus, mount_min_size_shrink_pool, quirk_min_size_guarantee_lost_after_surplus",
         _GONE,
+        "1c5ecae3a93f hugetlbfs: add minimum size accounting to subpools",
         since="4.1",
     ),
     "demote_takes_promised_pages": KernelBug(
@@ -145,6 +165,7 @@ KERNEL_BUGS = {
         .set_nr(n=2, hsize="1G")
         .mmap(map="A", pages=1, hsize="1G", flags=[*PRIVATE, "MAP_HUGE_1GB"])
         .demote(n=2),
+        "c0f398c3b2cf mm/hugetlb_vmemmap: batch HVO work when demoting (6.11.11 has it as a backport)",
         since="6.12",
     ),
     "available_is_unsigned": KernelBug(
@@ -152,5 +173,6 @@ KERNEL_BUGS = {
         " (available_huge_pages)",
         "quirk_fork_underflow_lets_others_steal",
         _GONE.mmap(map="B", pages=1, flags=LAZY).touch(map="B"),
+        "mm/hugetlb.c of 3.10 (free_huge_pages - resv_huge_pages == 0 in dequeue_huge_page_vma) and 7.3",
     ),
 }

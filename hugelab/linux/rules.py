@@ -18,8 +18,10 @@ OLDEST, NEWEST = "3.10", "6.18"  # the releases between which the dates are know
 class Rule(NamedTuple):
     """One decision of the kernel. It holds from the release ``since`` on, and no more from ``until`` on ("": still).
 
-    ``function`` is where the kernel decides, ``source`` the commit, or the files
-    of the two releases between which it changed. Not ``certain``: no source tells the release.
+    ``function`` is where the kernel decides (more than one name: where it decided before and after, or where two
+    decide), ``source`` the commit that changed it, or the files of the two releases between which it changed. Not
+    ``certain``: no source tells the release. Releases are those of the mainline; a stable tree may have a rule earlier,
+    as a backport.
     """
 
     name: str
@@ -51,15 +53,16 @@ _ROWS = (
         " latter. Both hold hugetlb_lock: no other allocator sees a page less available",
         "6.14",
         "alloc_hugetlb_folio",
-        "f931af2e41ab mm/hugetlb: unify restore reserve accounting for new allocations",
+        "f931af2e41ab mm/hugetlb: unify restore reserve accounting for new allocations; in hugetlb_alloc_folio, which"
+        " alloc_hugetlb_folio calls, in 7.3",
     ),
     Rule(
         "unmap_clears_mayshare",
         "VM_MAYSHARE is cleared while a mapping is torn down",
         "3.6",
         "__unmap_hugepage_range_final",
-        "d833352a4338 mm: hugetlbfs: close race during teardown of hugetlbfs shared page tables; gone with the lock"
-        " of 6.1 (hugetlb_vma_lock)",
+        "d833352a4338 mm: hugetlbfs: close race during teardown of hugetlbfs shared page tables; until 40549ba8f8e0"
+        " hugetlb: use new vma_lock for pmd sharing synchronization",
         until="6.1",
     ),
     Rule(
@@ -77,22 +80,23 @@ _ROWS = (
         "a grown pool hands its pages out in the order in which they were allocated; before, the last one comes first",
         "6.7",
         "prep_and_add_allocated_folios",
-        "mm/hugetlb.c of 6.6 and 6.7",
+        "d67e32f26713 hugetlb: restructure pool allocations",
     ),
     Rule(
         "shrink_spares_surplus",
         "shrinking counts only persistent free pages as free",
         "6.15",
         "set_max_huge_pages",
-        "mm/hugetlb: fix set_max_huge_pages() when there are surplus pages (6.15-rc3)",
+        "aabf58bfaace mm/hugetlb: fix set_max_huge_pages() when there are surplus pages",
     ),
     Rule(
         "node_file_counts_surplus",
         "writing nr_hugepages of one node adds all pages of the other nodes, surplus ones too, and so makes more than"
         " was asked for",
         OLDEST,
-        "set_max_huge_pages",
-        "mm/hugetlb.c of 6.6 and 6.7; recorded on 6.1 and 6.12",
+        "__nr_hugepages_store_common, set_max_huge_pages",
+        "b72b3c9c34c8 mm/hugetlb: fix nodes huge page allocation when there are surplus pages; set_max_huge_pages"
+        " decides since 5.2",
         until="6.7",
     ),
     Rule(
@@ -106,7 +110,7 @@ _ROWS = (
         "gigantic_at_run_time",
         "pages of 1 GB can be allocated after boot, with nr_hugepages; before, writing it is EINVAL",
         "3.16",
-        "alloc_gigantic_page",
+        "nr_hugepages_store_common, hugetlb_sysctl_handler_common",
         "944d9fec8d7a hugetlb: add support for gigantic page allocation at runtime",
     ),
     Rule(
@@ -128,7 +132,7 @@ _ROWS = (
         "fallocate",
         "hugetlbfs knows fallocate and holes, and so MADV_REMOVE",
         "4.3",
-        "hugetlbfs_fallocate",
+        "hugetlbfs_fallocate, madvise_remove",
         "70c3547e36f5 hugetlbfs: add hugetlbfs_fallocate()",
     ),
     Rule(
@@ -138,7 +142,15 @@ _ROWS = (
         "hugetlbfs_zero_partial_page",
         "68d32527d340 hugetlbfs: zero partial pages during fallocate hole punch",
     ),
-    Rule("tmpfile", "hugetlbfs knows O_TMPFILE", "5.6", "hugetlbfs_tmpfile", "fs/hugetlbfs/inode.c of 5.4 and 5.6"),
+    Rule(
+        "tmpfile",
+        "hugetlbfs knows O_TMPFILE",
+        "5.5",
+        "hugetlbfs_tmpfile",
+        "hugetlbfs: add O_TMPFILE support; between 5.4 and 5.6, and most likely 5.5: fs/hugetlbfs/inode.c of both, and"
+        " the queue of patches for 5.5",
+        certain=False,
+    ),
     # -- mmap and its kin ------------------------------------------------------------------------------
     Rule(
         "map_fixed_evicts_last",
@@ -146,7 +158,7 @@ _ROWS = (
         " reservation and is populated; before, the old mapping was gone first",
         "6.12",
         "vms_complete_munmap_vmas",
-        "mm/vma.c of 6.12, mm/mmap.c of 6.11",
+        "f8d112a4e657 mm/mmap: avoid zeroing vma tree in mmap_region()",
     ),
     Rule(
         "shared_validate",
@@ -166,7 +178,7 @@ _ROWS = (
         "mremap",
         "a huge page mapping can be moved; before, only shortened",
         "5.16",
-        "move_hugetlb_page_tables",
+        "vma_to_resize, move_hugetlb_page_tables",
         "550a7d60bd5e mm, hugepages: add mremap() support for hugepage backed vma",
     ),
     Rule(
@@ -174,13 +186,13 @@ _ROWS = (
         "mremap with MREMAP_FIXED and no change of length moves all mappings of the range",
         "6.17",
         "remap_move",
-        "mm/mremap: permit mremap() move of multiple VMAs; mm/mremap.c of 6.14 and 6.17",
+        "d23cb648e365 mm/mremap: permit mremap() move of multiple VMAs",
     ),
     Rule(
         "dontneed",
         "MADV_DONTNEED works on huge pages; before, it is EINVAL",
         "5.18",
-        "madvise_dontneed_free",
+        "madvise_dontneed_free_valid_vma",
         "90e7e7f5ef3f mm: enable MADV_DONTNEED for hugetlb mappings",
     ),
     Rule(
@@ -195,14 +207,14 @@ _ROWS = (
         "MADV_REMOVE asks whether the mapping could be made writable; before, whether it is",
         "6.7",
         "madvise_remove",
-        "e8e17ee90eaf mm: drop the assumption that VM_SHARED always implies writable",
+        "e8e17ee90eaf mm: drop the assumption that VM_SHARED always implies writable; 6.1.149 has it as a backport",
     ),
     Rule(
         "mincore_hides",
         "mincore tells whoever could not write to a file that all of it is in memory",
         "5.2",
         "can_do_mincore",
-        "134fca9063ad mm/mincore.c: make mincore() more conservative",
+        "134fca9063ad mm/mincore.c: make mincore() more conservative; 4.4.302 and 4.15.18 have it as a backport",
     ),
     # -- memfd and System V ----------------------------------------------------------------------------
     Rule(
@@ -223,8 +235,9 @@ _ROWS = (
         "memfd_seals",
         "a memfd of huge pages can be sealed; before, MFD_ALLOW_SEALING is EINVAL",
         "4.16",
-        "memfd_add_seals",
-        "mm/shmem.c of 4.15 and 4.16",
+        "sys_memfd_create, memfd_add_seals",
+        "47b9012ecdc7 shmem: add sealing support to hugetlb-backed memfd; with ff62a3421044 hugetlb: implement memfd"
+        " sealing",
     ),
     Rule(
         "seal_future_write",
@@ -236,9 +249,10 @@ _ROWS = (
     Rule(
         "future_write_stops_mmap",
         "hugetlbfs obeys F_SEAL_FUTURE_WRITE: no new shared mapping may be writable",
-        "5.12",
+        "5.13",
         "hugetlbfs_file_mmap",
-        "22247efd822e mm/hugetlb: fix F_SEAL_FUTURE_WRITE",
+        "22247efd822e mm/hugetlb: fix F_SEAL_FUTURE_WRITE; 5.12.y and 5.10.38 have it as a backport, and since 6.14"
+        " do_mmap asks memfd_check_seals_mmap",
     ),
     Rule(
         "memfd_exec",
@@ -253,7 +267,7 @@ _ROWS = (
         " it deprecated; later it is EPERM, and the line calls it obsolete",
         OLDEST,
         "hugetlb_file_setup, user_shm_lock",
-        "fs/hugetlbfs/inode.c of 5.15 and 5.16",
+        "83c1fd763b32 mm,hugetlb: remove mlock ulimit for SHM_HUGETLB",
         until="5.16",
     ),
     Rule(
@@ -261,7 +275,7 @@ _ROWS = (
         "RLIMIT_MEMLOCK of a program that set none is 8 MiB; before, 64 KiB",
         "5.16",
         "MLOCK_LIMIT",
-        "include/uapi/linux/resource.h of 5.15 and 5.16",
+        "9dcc38e2813e Increase default MLOCK_LIMIT to 8 MiB",
     ),
     # -- control groups, /proc, policies ------------------------------------------------------------------
     Rule(
@@ -275,7 +289,7 @@ _ROWS = (
         "cgroup2_hugetlb",
         "cgroup2 has the hugetlb controller; before, it cannot be enabled",
         "5.6",
-        "hugetlb_cgroup_css_alloc",
+        "hugetlb_cgrp_subsys.dfl_cftypes",
         "faced7e0806c mm: hugetlb controller for cgroups v2",
     ),
     Rule(
@@ -289,21 +303,22 @@ _ROWS = (
         "hugetlb_usage",
         "/proc/PID/status has HugetlbPages, smaps has Shared_Hugetlb and Private_Hugetlb",
         "4.4",
-        "hugetlb_report_usage",
-        "5d317b2b6536 mm: hugetlb: proc: add HugetlbPages field to /proc/PID/status",
+        "hugetlb_report_usage, smaps_hugetlb_range",
+        "5d317b2b6536 mm: hugetlb: proc: add HugetlbPages field to /proc/PID/status; 25ee01a2fca0 mm: hugetlb: proc:"
+        " add hugetlb-related fields to /proc/PID/smaps",
     ),
     Rule(
         "meminfo_hugetlb",
         "/proc/meminfo has a line Hugetlb for the pools of all sizes",
         "4.16",
         "hugetlb_report_meminfo",
-        "fcb2b0c577f1 mm: show total hugetlb memory consumption in /proc/meminfo",
+        "mm/hugetlb.c of 4.15 and 4.16: mm: show total hugetlb memory consumption in /proc/meminfo",
     ),
     Rule(
         "preferred_many",
         "there is MPOL_PREFERRED_MANY; before, it is EINVAL",
         "5.15",
-        "mpol_ops",
+        "sanitize_mpol_flags",
         "b27abaccf8e8 mm/mempolicy: add MPOL_PREFERRED_MANY for multiple preferred nodes",
     ),
 )

@@ -229,7 +229,7 @@ class Walk:
         if self.stopped or self.kernel is None:
             return
         self.checked.add(entry.line)
-        ours = self.kernel.state.counters()[0]
+        ours = self.kernel.state.counters()[0].shown
         after = f"after {self._done.fields['text'][:60]}" if self._done else "before the first step"
         if ours != shown and self._foreign:
             self._stop(entry.line, f"{_show(shown)}: another program takes part (line {self._foreign})")
