@@ -362,7 +362,7 @@ def test_up_to_twenty_places_are_cells(pages: int, kind: str) -> None:
     """Then each page has its letter; more are bars, which say from which page to which."""
     recording = run(lesson(pages, pages))
     picture = owners.owners(recording, recording.steps[2].last)
-    file = next(record.key for record in recording.end.of(inode) if record.h is not None)
+    file = next(record.key for record in recording.at(recording.steps[2].last).of(inode) if record.h is not None)
     if kind == "cells":
         assert len(cells(picture)) == 3 * pages
     else:
