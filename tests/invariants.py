@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hugelab.core.runs import RunMap
-from hugelab.core.state import Record, State
+from hugelab.core.state import Record, Records
 from hugelab.record.invariants import broken, unsound
 from hugelab.record.recording import Recording
 
@@ -18,8 +19,8 @@ def assert_sound(recording: Recording) -> None:
     assert problem is None, problem
 
 
-def dump(state: State, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Everything a state holds, as plain data; equal states give equal dumps, however their maps are cut.
+def dump(state: Records, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Everything a state, or a Moment, holds, as plain data; equal states give equal dumps, however their maps are cut.
 
     ``without`` names attributes that are left out.
     """
@@ -35,7 +36,7 @@ def _value(value: Any) -> Any:
         return value.key
     if isinstance(value, RunMap):
         return _runs(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: _value(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return tuple(map(_value, value))

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hugelab import LESSON, MACHINES, X86_64, Counters, Op, Scenario, compare, lesson, load, run
+from hugelab.core.units import size_name
 from hugelab.linux.machines import Machine
 from hugelab.linux.structs import inode
 from hugelab.model.kernel import boot
@@ -40,10 +41,10 @@ MILLION = 1_000_000
 
 def _dumps(recording: Recording) -> list[object]:
     """The whole state before the first event and after each, walking forwards."""
-    return [dump(recording.seek(index)) for index in range(-1, len(recording))]
+    return [dump(recording.at(index)) for index in range(-1, len(recording))]
 
 
-# -- seek ---------------------------------------------------------------------------------------------
+# -- at -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("case", "machine"), ALL, ids=[f"{case.name}-{machine.name}" for case, machine in ALL])
 def test_state_is_the_same_from_whichever_side(case: Scenario, machine: Machine) -> None:
     """At every event: counters as the event says, and the same whole state forwards, backwards and by a jump."""
@@ -51,13 +52,13 @@ def test_state_is_the_same_from_whichever_side(case: Scenario, machine: Machine)
     forwards = _dumps(recording)
     size = machine.sizes[0]
     for index in reversed(range(-1, len(recording))):
-        state = recording.seek(index)
+        state = recording.at(index)
         assert dump(state) == forwards[index + 1], f"backwards to event {index}"
         if index >= 0:
-            assert state.counters()[0].shown == recording.counters(index, size), index
+            assert state.counters[size_name(size)] == recording.counters(index, size), index
             assert recording.event(index).counters == recording.counters(index, recording.event(index).size or size)
     for index in (len(recording) - 1, 0, len(recording) // 2, -1, len(recording) // 3, len(recording) - 1):
-        assert dump(recording.seek(index)) == forwards[index + 1], f"jump to event {index}"
+        assert dump(recording.at(index)) == forwards[index + 1], f"jump to event {index}"
 
 
 @given(scenarios(), st.data())
@@ -67,10 +68,10 @@ def test_any_jump_in_any_program(scenario: Scenario, data: st.DataObject) -> Non
     recording = run(scenario)
     walked = _dumps(recording)
     for index in data.draw(st.lists(st.integers(-1, len(recording) - 1), min_size=1, max_size=20)):
-        state = recording.seek(index)
+        state = recording.at(index)
         assert dump(state) == walked[index + 1]
         if index >= 0:
-            assert state.counters()[0] == recording.counters(index)
+            assert state.counters["2M"] == recording.counters(index)
 
 
 @pytest.mark.parametrize("case", LESSONS, ids=range(len(LESSONS)))
@@ -79,17 +80,17 @@ def test_last_event_is_the_state_after_the_run(case: Scenario) -> None:
     kernel = boot(case, LESSON)
     recording = record(kernel, case)
     left = dump(kernel.state)
-    recording.seek(-1)
-    assert dump(recording.seek(len(recording) - 1)) == left
-    recording.seek(len(recording) // 2)
-    assert dump(recording.seek(len(recording) - 1)) == left
+    recording._seek(-1)
+    assert dump(recording._seek(len(recording) - 1)) == left
+    recording._seek(len(recording) // 2)
+    assert dump(recording.end) == left
 
 
 def test_before_the_first_event_there_is_nothing() -> None:
-    """seek(-1) is before the machine has booted: no record at all, no page in any pool."""
-    recording = run(lesson(), LESSON)
-    assert recording.seek(-1).records == {}
-    assert all(counters == (0, 0, 0, 0) for counters in recording.state.counters())
+    """at(-1) is before the machine has booted: no event, no record at all, no page in any pool."""
+    before = run(lesson(), X86_64).at(-1)
+    assert (before.index, before.step, before.event, before.records) == (-1, -1, None, {})
+    assert before.counters == {"2M": (0, 0, 0, 0), "1G": (0, 0, 0, 0)}
 
 
 @pytest.fixture(scope="module")
@@ -109,12 +110,12 @@ def test_a_million_pages_are_a_few_rows(million: Recording) -> None:
 def test_events_of_a_million_pages(million: Recording, data: st.DataObject) -> None:
     """Sampled events of it: the state has the event's counters, and is the same reached from either end."""
     index = data.draw(st.integers(0, len(million) - 1))
-    million.seek(data.draw(st.sampled_from([-1, len(million) - 1])))
-    state = million.seek(index)
-    assert state.counters()[0] == million.counters(index)
+    million._seek(data.draw(st.sampled_from([-1, len(million) - 1])))
+    state = million.at(index)
+    assert state.counters["2M"] == million.counters(index)
     first = dump(state)
-    million.seek(data.draw(st.integers(-1, len(million) - 1)))
-    assert dump(million.seek(index)) == first
+    million._seek(data.draw(st.integers(-1, len(million) - 1)))
+    assert dump(million._seek(index)) == first
 
 
 def test_a_fault_in_the_middle_of_a_million(million: Recording) -> None:
@@ -230,7 +231,7 @@ def test_compare_looks_at_what_both_know() -> None:
     of_model = run(from_log.scenario, from_log.machine)
     assert compare(of_model, from_log) is None
     assert [step.index for step in from_log.steps] == list(range(len(from_log.scenario.steps)))
-    assert from_log.seek(len(from_log) - 1).of(inode) == []
+    assert from_log.at(len(from_log) - 1).of(inode) == []
 
 
 def test_compare_finds_a_missing_step() -> None:
@@ -259,16 +260,6 @@ def test_json_has_the_keys_of_expect() -> None:
         for shown, op in zip(out["steps"], case.steps, strict=True):
             assert op.expect is not None
             assert shown.keys() == op.expect.keys(), op
-
-
-def test_two_recordings_of_one_scenario_are_independent() -> None:
-    """Seeking in one does not move the other."""
-    one, two = run(lesson(), LESSON), run(lesson(), LESSON)
-    two.seek(len(two) - 1)
-    before = dump(two.state)
-    one.seek(3)
-    assert dump(two.state) == before
-    assert dump(one.state) != before
 
 
 def test_unsupported_operation_ends_the_recording() -> None:

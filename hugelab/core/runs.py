@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -63,10 +64,11 @@ class RunMap:
     ``backwards`` says that the change went from the run's last key to its first (a stack that is popped).
     """
 
-    __slots__ = ("_runs", "on_change")
+    __slots__ = ("_frozen", "_runs", "on_change")
 
     def __init__(self, on_change: Callable[[RunMap, bool, Run, bool], None] | None = None):
         self._runs: list[Run] = []
+        self._frozen: RunMap | None = None  # the copy of what is there now, if one was made
         self.on_change = on_change
 
     def __iter__(self) -> Iterator[Run]:
@@ -86,12 +88,19 @@ class RunMap:
         """Equal maps hold equal values at equal keys, however they are cut into runs."""
         if not isinstance(other, RunMap):
             return NotImplemented
-        return self._runs == other._runs or list(self._items()) == list(other._items())
+        if self._runs == other._runs:
+            return True
+        edges = sorted({edge for run in (*self, *other) for edge in (run.start, run.end)})
+        return all(_alike(self.find(start), other.find(start), start, end - 1) for start, end in pairwise(edges))
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _items(self) -> Iterator[tuple[int, int, Any]]:
-        return ((key, run.at(key), run.tag) for run in self._runs for key in range(run.start, run.end))
+    def frozen(self) -> RunMap:
+        """A copy that cannot be changed: whoever tries gets a TypeError, and it stays as it is."""
+        if self._frozen is None:
+            self._frozen = RunMap(_refuse)
+            self._frozen._runs = tuple(self._runs)  # type: ignore[assignment]  # so not even "quietly" can it change
+        return self._frozen
 
     @property
     def runs(self) -> int:
@@ -169,7 +178,7 @@ class RunMap:
 
     def put_quietly(self, run: Run) -> None:
         """``put`` of a run that fits, without a word to ``on_change``: for undo and redo."""
-        runs = self._runs
+        runs, self._frozen = self._runs, None
         i = bisect_right(runs, run.start, key=_start)
         if i < len(runs) and runs[i].start == run.end and (joined := run._join(runs[i])):
             run = joined
@@ -183,6 +192,7 @@ class RunMap:
         """``cut`` of what lies inside one run, without a word to ``on_change``."""
         i = bisect_right(self._runs, gone.start, key=_start) - 1
         run = self._runs[i]
+        self._frozen = None
         left, right = run.clip(run.start, gone.start), run.clip(gone.end, run.end)
         self._runs[i : i + 1] = [part for part in (left, right) if part.count > 0]
 
@@ -202,3 +212,14 @@ class RunMap:
         top = self._runs[-1]
         (gone,) = self.cut(max(top.start, top.end - most), top.end, backwards=True)
         return Run(0, gone.count, gone.at(gone.end - 1), -gone.step)
+
+
+def _alike(a: Run | None, b: Run | None, first: int, last: int) -> bool:
+    """Do two runs that both hold, or do not hold, all keys from first to last have the same values there?"""
+    if a is None or b is None:
+        return a is b
+    return (a.at(first), a.at(last), a.tag) == (b.at(first), b.at(last), b.tag)
+
+
+def _refuse(*change: object) -> None:
+    raise TypeError("a run map of a Moment cannot be changed")

@@ -10,7 +10,7 @@ and how far each number moves from one to the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -60,14 +60,17 @@ class Record:
 
     @property
     def state(self) -> State:
-        """The state it belongs to."""
+        """The state it belongs to; of a copy in a Moment: the Moment."""
         return self._state
 
     def __setattr__(self, name: str, value: Any) -> None:
-        old = self.__dict__.get(name)
+        pending, old = self._state.pending, self.__dict__.get(name)  # a Moment refuses here, before anything is set
         if old != value:
             self.__dict__[name] = value
-            self._state.pending.append(_Set(self, name, old, value))
+            pending.append(_Set(self, name, old, value))
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{name} of {self!r} cannot be deleted")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.key}>"
@@ -203,19 +206,12 @@ class Row:
 R = TypeVar("R", bound=Record)
 
 
-class State:
-    """All records by key, and the rows that made them what they are."""
+class Records:
+    """Records by key, to be read: what a State and a Moment of a Recording have in common."""
 
-    def __init__(self) -> None:
-        self.records: dict[str, Record] = {}
-        self.pending: list[Change] = []  # made since the last event
-        self.rows: list[Row] = []
-        self.pools: list[Any] = []  # the hstates, default size first
-        self.made = 0  # records so far, to keep their order
-        self.units: tuple[int, int] | None = None  # which units of the row the next changes of runs belong to
-        self._row = self._unit = self._points = 0  # where the state stands: rows, units, points that are done
+    records: Mapping[str, Record]
+    pools: Sequence[Any]  # the hstates, default size first
 
-    # -- what is there ---------------------------------------------------------------------------
     def of(self, kind: type[R]) -> list[R]:
         """All records of a kind, in the order they came."""
         found = [record for record in self.records.values() if isinstance(record, kind)]
@@ -225,6 +221,26 @@ class State:
         """The same in no particular order, and quicker."""
         return [record for record in self.records.values() if type(record) is kind]
 
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records.values())
+
+
+class State(Records):
+    """All records by key, and the rows that made them what they are."""
+
+    records: dict[str, Record]
+    pools: list[Any]
+
+    def __init__(self) -> None:
+        self.records = {}
+        self.pending: list[Change] = []  # made since the last event
+        self.rows: list[Row] = []
+        self.pools = []
+        self.made = 0  # records so far, to keep their order
+        self.units: tuple[int, int] | None = None  # which units of the row the next changes of runs belong to
+        self._row = self._unit = self._points = 0  # where the state stands: rows, units, points that are done
+
+    # -- what is there ---------------------------------------------------------------------------
     def counters(self) -> tuple[Counters, ...]:
         """The pools now, default size first."""
         return tuple(h.counters for h in self.pools)
@@ -340,9 +356,6 @@ class State:
             if begin != end:
                 change.move(n, begin, end)
         self._unit, self._points = unit, points
-
-    def __iter__(self) -> Iterator[Record]:
-        return iter(self.records.values())
 
 
 class SilentState(State):

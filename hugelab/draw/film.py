@@ -42,20 +42,15 @@ class Side:
     def lanes(self, index: int) -> list[owners.Lane]:
         """Who holds what after an event; -1 is before the first."""
         if self._lanes is None or self._lanes[0] != index:
-            self._lanes = index, owners.lanes(self.recording, self.recording.seek(index))
+            self._lanes = index, owners.lanes(self.recording.at(index))
         return self._lanes[1]
 
     def owners(self, index: int) -> tuple[Picture, list[str]]:
         """The picture of an event, and what it has changed."""
         before = self.lanes(index - 1)
-        if not self.changes(index):
+        if not self.recording.changes(index):
             self._lanes = index, before
         return owners.picture(self.names, self.lanes(index), before)
-
-    def changes(self, index: int) -> bool:
-        """Does an event change anything?"""
-        row, _, point = self.recording.place(index)
-        return any(at == point for at, _ in self.recording.rows[row].changes)
 
 
 class Film:
@@ -111,7 +106,7 @@ class Film:
             most["rows"] = max(most["rows"], len(recording.steps) + 1)
             for index in _telling(recording):
                 lanes = it.lanes(index)
-                mapped = sum(run.count for vma in recording.state.of(vm_area_struct) for run in vma.mapped())
+                mapped = sum(run.count for vma in recording.at(index).of(vm_area_struct) for run in vma.mapped())
                 most["owners"] = max(most["owners"], sum(lane.height for lane in lanes))
                 most["flow"] = max(most["flow"], call_flow.height(recording, recording.event(index)))
                 most["layout"] = max(most["layout"], layout_height(mapped))
@@ -152,7 +147,7 @@ class Film:
         it, recording = self.sides[side], self.timeline.recordings[side]
         name, page = call_flow.lit(recording, event), ""
         if event.pfn is not None:
-            h = next(h for h in recording.state.pools if h.size == event.size)
+            h = next(h for h in recording.at(event.index).pools if h.size == event.size)
             page = it.names.token(h, event.pfn * BASE_PAGE_SIZE // event.size)
         return [*([f"fn:{name}"] if name else []), *map(showable, changed), *([page] if page else [])], page
 
@@ -174,7 +169,7 @@ class Film:
 
         def touches(at: int) -> bool:
             index = events[at]
-            changed = it.owners(index)[1] if it.changes(index) and not token.startswith("fn:") else []
+            changed = it.owners(index)[1] if it.recording.changes(index) and not token.startswith("fn:") else []
             return token in self._touched(side, it.recording.event(index), changed)[0]
 
         back = range(position, max(position - reach, -1), -1)

@@ -22,7 +22,7 @@ def height(mapped: int) -> float:
 def layout(recording: Recording, index: int, names: Names | None = None) -> Picture:
     """Virtual address -> struct page -> pfn -> physical address, for the pages that are mapped after an event."""
     names = names or Names(recording)
-    event, state, machine = recording.event(index), recording.seek(index), recording.machine
+    event, state, machine = recording.event(index), recording.at(index), recording.machine
     rows: list[tuple[vm_area_struct, int, int]] = []  # mapping, page table index, frame
     total = 0
     for vma in state.of(vm_area_struct):

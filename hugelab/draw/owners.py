@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ..core.runs import Run, RunMap
-from ..core.state import State
+from ..core.state import Records
 from ..core.text import markup
 from ..core.units import address, count, format_size, size_name
 from ..linux.flags import VM_WRITE
@@ -59,7 +59,7 @@ class Lane:
         return TITLE + (BAR if self.h is None else ROW + (UNDER if self.promised else 0))
 
 
-def lanes(recording: Recording, state: State) -> list[Lane]:
+def lanes(state: Records) -> list[Lane]:
     """What is there, from the processes down to the pools."""
     found: list[Lane] = []
     for mm, depth in family(state):
@@ -78,7 +78,7 @@ def lanes(recording: Recording, state: State) -> list[Lane]:
     return found
 
 
-def family(state: State) -> list[tuple[mm_struct, int]]:
+def family(state: Records) -> list[tuple[mm_struct, int]]:
     """The processes as a tree: each child follows its parent, with how deep it stands below the first."""
     processes = state.of(mm_struct)
     children: dict[str | None, list[mm_struct]] = {}
@@ -364,6 +364,4 @@ def picture(names: Names, now: Sequence[Lane], before: Sequence[Lane]) -> tuple[
 def owners(recording: Recording, index: int, names: Names | None = None) -> Picture:
     """Who holds what right after an event, what the event changed marked."""
     names = names or Names(recording)
-    before = lanes(recording, recording.seek(index - 1))
-    now = lanes(recording, recording.seek(index))
-    return picture(names, now, before)[0]
+    return picture(names, lanes(recording.at(index)), lanes(recording.at(index - 1)))[0]

@@ -92,6 +92,6 @@ def _in_order(recording: Recording) -> Iterator[tuple[int, int, int]]:
 
 def _free(recording: Recording, index: int) -> Iterator[tuple[int, int, int]]:
     """The free lists after an event, in the order in which they are handed out."""
-    for h in recording.seek(index).pools:
+    for h in recording.at(index).pools:
         for run in (run for node in h.nodes for run in reversed(list(node.freelist))):
             yield h.size, run.at(run.end - 1), run.value

@@ -72,7 +72,7 @@ def pools(recording: Recording) -> list[int]:
     sizes = recording.machine.sizes
     steps = recording.steps
     used = {size for i, size in enumerate(sizes) if any(list(step.counters.values())[i].total for step in steps)}
-    used |= {h.size for h in recording.seek(recording.booted).pools if h.nr_huge_pages}
+    used |= {h.size for h in recording.at(recording.booted).pools if h.nr_huge_pages}
     return [size for size in sizes if size == sizes[0] or size in used]
 
 

@@ -75,7 +75,7 @@ def program(call: str, length: int, default: int) -> Scenario:
 def picks(call: str, length: int, default: int) -> tuple[str, dict[int, int]]:
     """What a call comes to: its outcome, and the pages promised by size."""
     recording = run(program(call, length, default), machine(default))
-    promised = {h.size: h.resv_huge_pages for h in recording.state.pools}
+    promised = {h.size: h.resv_huge_pages for h in recording.end.pools}
     failed = next((step.outcome for step in recording.steps if step.outcome != "ok"), "ok")
     return failed, {size: pages for size, pages in promised.items() if pages}
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from ..core.runs import Run, RunMap
-from ..core.state import State
+from ..core.state import Records
 from ..linux.structs import hstate, hugepage_subpool, inode, mm_struct, vm_area_struct
 from .recording import Recording
 
@@ -39,8 +39,8 @@ def in_flight(recording: Recording, index: int) -> int | None:
     return frame if taken and not any(name in _GIVES for name in names) else None
 
 
-def broken(state: State, settled: bool = False, moving: tuple[int, int] | None = None) -> str | None:
-    """The first rule that a state breaks, in words; None if it breaks none.
+def broken(state: Records, settled: bool = False, moving: tuple[int, int] | None = None) -> str | None:
+    """The first rule that a State or a Moment breaks, in words; None if it breaks none.
 
     ``settled``: see the module; ``moving``: page size (bytes) and frame of the page that the kernel has in its hands.
     """
@@ -53,16 +53,15 @@ def broken(state: State, settled: bool = False, moving: tuple[int, int] | None =
 
 
 def unsound(recording: Recording, every_event: bool = True) -> str | None:
-    """The first event, or (not ``every_event``) the first step, that leaves a state that breaks a rule, in words.
-
-    The recording's state is left at the last event looked at.
-    """
+    """The first event, or (not ``every_event``) the first step, that leaves a state that breaks a rule, in words."""
     lasts = [step.last for step in recording.steps]
     settled = set(lasts)
     for index in range(len(recording)) if every_event else lasts:
         flying = in_flight(recording, index)
         moving = None if flying is None else (recording.event(index).size, flying)
-        if problem := broken(recording.seek(index), index in settled, moving):
+        with recording._standing(index) as state:  # no Moment: a copy costs more than the rules do
+            problem = broken(state, index in settled, moving)
+        if problem:
             return f"event {index} ({recording.event(index).name}): {problem}"
     return None
 
@@ -90,7 +89,7 @@ def _frames(run: Run) -> tuple[int, int]:
     return low, low + run.count
 
 
-def _owners(state: State, h: hstate, flying: int | None) -> str | None:
+def _owners(state: Records, h: hstate, flying: int | None) -> str | None:
     """Each frame is held by a free list, one page cache, private page table entries, or the buddy allocator."""
     held = [] if flying is None else [(flying, flying + 1)]
     for node in state.every(inode):
@@ -122,7 +121,7 @@ def _union(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def _promises(state: State, h: hstate) -> str | None:
+def _promises(state: Records, h: hstate) -> str | None:
     promised = sum(node.promised for node in state.every(inode) if node.h is h)
     for vma in state.every(vm_area_struct):
         if vma.h is h and vma.resv_map is not None:
@@ -133,7 +132,7 @@ def _promises(state: State, h: hstate) -> str | None:
     return None
 
 
-def _tables(state: State) -> str | None:
+def _tables(state: Records) -> str | None:
     """Every page table entry lies in a mapping; one that is not private is the page cache's page."""
     found: dict[int, int] = {}
     for vma in state.every(vm_area_struct):

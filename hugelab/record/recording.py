@@ -1,24 +1,34 @@
 """What a kernel did: counters, events and steps, with the whole state at any of them.
 
-A source (the model, a log) writes rows into a :class:`~hugelab.state.State`; a :class:`Recording` reads them. One
-row can stand for a million equal events; an :class:`Event` is made when it is looked at.
+A source (the model, a log) writes rows into a :class:`~hugelab.core.state.State`; a :class:`Recording` reads them. One
+row can stand for a million equal events; an :class:`Event` and a :class:`Moment` are made when they are looked at.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.state import Counters, Row, State
 from ..core.units import BASE_PAGE_SIZE, address, size_name
+from ..linux.names import function_name
 from ..linux.scenario import Op, Scenario
+from .moment import Copy, Moment
 
 if TYPE_CHECKING:
+    import pandas
+
     from ..linux.machines import Machine
 
-__all__ = ["Counters", "Difference", "Event", "Recording", "Step", "compare"]
+__all__ = ["Counters", "Difference", "Event", "Moment", "Recording", "Step", "compare"]
+
+LAST = 8  # Moments that are kept: the views of a frame, and of the next one, look at the same
+_COUNTS = dict.fromkeys(Counters._fields, "uint64")  # sysfs shows unsigned longs, and an rsvd of 2**64 - 1 is one
+_PLACES = dict.fromkeys(("addr", "page", "pfn"), "UInt64")  # an event may have none
 
 
 class Event(NamedTuple):
@@ -98,22 +108,24 @@ def _show(value: Any) -> str:
 class Recording:
     """What happened when a scenario ran: steps, events, and the state at each of them.
 
-    ``source`` says who ran it ("model", "log"). Looking at another event moves ``state``; take a second Recording
-    to hold two moments side by side.
+    ``source`` says who ran it ("model", "log"). A Recording is a value: no look at it changes it, nor what an earlier
+    look has given, in whichever thread.
     """
 
     scenario: Scenario
     machine: Machine
-    state: State
+    _state: State  # goes to the event that is looked at
     source: str = "model"
     steps: list[Step] = field(default_factory=list)
     _ends: list[int] = field(default_factory=list)  # events up to and with each row
     _deltas: dict[int, list[tuple[int, ...]]] = field(default_factory=dict)
+    _moments: dict[int, Moment] = field(default_factory=dict, compare=False)
+    _lock: Lock = field(default_factory=Lock, compare=False)
 
     def __post_init__(self) -> None:
         total = 0
         self._ends.clear()
-        for row in self.state.rows:
+        for row in self._state.rows:
             total += row.events
             self._ends.append(total)
 
@@ -134,21 +146,21 @@ class Recording:
     @property
     def rows(self) -> list[Row]:
         """The runs of equal events: what the recording costs in memory."""
-        return self.state.rows
+        return self._state.rows
 
     # -- events --------------------------------------------------------------------------------------
     def place(self, index: int) -> tuple[int, int, int]:
         """Row, unit and point of an event. Raises IndexError outside 0 .. len-1."""
         if not 0 <= index < len(self):
-            raise IndexError(f"event {index} of {len(self)}")
+            raise IndexError(f"no event {index}: the recording has {len(self):,}, the first is 0")
         row = bisect_right(self._ends, index)
         begin = self._ends[row - 1] if row else 0
-        return row, *divmod(index - begin, len(self.state.rows[row].points))
+        return row, *divmod(index - begin, len(self._state.rows[row].points))
 
     def event(self, index: int) -> Event:
         """An event by number, from 0."""
         number, unit, point = self.place(index)
-        row = self.state.rows[number]
+        row = self._state.rows[number]
         name, moment, detail = row.points[point]
         pfn = None
         if row.frame is not None:
@@ -191,7 +203,7 @@ class Recording:
         return self._counters(*self.place(index), self._pool(size or self.machine.sizes[0]))
 
     def _counters(self, number: int, unit: int, point: int, pool: int) -> Counters:
-        row = self.state.rows[number]
+        row = self._state.rows[number]
         changes = self._changes(number)
         now = list(row.before[pool])
         for at, which, counter, delta in changes:
@@ -202,22 +214,94 @@ class Recording:
     def _changes(self, number: int) -> list[tuple[int, ...]]:
         """What a row does to the pools: (point, pool, counter, change over all units)."""
         if number not in self._deltas:
-            self._deltas[number] = self.state.counter_changes(self.state.rows[number])
+            self._deltas[number] = self._state.counter_changes(self._state.rows[number])
         return self._deltas[number]
 
     # -- time travel ---------------------------------------------------------------------------------
-    def seek(self, index: int) -> State:
-        """The whole state right after an event; -1 is before the first. Forwards or back, any distance."""
-        if index == -1:
-            self.state.goto(0, 0, 0)
-        else:
+    def at(self, index: int) -> Moment:
+        """Everything the kernel holds right after an event; -1 is before the first. No later look changes it.
+
+        Costs runs and records, never pages. Raises IndexError if there is no such event.
+        """
+        with self._lock:
+            if index not in self._moments:
+                self._moments[index] = Moment(self, index, self._like(index) or Copy(self._seek(index)))
+                if len(self._moments) > LAST:
+                    del self._moments[next(iter(self._moments))]
+            return self._moments[index]
+
+    seek = at  # its name in older notebooks
+
+    @property
+    def end(self) -> Moment:
+        """Everything the kernel holds after the last event."""
+        return self.at(len(self) - 1)
+
+    def changes(self, index: int) -> bool:
+        """Does an event change anything?"""
+        row, _, point = self.place(index)
+        return any(at == point for at, _ in self.rows[row].changes)
+
+    def _like(self, index: int) -> Copy | None:
+        """What the Moment before or after this one holds, if it is kept and no event between them changes anything."""
+        for near, event in ((index - 1, index), (index + 1, index + 1)):
+            if near in self._moments and event >= 0 and not self.changes(event):
+                return self._moments[near]._copy
+        return None
+
+    @contextmanager
+    def _standing(self, index: int) -> Iterator[State]:
+        """The state itself, which stays at an event as long as the ``with`` lasts: to be read there, and not kept."""
+        with self._lock:
+            yield self._seek(index)
+
+    def _seek(self, index: int) -> State:
+        """Take the state to an event."""
+        row = unit = points = 0
+        if index != -1:
             row, unit, point = self.place(index)
-            if point + 1 == len(self.state.rows[row].points):
-                unit, point = unit + 1, -1
-            if unit == self.state.rows[row].n:
+            points = point + 1
+            if points == len(self.rows[row].points):
+                unit, points = unit + 1, 0
+            if unit == self.rows[row].n:
                 row, unit = row + 1, 0
-            self.state.goto(row, unit, point + 1)
-        return self.state
+        self._state.goto(row, unit, points)
+        return self._state
+
+    # -- data ----------------------------------------------------------------------------------------
+    def to_dataframe(self, level: str = "step") -> pandas.DataFrame:
+        """The recording as a table for plots of one's own, in order; counters in pages, unsigned as in sysfs.
+
+        ``"step"``: a row for each step and page size; columns step (from 1, as ``hugelab run`` prints it), proc, op,
+        outcome, size (``"2M"``), total, free, rsvd, surp. ``"event"``: a row for each event, all of a million equal
+        ones; columns step (0 before the first), proc, event (the function, by its name in this kernel version), moment,
+        addr (bytes), page (index in the file), pfn (in 4 KiB pages), size, total, free, rsvd, surp. Raises ValueError
+        for another level, ImportError where pandas is missing.
+        """
+        if level not in ("step", "event"):
+            raise ValueError(f'level is "step" or "event", not {level!r}')
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError("to_dataframe needs pandas: pip install hugelab[lab]") from None
+        columns: list[str]
+        if level == "step":
+            columns, types = ["step", "proc", "op", "outcome", "size", *_COUNTS], _COUNTS
+            rows = [
+                (step.index + 1, step.op.proc, step.op.op, step.outcome, size, *now)
+                for step in self.steps
+                for size, now in step.counters.items()
+            ]
+        else:
+            columns, types = ["step", "proc", "event", "moment", *_PLACES, "size", *_COUNTS], _PLACES | _COUNTS
+            rows = [self._line(event) for event in self]
+        return pandas.DataFrame(rows, columns=columns, dtype=object).astype(types).infer_objects()
+
+    def _line(self, event: Event) -> tuple[Any, ...]:
+        """An event as a row of a table."""
+        name, size = function_name(event.name, self.machine.version), self.machine.sizes[self._pool(event.size)]
+        place = event.addr, event.page, event.pfn
+        return event.step + 1, event.proc, name, event.moment, *place, size_name(size), *event.counters
 
     # -- JSON ----------------------------------------------------------------------------------------
     def to_json(self) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def test_a_frame_says_what_the_recording_says(name: str) -> None:
         assert words == describe(recording, event)
         assert bool(page) == (event.pfn is not None)
         if event.pfn is not None:
-            assert page == film.sides[0].names.token(recording.state.pools[0], event.pfn // 512)
+            assert page == film.sides[0].names.token(recording.end.pools[0], event.pfn // 512)
             assert page in touched
         function = [token for token in touched if token.startswith("fn:")]
         assert function == ([f"fn:{event.name}"] if flow.phase_of(recording, event) else [])
@@ -408,7 +408,7 @@ def test_the_layout_shows_the_mapped_pages(name: str) -> None:
     whole = film.whole()
     for position, (frame,) in enumerate(whole["frames"]):
         picture = _picture(whole["pictures"][frame[3]])
-        state = recording.seek(position)
+        state = recording.at(position)
         pages = [
             (vma, key, vma.table.get(key))
             for vma in state.of(vm_area_struct)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hugelab import LESSON, X86_64, Recording, Scenario, lesson, run
 from hugelab.core.runs import Run, RunMap
-from hugelab.core.state import State
+from hugelab.core.state import Records
 from hugelab.draw import owners
 from hugelab.draw.owners import BAR, CELL, MOST_BARS, MOST_CELLS, ROW, TITLE, UNDER, WIDTH, Lane, changed
 from hugelab.draw.pages import Names
@@ -38,7 +38,7 @@ VARIED = [
 
 
 # -- what the state says, place by place -----------------------------------------------------------------
-def held(state: State) -> Iterator[tuple[str, hstate, int, int, RunMap | None]]:
+def held(state: Records) -> Iterator[tuple[str, hstate, int, int, RunMap | None]]:
     """Every lane of pages: key, page size, first place, end, and what says which frame is at a place."""
     for vma in state.of(vm_area_struct):
         first = vma.vm_start // vma.h.size
@@ -56,7 +56,7 @@ def held(state: State) -> Iterator[tuple[str, hstate, int, int, RunMap | None]]:
                 yield part.key, h, 0, places, stack  # type: ignore[misc]
 
 
-def expected(state: State) -> tuple[Cells, set[str]]:
+def expected(state: Records) -> tuple[Cells, set[str]]:
     """Key of a cell -> the page in it, as the state has it; and the keys of the empty ones."""
     full: Cells = {}
     empty = set()
@@ -70,7 +70,7 @@ def expected(state: State) -> tuple[Cells, set[str]]:
     return full, empty
 
 
-def private_view(state: State, key: str) -> tuple[bool, bool]:
+def private_view(state: Records, key: str) -> tuple[bool, bool]:
     """Of a cell: a write must copy its page (or make it writable); and its mapping was robbed by the owner."""
     name, _, place = key.rpartition(":")
     vma = state.records.get(name)
@@ -88,9 +88,9 @@ def cells(picture: Picture) -> dict[str, Item]:
 
 def check(names: Names, recording: Recording, index: int, before: Picture) -> Picture:
     """The picture of an event against the state, and what is marked against the picture before."""
-    lanes = owners.lanes(recording, recording.seek(index))
-    picture, touched = owners.picture(names, lanes, owners.lanes(recording, recording.seek(index - 1)))
-    full, empty = expected(recording.seek(index))
+    lanes = owners.lanes(recording.at(index))
+    picture, touched = owners.picture(names, lanes, owners.lanes(recording.at(index - 1)))
+    full, empty = expected(recording.at(index))
     shown, old = cells(picture), cells(before)
     assert shown.keys() == full.keys() | empty
     for key, (h, frame) in full.items():
@@ -98,12 +98,12 @@ def check(names: Names, recording: Recording, index: int, before: Picture) -> Pi
         letter = names.letter(h, frame)
         assert (item.page, item.text) == (names.token(h, frame), letter)
         assert names.colour(h, frame) in item.styles
-        copied, lost = private_view(recording.seek(index), key)
+        copied, lost = private_view(recording.at(index), key)
         assert f" {key.rpartition(':')[2]}: page {letter}, frame {frame}" in item.words
         assert ("hl-cow" in item.styles) == copied == (", read-only: a write copies it" in item.words)
         assert lost == item.words.endswith(", still mapped")
     for key in empty:
-        _, lost = private_view(recording.seek(index), key)
+        _, lost = private_view(recording.at(index), key)
         assert shown[key].page == "" and shown[key].text == "" and "hl-empty" in shown[key].styles
         none = "lost: a touch is SIGBUS" if lost else "(not mapped|no page|taken)"
         assert re.search(rf" {key.rpartition(':')[2]}: {none}$", shown[key].words)
@@ -114,7 +114,7 @@ def check(names: Names, recording: Recording, index: int, before: Picture) -> Pi
     pages = {shown[key].page for key in other} - {""}
     lane_keys = {lane.key for lane in lanes}
     assert set(touched) - lane_keys == other | pages
-    check_maps(picture, before, recording.seek(index), set(touched))
+    check_maps(picture, before, recording.at(index), set(touched))
     # its size
     assert picture.height == sum(lane.height for lane in lanes)
     for node in tree(picture).iter():
@@ -141,7 +141,7 @@ def by_map(picture: Picture) -> dict[str, set[int]]:
     return found
 
 
-def check_maps(picture: Picture, before: Picture, state: State, touched: set[str]) -> None:
+def check_maps(picture: Picture, before: Picture, state: Records, touched: set[str]) -> None:
     """The bars of reservation maps are their regions; a bar is marked when something in it is new."""
     maps = {}
     for vma in state.of(vm_area_struct):
@@ -166,7 +166,7 @@ def walk(recording: Recording) -> None:
     looks: dict[tuple[int, int], set[tuple[str, str, str]]] = {}
     for index in range(len(recording)):
         before = check(names, recording, index, before)
-        full, _ = expected(recording.state if index < 0 else recording.seek(index))
+        full, _ = expected(recording.at(index))
         for key, item in cells(before).items():
             if item.page:
                 h, frame = full[key]
@@ -216,7 +216,7 @@ def test_each_page_is_as_often_in_the_picture_as_somebody_holds_it(scenario: Sce
     names = Names(recording)
     for step in recording.steps:
         picture = owners.owners(recording, step.last, names)
-        full, _ = expected(recording.seek(step.last))
+        full, _ = expected(recording.at(step.last))
         assert Counter(item.page for item in items(picture) if item.page) == Counter(
             names.token(h, frame) for h, frame in full.values()
         )
@@ -226,7 +226,7 @@ def test_each_page_is_as_often_in_the_picture_as_somebody_holds_it(scenario: Sce
 def test_a_is_the_first_page_that_the_pool_hands_out() -> None:
     """B the second, and so on, whatever their frames."""
     recording = run(lesson(), LESSON)
-    names, h = Names(recording), recording.state.pools[0]
+    names, h = Names(recording), recording.end.pools[0]
     taken = [e.pfn // 512 for e in recording if (e.name, e.moment) == ("alloc_huge_page", "success") and e.pfn]
     assert [names.letter(h, frame) for frame in taken] == list("ABCDE")
     assert [names.colour(h, frame) for frame in taken] == [f"hl-p{i}" for i in range(5)]
@@ -235,7 +235,7 @@ def test_a_is_the_first_page_that_the_pool_hands_out() -> None:
 def test_letters_go_on_behind_z() -> None:
     """Z, AA, AB ... ZZ, AAA; colours begin again, letters do not."""
     recording = run(lesson(0, 800))
-    names, h = Names(recording), recording.state.pools[0]
+    names, h = Names(recording), recording.end.pools[0]
     order = [frame for run in reversed(list(h.nodes[0].freelist)) for frame in reversed(list(run.values()))]
     letters = [names.letter(h, frame) for frame in order]
     assert letters[:2] == ["A", "B"] and letters[25:29] == ["Z", "AA", "AB", "AC"]
@@ -300,7 +300,7 @@ def test_a_page_that_joins_others_is_new_alone() -> None:
 def test_nothing_is_marked_without_a_picture_before() -> None:
     """A still picture has no marks: nobody saw what was before."""
     recording = run(lesson(), LESSON)
-    lanes = owners.lanes(recording, recording.seek(50))
+    lanes = owners.lanes(recording.at(50))
     picture, touched = owners.picture(Names(recording), lanes, lanes)
     assert touched == []
     assert "hl-new" not in picture.body and "hl-u" not in picture.body
@@ -362,7 +362,7 @@ def test_up_to_twenty_places_are_cells(pages: int, kind: str) -> None:
     """Then each page has its letter; more are bars, which say from which page to which."""
     recording = run(lesson(pages, pages))
     picture = owners.owners(recording, recording.steps[2].last)
-    file = next(record.key for record in recording.state.of(inode) if record.h is not None)
+    file = next(record.key for record in recording.at(recording.steps[2].last).of(inode) if record.h is not None)
     if kind == "cells":
         assert len(cells(picture)) == 3 * pages
     else:
@@ -383,7 +383,7 @@ def test_many_pages_are_small_and_quick(pages: int, pool: int) -> None:
         took = time.perf_counter() - begin
         assert len(picture.svg()) < 12_000
         assert took < 0.1
-        state = recording.seek(index)
+        state = recording.at(index)
         for vma in state.of(vm_area_struct):
             assert sum(bar[2] for bar in bars(picture, vma.key)) == sum(run.count for run in vma.mapped())
         for node in state.of(inode):
@@ -405,7 +405,7 @@ def test_a_scattered_file_is_one_bar_with_their_number() -> None:
             program = program.then("touch", map="A", page=page, mode="w")
         recording = run(program)
         picture = owners.owners(recording, len(recording) - 1)
-        file = next(record.key for record in recording.state.of(inode) if record.h is not None)
+        file = next(record.key for record in recording.end.of(inode) if record.h is not None)
         found = bars(picture, file)
         assert sum(bar[2] for bar in found) == pages // 2
         assert len(found) == (MOST_BARS if pages // 2 <= MOST_BARS else 1)
@@ -423,7 +423,7 @@ def test_a_new_page_among_many_has_a_frame() -> None:
     for index in range(touch.first, touch.last):
         it = recording.event(index)
         picture, touched = owners.picture(
-            names, owners.lanes(recording, recording.seek(index)), owners.lanes(recording, recording.seek(index - 1))
+            names, owners.lanes(recording.at(index)), owners.lanes(recording.at(index - 1))
         )
         if it.name == "add_to_page_cache":
             frames = [node for node in tree(picture).iter(f"{SVG}rect") if node.attrib["class"] == "hl-frame"]
@@ -440,7 +440,7 @@ def test_a_new_page_among_many_has_a_frame() -> None:
 def test_heights_of_lanes() -> None:
     """A title alone, cells, a map's bars, and the bar of promised pages under a free list."""
     recording = run(lesson(), LESSON)
-    lanes = {lane.title: lane for lane in owners.lanes(recording, recording.seek(recording.steps[1].last))}
+    lanes = {lane.title: lane for lane in owners.lanes(recording.at(recording.steps[1].last))}
     assert lanes["process P"].height == TITLE
     assert lanes["VMA ptr, shared"].height == lanes["file test_file"].height == TITLE + ROW
     assert lanes["its reservation map"].height == TITLE + BAR
@@ -465,6 +465,6 @@ def test_promised_pages_lie_under_the_next_ones() -> None:
 def test_processes_that_have_ended_say_so() -> None:
     """They keep their lane."""
     recording = run(Scenario("end").then("open", fd="f", path="m/a").then("exit"))
-    lanes = owners.lanes(recording, recording.seek(len(recording) - 1))
+    lanes = owners.lanes(recording.at(len(recording) - 1))
     assert lanes[0].more == "PID 2385, ended" or lanes[0].more.endswith("ended")
-    assert isinstance(recording.state.of(mm_struct)[0].pid, int)
+    assert isinstance(recording.end.of(mm_struct)[0].pid, int)

@@ -123,7 +123,7 @@ def test_odd_names_get_the_answers_of_the_model(case: str, pool: BorrowedPool) -
     assert compare(record(boot(TAKEN[case]), TAKEN[case]), run(pool, TAKEN[case])) is None
 
 
-def test_the_recording_can_be_seeked(pool: BorrowedPool) -> None:
+def test_the_recording_is_there_at_any_event(pool: BorrowedPool) -> None:
     """One event for each operation, under the model's name, with the counters as of then."""
     scenario = Scenario("seek", nr=4).mmap(map="A", pages=3, flags=ANONYMOUS).touch(map="A", count=2).set_nr(n=6)
     recording = run(pool, scenario)
@@ -131,8 +131,7 @@ def test_the_recording_can_be_seeked(pool: BorrowedPool) -> None:
     events = [event for event in recording if event.moment == "return"]
     assert [event.name for event in events] == ["sys_mmap", "user_access", "nr_hugepages_store"]
     assert [tuple(event.counters) for event in events] == [(4, 4, 3, 0), (4, 2, 1, 0), (6, 4, 1, 0)]
-    recording.seek(events[0].index)
-    assert tuple(recording.state.counters()[0]) == (4, 4, 3, 0)
+    assert recording.at(events[0].index).counters["2M"] == (4, 4, 3, 0)
     assert events[1].addr is not None
 
 

@@ -351,7 +351,7 @@ def test_bytes_lie_in_the_pages_that_were_touched() -> None:
         Scenario("x", 10).open(fd="f", path="m/a").mmap(map="A", fd="f", pages=4).touch(map="A", count=4), LESSON
     )
     for event in recording:
-        state = recording.seek(event.index)
+        state = recording.at(event.index)
         cached = {frame for node in state.of(inode) for held in node.i_pages for frame in held.values()}
         written = {frame for held in state.pools[0].memory for frame in range(held.start, held.end)}
         assert written <= cached

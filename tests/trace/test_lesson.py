@@ -222,7 +222,7 @@ def test_log_and_model_see_the_same_pool_and_files() -> None:
         assert len(seen) >= 5
         for index, step in seen.items():
             assert step.counters["2M"] == ours.steps[index].counters["2M"], (name, index)
-            a, b = theirs.seek(step.last), ours.seek(ours.steps[index].last)
+            a, b = theirs.at(step.last), ours.at(ours.steps[index].last)
             for kind, field in ((inode, "i_pages"), (vm_area_struct, "table")):
                 held = [[getattr(record, field) for record in state.of(kind)] for state in (a, b)]  # type: ignore[type-var]
                 if index != len(program.steps) - 1:  # the log never says that the inode itself is gone

@@ -1,0 +1,112 @@
+"""A Moment: everything that a kernel holds right after one event, as a value that nothing moves or changes."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from ..core.runs import RunMap
+from ..core.state import Counters, Record, Records, State
+from ..core.units import size_name
+
+if TYPE_CHECKING:
+    from .recording import Event, Recording
+
+_PLAIN = frozenset({int, str, bool, type(None), frozenset, State})  # needs no copy; the State makes way for the Copy
+
+
+class Copy(Records):
+    """Copies of all records of a State, which refer to each other and to nothing outside. None can be changed."""
+
+    def __init__(self, state: State):
+        self._known: dict[int, Record] = {}
+        self.records = MappingProxyType({key: self._record(record) for key, record in state.records.items()})
+        self.pools = tuple(map(self._record, state.pools))
+        del self._known  # ids of records that may go
+
+    @property
+    def pending(self) -> Any:
+        """Where a record of a State writes down its changes: there is no such place here."""
+        raise AttributeError("a record of a Moment cannot be changed")
+
+    def _record(self, record: Record) -> Record:
+        if (known := self._known.get(id(record))) is not None:
+            return known
+        copy = self._known[id(record)] = object.__new__(type(record))
+        values = copy.__dict__
+        values.update(record.__dict__)
+        for name, value in values.items():
+            if (kind := type(value)) not in _PLAIN:
+                values[name] = value.frozen() if kind is RunMap else self._value(value)
+        values["_state"] = self
+        return copy
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, RunMap):
+            return value.frozen()
+        if isinstance(value, Record):
+            return self._record(value)
+        if isinstance(value, dict):
+            return MappingProxyType({key: self._value(item) for key, item in value.items()})
+        return tuple(map(self._value, value)) if type(value) is tuple else value
+
+
+class Moment(Records):
+    """The state right after an event, copied: it costs records and runs, never pages.
+
+    ``index`` is the event's number, -1 before the first. ``records`` (by key) and ``pools`` (struct hstate, default
+    size first) are copies of the kernel's structs. Whoever changes one gets an AttributeError (an attribute) or a
+    TypeError (a dict or a RunMap). Two Moments are equal if the event and all records are.
+    """
+
+    index: int
+    _recording: Recording
+    _copy: Copy
+
+    def __init__(self, recording: Recording, index: int, copy: Copy):
+        self.__dict__.update(_recording=recording, index=index, _copy=copy, records=copy.records, pools=copy.pools)
+
+    @cached_property
+    def event(self) -> Event | None:
+        """The event itself; None before the first."""
+        return None if self.index < 0 else self._recording.event(self.index)
+
+    @property
+    def step(self) -> int:
+        """The number of its step, from 0; -1 before the first step."""
+        return self._recording.step_of(self.index)
+
+    @property
+    def counters(self) -> dict[str, Counters]:
+        """The pools by size name (``"2M"``), in pages, as a step's counters are."""
+        return {size_name(h.size): h.counters.shown for h in self.pools}
+
+    def __setattr__(self, *change: object) -> None:
+        raise AttributeError("a Moment cannot be changed")
+
+    __delattr__ = __setattr__
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Moment):
+            return NotImplemented
+        return (self.index, self.event) == (other.index, other.event) and _plain(self.records) == _plain(other.records)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Moment after event {self.index}: {', '.join(f'{size} {now}' for size, now in self.counters.items())}>"
+
+
+def _plain(value: Any) -> Any:
+    """Records as dicts of their values; one that another refers to as its key."""
+    if isinstance(value, MappingProxyType):
+        return {
+            key: {name: _plain(of) for name, of in item.__dict__.items() if name != "_state"}
+            if isinstance(item, Record) and item.key == key
+            else _plain(item)
+            for key, item in value.items()
+        }
+    if type(value) is tuple:
+        return tuple(map(_plain, value))
+    return value.key if isinstance(value, Record) else value
