@@ -248,10 +248,16 @@ class OnPage:
         run = self.shown().split(":")[0]
         for name, value in changed.items():
             self.place(name, value)
-            self.lab.controls[name].set_quietly(value)
         if changed:
-            self.lab._keep(finish(self.lab._work(self.lab.values)))
+            self.keep(changed)
             self.wait_for_values(run)
+
+    def keep(self, values: dict[str, Any]) -> None:
+        """Set controls in this Python, and make anew what the lab has."""
+        assert self.lab is not None
+        for name, value in values.items():
+            self.lab.controls[name].set_quietly(value)
+        self.lab._keep(finish(self.lab._work(self.lab.values)))
 
     def wait_for_values(self, run: str) -> None:
         """Until the page shows what comes of the controls' values in this Python, in another run than ``run``."""
