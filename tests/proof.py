@@ -99,7 +99,17 @@ def mutants() -> bool:
 
 def full_counts() -> bool:
     """Tests of which `make test` runs a part: all examples of hypothesis, all engines of the TLB."""
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--hypothesis-profile=full", "-m", "hypothesis or full"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n2",
+        "--dist=loadgroup",
+        "--hypothesis-profile=full",
+        "-m",
+        "hypothesis or full",
+    ]
     return subprocess.run([*command, str(DATA.parent)], cwd=DATA.parents[1]).returncode == 0
 
 

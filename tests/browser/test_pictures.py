@@ -16,7 +16,7 @@ from .lab import OnPage
 
 pytestmark = pytest.mark.browser
 
-MOST = 5  # settings of a lab that are looked at
+MOST = 4  # settings of a lab that are looked at
 
 
 def ends(lab: Panel[Any]) -> list[dict[str, Any]]:
