@@ -26,6 +26,7 @@ from hugelab.labs.side_by_side import SideBySide
 from hugelab.record import flow
 from hugelab.record.recording import Recording
 from tests.labs.dom import side as beside
+from tools.pictures import PAINTED
 
 from .jupyter import run_cell
 
@@ -216,6 +217,12 @@ class OnPage:
         if self.lab is not None:
             assert json.loads(found["values"]) == self.lab.values
         return found
+
+    def resize(self, width: int) -> None:
+        """Make the window so wide, and wait until the lab has come to it: JupyterLab takes its time."""
+        self.page.set_viewport_size({**self.page.viewport_size, "width": width})
+        self.wait("root.clientWidth > 0.4 * arg && root.clientWidth < 0.9 * arg", width)
+        self.page.evaluate(PAINTED)
 
     # -- what a learner does ------------------------------------------------------------------------------
     def control(self, name: str) -> Any:

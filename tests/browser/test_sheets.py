@@ -12,6 +12,7 @@ import pytest
 
 from hugelab import labs
 from hugelab.labs.sheet import SheetLab
+from hugelab.labs.who import HERE
 from tools.pictures import WIDTHS
 
 from .axe import violations
@@ -64,13 +65,14 @@ def test_sheet(watched_labs: Labs, name: str) -> None:
     try:
         for values in ends(lab.lab):
             lab.move_all(values)
-            check(lab)
+            if values.get("machine") != HERE:  # other tests use its pool: the next look finds something else
+                check(lab)
             for width in widths:
-                lab.page.set_viewport_size({**VIEWPORT, "width": width})
+                lab.resize(width)
                 nothing_overlaps(lab)
             widths.reverse()  # the next setting is looked at in this window first
     finally:
-        lab.page.set_viewport_size(VIEWPORT)
+        lab.resize(VIEWPORT["width"])
     assert violations(lab.page, [".hugelab"]) == []
 
 

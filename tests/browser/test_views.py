@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import pytest
 
 from hugelab.draw.plot import LEFT, RIGHT, WIDTH
-from tools.pictures import PAINTED
 
 from .conftest import VIEWPORT, Labs
 from .jupyter import set_theme
@@ -135,13 +134,12 @@ def test_a_page_leads_to_what_happened_to_it_and_is_marked(watched_labs: Labs, l
 def nothing_jumps(lab: OnPage, width: int) -> Iterator[None]:
     """While controls move inside, in a window of this width: no view moves, the notebook does not scroll, no frame
     lacks a view. (That the room is the same at every value is in tests/labs/test_sweep.py.)"""
-    lab.page.set_viewport_size({**VIEWPORT, "width": width})
+    lab.resize(width)
     try:
         assert lab.lab is not None
         control = lab.control(next(iter(lab.lab.controls)))
         control.scroll_into_view_if_needed()
         control.focus()
-        lab.page.evaluate(PAINTED)
         with lab.watched() as seen:
             yield
         assert seen["frames"] > 4
@@ -149,7 +147,7 @@ def nothing_jumps(lab: OnPage, width: int) -> Iterator[None]:
         assert {view: tops for view, tops in seen["tops"].items() if len(tops) > 1} == {}
         assert len(seen["scrolls"]) == 1
     finally:
-        lab.page.set_viewport_size(VIEWPORT)
+        lab.resize(VIEWPORT["width"])
 
 
 # -- theme --------------------------------------------------------------------------------------------
