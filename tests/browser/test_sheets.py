@@ -15,7 +15,7 @@ from hugelab.labs.sheet import SheetLab
 from hugelab.labs.who import HERE
 from tools.pictures import WIDTHS
 
-from .axe import violations
+from .axe import violations_of
 from .conftest import VIEWPORT, Labs
 from .lab import OnPage, pictured
 from .test_pictures import ends, nothing_overlaps
@@ -73,7 +73,7 @@ def test_sheet(watched_labs: Labs, name: str) -> None:
             widths.reverse()  # the next setting is looked at in this window first
     finally:
         lab.resize(VIEWPORT["width"])
-    assert violations(lab.page, [".hugelab"]) == []
+    assert violations_of(lab) == []
 
 
 def test_by_keyboard(watched_labs: Labs) -> None:

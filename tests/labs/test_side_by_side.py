@@ -473,7 +473,7 @@ def test_no_huge_pages_and_another_machine(monkeypatch: pytest.MonkeyPatch) -> N
     assert live_run.obstacle() == "the kernel of this machine has no huge page pools"
     monkeypatch.setattr(live_run, "pools", lambda: {1 << 21: {}})
     monkeypatch.setattr(
-        "hugelab.live.access.unavailable", lambda: "needs x86-64, this is s390x: --on model runs anywhere"
+        "hugelab.live.native.access.unavailable", lambda: "needs x86-64, this is s390x: --on model runs anywhere"
     )
     assert live_run.obstacle() == "needs x86-64, this is s390x"
 
