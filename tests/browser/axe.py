@@ -18,7 +18,7 @@ async (selectors) => {
 
 
 def violations_of(lab: Any) -> list[Any]:
-    """Those of the lab that is on the page. All of it is brought into view: axe judges no contrast that it cannot see."""
+    """Those of the lab on the page. All of it is brought into view: axe judges no contrast that it cannot see."""
     before = lab.page.viewport_size
     height = lab.root.evaluate("(root) => root.getBoundingClientRect().height")
     lab.page.set_viewport_size({**before, "height": int(height) + 300})
