@@ -20,7 +20,7 @@ lesson: ## print the lesson, with its kernel log, in the terminal
 	@python=$$(tools/python.sh) && "$$python" -m hugelab run lesson --log
 
 test: install ## run everything: unit tests, notebooks, browser (without one, nbval runs the notebooks)
-	@$(PY) -m pytest tests -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest tests -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 proof: install ## hold the model against real kernels: recorded answers, random programs, small worlds, mutants
 	@$(PY) -m tests.proof $(ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,14 +19,14 @@ settings.load_profile("ci")
 
 DATA = Path(__file__).parent / "data"
 ARTEFACTS = Path(__file__).parent / "artefacts"
-# Where tests run on several workers (pytest-xdist's --dist loadgroup), a file stays on one of them. So do the files of
-# these folders, and all that use the huge page pool (their mark is "pool"), which only one can have. Those that take
-# longest begin; then the files, the slowest first.
+# Where tests run on several workers, these stay on one: what shares a JupyterLab, and what uses the huge page pool,
+# which only one can have. Any other file is a group of its own. Those of FIRST begin, as they take longest.
 GROUPS = {
     "browser/test_notebooks.py": "notebooks",
-    "browser": "labs",
+    "browser/": "labs",
+    **dict.fromkeys(("live/", "measure/", "test_cli.py", "labs/test_side_by_side.py", "labs/test_recorded.py"), "pool"),
 }
-FIRST = ["notebooks", "labs", "pool", "fuzz/test_programs.py", "labs/test_sweep.py", "tlb/test_engines.py"]
+FIRST = ["labs", "notebooks", "pool", "fuzz/test_programs.py", "labs/test_sweep.py", "tlb/test_engines.py"]
 
 
 def examples(full: int) -> settings:
@@ -38,20 +39,28 @@ def fully() -> bool:
     return settings.default.max_examples >= 100
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist's looks at the marks
+def group(nodeid: str) -> str:
+    """The name of what stays on one worker with a test. (The mark xdist_group has no effect with pytest 9.2.)"""
+    file = nodeid.split("::")[0].removeprefix("tests/")
+    return next((name for begin, name in GROUPS.items() if file.startswith(begin)), file)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test has a group; groups that take long are first."""
-
-    def group(item: pytest.Item) -> str:
-        for mark in item.iter_markers("xdist_group"):
-            return str(mark.args[0])
-        path = Path(item.path).relative_to(Path(__file__).parent).as_posix()
-        name = next((GROUPS[key] for key in GROUPS if path.startswith(key)), path)
-        item.add_marker(pytest.mark.xdist_group(name))
-        return name
-
+    """Groups that take long are first."""
     order = {name: number for number, name in enumerate(FIRST)}
-    items.sort(key=lambda item: order.get(group(item), len(order)))
+    items.sort(key=lambda item: order.get(group(item.nodeid), len(order)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hands out one group after the other."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return ByGroup(config, log)
 
 
 @pytest.fixture

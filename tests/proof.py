@@ -105,7 +105,7 @@ def full_counts() -> bool:
         "pytest",
         "-q",
         "-n2",
-        "--dist=loadgroup",
+        "--dist=loadscope",
         "--hypothesis-profile=full",
         "-m",
         "hypothesis or full",

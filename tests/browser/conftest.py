@@ -48,7 +48,7 @@ def chromium() -> str:
     return CHROMIUM
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Server]:
     """JupyterLab on a copy of the notebooks, and one with cells for the labs of the tests."""
     home = tmp_path_factory.mktemp("jupyter")

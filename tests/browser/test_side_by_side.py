@@ -59,7 +59,7 @@ def pools() -> dict[str, str]:
     return {str(file): file.read_text() for file in files if file.name != "demote"}
 
 
-def test_first_click_and_no(watched_labs: Labs) -> None:
+def test_first_click_and_no(watched_labs: Labs, pool_alone: None) -> None:
     """The button says what it would change, or why it cannot; No, by keyboard, changes nothing."""
     lab = watched_labs("side_by_side")
     lab.check()

@@ -766,7 +766,6 @@ def test_a_process_that_does_not_end(child: Program, monkeypatch: pytest.MonkeyP
 
 
 # -- the kernel of this machine ----------------------------------------------------------------------
-@pytest.mark.xdist_group("pool")
 @pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
 @pytest.mark.parametrize("values", [{}, {"pool": 4, "kind": "shared file, MAP_NORESERVE", "pages": 6, "touched": 6}])
 def test_live(pool_alone: None, values: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ from tests.live.alone import alone
 from tests.live.why import why_not_live
 
 WHY_NOT = why_not_live()
-pytestmark = [pytest.mark.xdist_group("pool"), pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")]
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
 ANONYMOUS = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB"]
 HERE = [(group, name) for group, programs in GROUPS.items() if group != "nodes" for name in programs]
 

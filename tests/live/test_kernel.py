@@ -63,7 +63,7 @@ ANONYMOUS = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB"]
 
 
 WHY_NOT = why_not_live()
-pytestmark = [pytest.mark.xdist_group("pool"), pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")]
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
 
 
 @pytest.fixture

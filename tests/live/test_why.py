@@ -33,7 +33,7 @@ from tests.live.alone import alone
 from tests.live.why import why_not_live
 
 WHY_NOT = why_not_live()
-pytestmark = [pytest.mark.xdist_group("pool"), pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")]
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
 
 PAGE = 2 << 20
 STATES, REQUESTS = 150 if fully() else 60, 4  # requests in each state; one more meets rivals, or gets help

@@ -35,7 +35,6 @@ __all__ = ["pool_alone"]  # a fixture
 ROOT = Path(__file__).parents[2]
 MB, GB = 1 << 20, 1 << 30
 WHY_NOT = why_not_live()
-pytestmark = pytest.mark.xdist_group("pool")
 as_root = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
 anywhere = pytest.mark.skipif(bool(access.unavailable()), reason=access.unavailable() or "can")
 with_thp = pytest.mark.skipif(thp_setting() not in ("always", "madvise"), reason="THP is switched off")
