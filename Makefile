@@ -19,8 +19,8 @@ lab: install ## open JupyterLab on notebook 00
 lesson: ## print the lesson, with its kernel log, in the terminal
 	@python=$$(tools/python.sh) && "$$python" -m hugelab run lesson --log
 
-test: install ## run everything: unit tests, notebooks, browser
-	@$(PY) -m pytest --nbval tests notebooks -n 2 --dist loadfile $(ARGS)
+test: install ## run everything: unit tests, notebooks, browser (without one, nbval runs the notebooks)
+	@$(PY) -m pytest tests -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 proof: install ## hold the model against real kernels: recorded answers, random programs, small worlds, mutants
 	@$(PY) -m tests.proof $(ARGS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -96,6 +97,22 @@ def mutants() -> bool:
     return main([]) == 0
 
 
+def full_counts() -> bool:
+    """Tests of which `make test` runs a part: all examples of hypothesis, all engines of the TLB."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n2",
+        "--dist=loadscope",
+        "--hypothesis-profile=full",
+        "-m",
+        "hypothesis or full",
+    ]
+    return subprocess.run([*command, str(DATA.parent)], cwd=DATA.parents[1]).returncode == 0
+
+
 def broken_logs() -> bool:
     """A minute of broken recordings through the readers and the detective, other ones every day."""
     return logs.fuzz(seconds=60, seed=int(time.time()) // 86400 * 100_000) == 0
@@ -112,7 +129,8 @@ def main() -> int:
     if not missing:
         parts.append(("the same on this kernel", on_this_kernel))
         parts.append(("random programs on both", lambda: random_programs(args.programs)))
-    parts += [("small worlds", small_worlds), ("mutants", mutants), ("broken logs", broken_logs)]
+    parts += [("small worlds", small_worlds), ("mutants", mutants)]
+    parts += [("all that `make test` runs in part", full_counts), ("broken logs", broken_logs)]
     failed = bool(missing and os.environ.get("CI"))
     for title, part in parts:
         start = time.monotonic()

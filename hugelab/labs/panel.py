@@ -79,13 +79,17 @@ class Panel(ABC, Generic[T]):
     # -- showing it ------------------------------------------------------------------------------
     def _ipython_display_(self) -> None:
         """The still picture first, so that it is there without a kernel; then the live lab, which hides it."""
-        png = base64.b64encode(self._png()).decode("ascii")
-        display({"image/png": png, "text/plain": repr(self)}, raw=True)
+        self._still()
         bundle = self.build()._repr_mimebundle_()
         if isinstance(bundle, tuple):  # with metadata, from newer anywidgets
             bundle = bundle[0]
         bundle["text/plain"] = self.run_me
         display(bundle, raw=True)
+
+    def _still(self) -> None:
+        """Show the still picture."""
+        png = base64.b64encode(self._png()).decode("ascii")
+        display({"image/png": png, "text/plain": repr(self)}, raw=True)
 
     def build(self) -> Any:
         """The widget; again and again the same one."""

@@ -17,6 +17,23 @@ async (selectors) => {
 """
 
 
+def violations_of(lab: Any) -> list[Any]:
+    """Those of the lab on the page. All of it is brought into view: axe judges no contrast that it cannot see."""
+    before = lab.page.viewport_size
+    height = lab.root.evaluate("(root) => root.getBoundingClientRect().height")
+    lab.page.set_viewport_size({**before, "height": int(height) + 300})
+    lab.root.evaluate(
+        """(root) => new Promise((done) => requestAnimationFrame(() => {
+            root.scrollIntoView();
+            requestAnimationFrame(done);
+        }))"""
+    )
+    try:
+        return violations(lab.page, [".hugelab"])
+    finally:
+        lab.page.set_viewport_size(before)
+
+
 def violations(page: Any, selectors: list[str]) -> list[Any]:
     """The serious and critical violations inside the elements of some selectors. Fails if nothing was looked at."""
     if not page.evaluate("() => 'axe' in window"):

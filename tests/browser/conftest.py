@@ -14,14 +14,28 @@ import pytest
 
 from hugelab import labs
 
-from .jupyter import CHROMIUM, HOW, Server, browse, kernels, open_notebook, run_cell, serve, write_notebook
+from .jupyter import (
+    CHROMIUM,
+    HOW,
+    Server,
+    browse,
+    clear_outputs,
+    kernels,
+    open_notebook,
+    run_cell,
+    serve,
+    write_notebook,
+)
 from .lab import OnPage, show
 
 ROOT = Path(__file__).parents[2]
 VIEWPORT = {"width": 1440, "height": 900}
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 LABS = "labs.ipynb"  # a cell for each lab of EVERY, in that order, and one more
+CLIPBOARD = ["clipboard-read", "clipboard-write"]
 EVERY = {**labs.ALL, **labs.SHEETS}
+# A lab shows a still picture first, which takes the kernel up to half a second; the notebooks' tests look at those.
+NO_STILLS = "from hugelab.labs import panel\n\npanel.Panel._still = lambda lab: None"
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +48,7 @@ def chromium() -> str:
     return CHROMIUM
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Server]:
     """JupyterLab on a copy of the notebooks, and one with cells for the labs of the tests."""
     home = tmp_path_factory.mktemp("jupyter")
@@ -45,9 +59,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Any]:
-    """A Chromium for the tests of one file. (Its event loop must not outlive them: other tests have their own.)"""
+    """A Chromium for the tests of this folder. (Its event loop must not outlive them: other tests have their own.)"""
     with browse(chromium) as browser:
         yield browser
 
@@ -100,19 +114,12 @@ def watch_jupyter(browser: Any, server: Server, **options: Any) -> Iterator[Watc
             folder.unlink()  # a test that changed the theme changed it for itself
 
 
-@pytest.fixture
-def watched(browser: Any, server: Server) -> Iterator[Watched]:
-    """A new page in a new browser profile. At the end nothing went wrong on it; a test that expects it clears it."""
-    with watch_jupyter(browser, server) as found:
-        yield found
-    found.check()
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def every_lab(browser: Any, server: Server) -> Iterator[Watched]:
-    """One page for the tests of a file, with a cell for every lab, not run. Take ``watched_labs``."""
-    with watch_jupyter(browser, server) as found:
+    """One page with a cell for every lab, not run; it may use the clipboard. Take ``watched_labs``."""
+    with watch_jupyter(browser, server, permissions=CLIPBOARD) as found:
         open_notebook(found.page, server, LABS)
+        Labs(found).run(NO_STILLS)
         yield found
 
 
@@ -134,8 +141,16 @@ class Labs:
         run_cell(self.page, len(EVERY), code)
 
 
+@contextmanager
+def all_is_well(every_lab: Watched) -> Iterator[Labs]:
+    """At the end nothing went wrong on the page, and it is empty: what is on it costs time when anything moves."""
+    yield Labs(every_lab)
+    clear_outputs(every_lab.page)
+    every_lab.check()
+
+
 @pytest.fixture
 def watched_labs(every_lab: Watched) -> Iterator[Labs]:
-    """One page for all labs: ``watched_labs(name)`` runs a cell that shows one. At the end nothing went wrong."""
-    yield Labs(every_lab)
-    every_lab.check()
+    """One page for all labs: ``watched_labs(name)`` runs a cell that shows one."""
+    with all_is_well(every_lab) as labs:
+        yield labs

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -176,15 +176,25 @@ def run_cell(page: Page, number: int, code: str | None = None) -> None:
     )
 
 
-def cell_errors(page: Page) -> list[str]:
-    """What the cells of the open notebook say went wrong."""
+def clear_outputs(page: Page) -> None:
+    """Take the outputs of all cells of the open notebook off the page."""
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+
+
+def outputs(page: Page) -> list[list[dict[str, Any]]]:
+    """The outputs of each code cell of the open notebook, as in a notebook's JSON."""
     return list(
         page.evaluate(
             """() => window.jupyterapp.shell.currentWidget.content.widgets
-                .flatMap((cell) => cell.model.outputs ? cell.model.outputs.toJSON() : [])
-                .filter((output) => output.output_type === 'error').map((one) => `${one.ename}: ${one.evalue}`)"""
+                .filter((cell) => cell.model.type === 'code').map((cell) => cell.model.outputs.toJSON())"""
         )
     )
+
+
+def cell_errors(page: Page) -> list[str]:
+    """What the cells of the open notebook say went wrong."""
+    errors = [one for cell in outputs(page) for one in cell if one["output_type"] == "error"]
+    return [f"{one['ename']}: {one['evalue']}" for one in errors]
 
 
 def set_theme(page: Page, name: str) -> None:

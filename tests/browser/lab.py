@@ -27,6 +27,7 @@ from hugelab.labs.side_by_side import SideBySide
 from hugelab.record import flow
 from hugelab.record.recording import Recording
 from tests.labs.dom import side as beside
+from tools.pictures import PAINTED
 
 from .jupyter import run_cell
 
@@ -218,6 +219,12 @@ class OnPage:
             assert json.loads(found["values"]) == self.lab.values
         return found
 
+    def resize(self, width: int) -> None:
+        """Make the window so wide, and wait until the lab has come to it: JupyterLab takes its time."""
+        self.page.set_viewport_size({**self.page.viewport_size, "width": width})
+        self.wait("root.clientWidth > 0.4 * arg && root.clientWidth < 0.9 * arg", width)
+        self.page.evaluate(PAINTED)
+
     # -- what a learner does ------------------------------------------------------------------------------
     def control(self, name: str) -> Any:
         """The input of a control."""
@@ -249,10 +256,16 @@ class OnPage:
         run = self.shown().split(":")[0]
         for name, value in changed.items():
             self.place(name, value)
-            self.lab.controls[name].set_quietly(value)
         if changed:
-            self.lab._keep(finish(self.lab._work(self.lab.values)))
+            self.keep(changed)
             self.wait_for_values(run)
+
+    def keep(self, values: dict[str, Any]) -> None:
+        """Set controls in this Python, and make anew what the lab has."""
+        assert self.lab is not None
+        for name, value in values.items():
+            self.lab.controls[name].set_quietly(value)
+        self.lab._keep(finish(self.lab._work(self.lab.values)))
 
     def wait_for_values(self, run: str) -> None:
         """Until the page shows what comes of the controls' values in this Python, in another run than ``run``."""

@@ -1,6 +1,6 @@
-"""axe-core on every lab, light and dark, in every state; and contrast in the pictures, which it skips.
+"""axe-core on labs that ask, work or fail, light and dark; and contrast in the pictures, which it skips.
 
-(What the notebooks show besides is in test_notebooks.py.)
+(In both themes as they are at first: test_notebooks.py. After they have moved: test_labs.py, test_sheets.py.)
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from hugelab.draw.theme import DARK, LIGHT, PAGE_COLOURS
-from hugelab.labs import Lab
 
 from .axe import violations
-from .conftest import EVERY, Labs
+from .conftest import Labs
 from .jupyter import set_theme
 from .test_faults import BROKEN
 from .test_work import SLOW, busy, rest
@@ -21,26 +20,6 @@ from .test_work import SLOW, busy, rest
 pytestmark = pytest.mark.browser
 
 THEMES = ("Light", "Dark")
-
-
-def test_every_lab(watched_labs: Labs) -> None:
-    """No serious violation in any lab, in both themes, as it is at first and after a control and the timeline moved."""
-    page = watched_labs.page
-    shown = [watched_labs(name) for name in EVERY]
-    assert page.locator(".hugelab").count() == len(EVERY)
-    for theme in THEMES:
-        set_theme(page, theme)
-        assert violations(page, [".hugelab"]) == [], f"{theme}, at first"
-    for lab in shown:
-        assert lab.lab is not None
-        for key, control in list(lab.lab.controls.items())[:1]:
-            lab.move(key, control.values()[-1])
-        if isinstance(lab.lab, Lab):
-            lab.button("back").click()
-            lab.view("owners").locator("[data-k]").first.focus()
-    for theme in THEMES:
-        set_theme(page, theme)
-        assert violations(page, [".hugelab"]) == [], f"{theme}, after a move"
 
 
 def test_while_it_asks_and_while_it_works(watched_labs: Labs) -> None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from .conftest import ROOT, Labs
+from .conftest import Labs, Watched, all_is_well
 from .lab import OnPage, all_here
 
 pytestmark = pytest.mark.browser
@@ -20,21 +16,6 @@ def broken(**values):
 
 lab._program = broken
 """
-# A test of somebody else's, who knows nothing of faults: it must not pass.
-RED = f'''\
-from tests.browser.conftest import *
-
-
-def test_red(watched, server):
-    open_notebook(watched.page, server, LABS)
-    labs = Labs(watched)
-    lab = labs("promise")
-    lab.check()
-    labs.run("""{BROKEN}""")
-    lab.place("pages", 6)
-    lab.wait("root.querySelector('.hl-message').textContent")
-    lab.check()
-'''
 
 
 def message(lab: OnPage) -> tuple[str, str]:
@@ -113,21 +94,12 @@ def test_what_is_refused(watched_labs: Labs) -> None:
     assert not watched_labs.page.locator(".jp-OutputArea-output[data-mime-type*=error]").count()
 
 
-def test_the_suite_goes_red(tmp_path: Path, chromium: str) -> None:
+def test_the_suite_goes_red(every_lab: Watched) -> None:
     """A test with such a lab fails, and names the fault, though it looks for none."""
-    (tmp_path / "test_red.py").write_text(RED)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--rootdir",
-        str(tmp_path),
-        str(tmp_path),
-    ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "1 error" in done.stdout or "1 failed" in done.stdout
-    assert "This lab has a fault: ZeroDivisionError: division by zero" in done.stdout
+    named = pytest.raises(AssertionError, match="This lab has a fault: ZeroDivisionError: division by zero")
+    with named, all_is_well(every_lab) as watched_labs:
+        lab = watched_labs("promise")
+        watched_labs.run(BROKEN)
+        lab.place("pages", 6)
+        message(lab)
+        lab.check()

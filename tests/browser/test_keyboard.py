@@ -1,4 +1,7 @@
-"""Every lab without a mouse: what Tab reaches, in which order, that one sees where one is, and what the keys do."""
+"""Labs without a mouse: what Tab reaches, in which order, that one sees where one is, and what the keys do.
+
+(The two that test_labs.py asks of every lab are functions here.)
+"""
 
 from __future__ import annotations
 
@@ -72,10 +75,8 @@ def stops(lab: OnPage) -> list[str]:
     return [*names, *ALONG]
 
 
-@pytest.mark.parametrize("name", labs.ALL)
-def test_tab_reaches_everything_in_order(watched_labs: Labs, name: str) -> None:
+def tab_reaches_everything_in_order(lab: OnPage) -> None:
     """From the first control to the last button, once each, and every stop is marked; and back with Shift."""
-    lab = watched_labs(name)
     expected = stops(lab)
     begin(lab)
     found = []
@@ -85,17 +86,15 @@ def test_tab_reaches_everything_in_order(watched_labs: Labs, name: str) -> None:
         assert len(found) <= len(expected) + 1, found
     assert found == expected
     lab.take(expected[-1]).focus()
-    back = []
-    while len(back) < len(expected) and (now := focus(lab)):
-        back.append(now["name"])
+    found = []
+    while len(found) < len(expected) and (now := focus(lab)):
+        found.append(now["name"])
         lab.page.keyboard.press("Shift+Tab")
-    assert back == expected[::-1]
+    assert found == expected[::-1]
 
 
-@pytest.mark.parametrize("name", labs.ALL)
-def test_every_lab_by_keyboard_alone(watched_labs: Labs, name: str) -> None:
+def by_keyboard_alone(lab: OnPage) -> None:
     """Move the first control, step the timeline by button and scrubber, go to a step: the numbers are the model's."""
-    lab = watched_labs(name)
     model, press = lab.lab, lab.page.keyboard.press
     assert model is not None
     control = next(iter(model.controls.values()))

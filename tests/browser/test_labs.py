@@ -8,12 +8,21 @@ import pytest
 
 from hugelab import labs
 from hugelab.labs.controls import Control
+from tools.pictures import WIDTHS
 
-from .conftest import Labs
+from .axe import violations_of
+from .conftest import VIEWPORT, Labs
+from .lab import OnPage
+from .test_keyboard import by_keyboard_alone, tab_reaches_everything_in_order
+from .test_pictures import ends, nothing_overlaps
+from .test_take_along import program_and_table, reset
+from .test_views import nothing_jumps
 
 pytestmark = pytest.mark.browser
 
-STEPS = 12  # positions that are stepped through, there and back
+STEPS = 6  # positions that are stepped through, there and back
+# One of each kind is asked everything: one program, one whose frames come bit by bit, two, one with a kernel's column.
+KINDS = ("start", "explore", "refusal", "compare", "side_by_side")
 
 
 def places(control: Control) -> list[Any]:
@@ -25,23 +34,70 @@ def places(control: Control) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", labs.ALL)
-def test_every_control_gives_the_models_numbers(watched_labs: Labs, name: str) -> None:
-    """Each control at both ends and between: pool, table, log, pictures are the model's, where the lab starts."""
+def test_lab(watched_labs: Labs, name: str) -> None:
+    """All that is asked of every lab, in one visit: its cell is run once, and Reset leads back."""
     lab = watched_labs(name)
-    assert lab.lab is not None
-    assert lab.position() == lab.lab._start()
+    assert lab.position() == start(lab)
     lab.check()
+    nothing_overlaps(lab)
+    if name in ("start", "side_by_side"):
+        every_control_gives_the_models_numbers(lab)
+    every_end_gives_the_models_numbers(lab)
+    program_and_table(lab)
+    reset(lab)
+    if name in KINDS:
+        tab_reaches_everything_in_order(lab)
+        by_keyboard_alone(lab)
+        every_step_of_the_timeline_gives_the_models_numbers(lab)
+    else:
+        the_timeline_works(lab)
+    lab.view("owners").locator("[data-k]").first.focus()
+    assert violations_of(lab) == []
+
+
+def start(lab: OnPage) -> int:
+    """Where the lab starts, of the model."""
+    assert lab.lab is not None
+    return lab.lab._start()
+
+
+def every_control_gives_the_models_numbers(lab: OnPage) -> None:
+    """Each control at both ends and between: pool, table, log, pictures are the model's, where the lab starts."""
+    assert lab.lab is not None
     for key, control in lab.lab.controls.items():
         for value in places(control):
             lab.move(key, value)
-            assert lab.position() == lab.lab._start()
+            assert lab.position() == start(lab)
             lab.check()
 
 
-@pytest.mark.parametrize("name", labs.ALL)
-def test_every_step_of_the_timeline_gives_the_models_numbers(watched_labs: Labs, name: str) -> None:
-    """By the buttons and by the keys of the scrubber, there and back; to both ends; from step to step."""
-    lab = watched_labs(name)
+def every_end_gives_the_models_numbers(lab: OnPage) -> None:
+    """Where all controls stand at an end: the numbers are the model's, nothing overlaps, and nothing jumps on the way;
+    in a narrow window, too, where the last end is the highest."""
+    assert lab.lab is not None
+    every = ends(lab.lab)
+    with nothing_jumps(lab, VIEWPORT["width"]):
+        for values in every:
+            lab.move_all(values)
+            assert lab.position() == start(lab)
+            lab.check()
+            nothing_overlaps(lab)
+    with nothing_jumps(lab, WIDTHS[-1]):
+        nothing_overlaps(lab)
+        lab.move_all(every[0])
+        nothing_overlaps(lab)
+
+
+def the_timeline_works(lab: OnPage) -> None:
+    """A step on, a step back, to the end."""
+    lab.button("first").click()
+    for key, at in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", len(lab.film.timeline) - 1)):
+        lab.scrubber.press(key)
+        lab.check(at)
+
+
+def every_step_of_the_timeline_gives_the_models_numbers(lab: OnPage) -> None:
+    """Some steps by the buttons and by the keys of the scrubber, there and back; to both ends; from step to step."""
     timeline = lab.film.timeline
     last = len(timeline) - 1
     lab.button("first").click()

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tools.pictures import take
+from tests.notebooks.compare import differences
+from tools.pictures import PAINTED, WIDTHS, wrong
 
 from .axe import violations
-from .conftest import NOTEBOOKS, ROOT, Watched, watch_jupyter
-from .jupyter import Server, another_notebook, cell_errors, open_notebook, run_all, set_theme
+from .conftest import NOTEBOOKS, ROOT, VIEWPORT, Watched, watch_jupyter
+from .jupyter import Server, another_notebook, cell_errors, open_notebook, outputs, run_all, set_theme
 from .lab import EXPLORER
 
 pytestmark = pytest.mark.browser
@@ -68,8 +69,9 @@ def test_still_pictures_before_running(notebook: Notebook) -> None:
     assert len(re.findall(r"Run this cell \(Shift\+Enter\) for the live lab", notebook.text)) == notebook.labs
 
 
-def test_run_all(notebook: Notebook) -> None:
-    """No cell fails; each lab of the notebook is alive and has taken the place of its still picture."""
+def test_run_all(notebook: Notebook, request: pytest.FixtureRequest) -> None:
+    """No cell fails, and the outputs are those that are saved, as nbval compares them (pictures it does not); each lab
+    of the notebook is alive and has taken the place of its still picture."""
     page = notebook.page
     page.wait_for_function(
         "(n) => document.querySelectorAll('[data-hl=explorer][data-shown]').length === n",
@@ -78,24 +80,24 @@ def test_run_all(notebook: Notebook) -> None:
     )
     page.wait_for_function("(n) => document.querySelectorAll('.hugelab-hidden img').length === n", arg=notebook.labs)
     assert cell_errors(page) == []
+    assert differences(request.session, ROOT / "notebooks" / notebook.name, outputs(page)) == []
     assert not any(image.is_visible() for image in page.locator(".jp-RenderedImage img").all())
     notebook.watched.check()
 
 
 def test_everybody_can_use_it(notebook: Notebook) -> None:
-    """axe finds no serious violation in labs, predictions (answered) and the doctor's table, light and dark."""
+    """Dark and narrow: axe finds no serious violation in labs, predictions (answered) and the doctor's table; no text
+    runs out of its picture or into another, no plot is empty. (Each lab light and wide: test_labs.py.)"""
     page = notebook.page
     page.locator(f"{EXPLORER}[data-shown]").first.wait_for(state="attached", timeout=60_000)
     for question in page.locator(".widget-radio-box").all():
         question.locator("input").first.check()
-    for theme in ("Light", "Dark"):
-        set_theme(page, theme)
-        assert violations(page, [".hugelab", ".jp-OutputArea-output:has(.jupyter-widgets)"]) == [], theme
-    set_theme(page, "Light")
-    notebook.watched.check()
-
-
-def test_nothing_overlaps(notebook: Notebook) -> None:
-    """In both themes, wide and narrow: no text runs out of its picture or into another, no plot is empty."""
-    assert take(notebook.page, notebook.name.removesuffix(".ipynb"), folder=None) == []
+    widgets = [".hugelab", ".jp-OutputArea-output:has(.jupyter-widgets)"]
+    if page.evaluate("() => document.body.dataset.jpThemeLight") == "true":  # the first notebook; then it stays dark
+        assert violations(page, widgets) == []
+        set_theme(page, "Dark")
+        page.set_viewport_size({**VIEWPORT, "width": WIDTHS[-1]})
+    page.evaluate(PAINTED)
+    assert violations(page, widgets) == []
+    assert [wrong(lab) for lab in page.locator(EXPLORER).all()] == [[]] * notebook.labs
     notebook.watched.check()

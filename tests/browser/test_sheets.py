@@ -11,14 +11,15 @@ from xml.etree import ElementTree
 import pytest
 
 from hugelab import labs
-from hugelab.labs.controls import Slider, extremes
 from hugelab.labs.sheet import SheetLab
-from tools.pictures import PAINTED, WIDTHS, wrong
+from hugelab.labs.who import HERE
+from tools.pictures import WIDTHS
 
+from .axe import violations_of
 from .conftest import VIEWPORT, Labs
 from .lab import OnPage, pictured
-from .test_labs import places
-from .test_take_along import SVG, download, every_lab, pasted  # noqa: F401 (its page may use the clipboard)
+from .test_pictures import ends, nothing_overlaps
+from .test_take_along import SVG, download, pasted
 
 pytestmark = pytest.mark.browser
 
@@ -55,15 +56,24 @@ def check(lab: OnPage) -> None:
 
 
 @pytest.mark.parametrize("name", labs.SHEETS)
-def test_every_control_gives_the_models_numbers(watched_labs: Labs, name: str) -> None:
-    """Each control at both ends and between."""
+def test_sheet(watched_labs: Labs, name: str) -> None:
+    """Where all controls stand at an end: the model's numbers, nothing overlaps, wide or narrow; all can use it."""
     lab = watched_labs(name)
     assert lab.lab is not None
     check(lab)
-    for key, control in lab.lab.controls.items():
-        for value in places(control):
-            lab.move(key, value)
-            check(lab)
+    widths = list(WIDTHS)
+    try:
+        for values in ends(lab.lab):
+            lab.move_all(values)
+            if values.get("machine") != HERE:  # other tests use its pool: the next look finds something else
+                check(lab)
+            for width in widths:
+                lab.resize(width)
+                nothing_overlaps(lab)
+            widths.reverse()  # the next setting is looked at in this window first
+    finally:
+        lab.resize(VIEWPORT["width"])
+    assert violations_of(lab) == []
 
 
 def test_by_keyboard(watched_labs: Labs) -> None:
@@ -84,24 +94,6 @@ def test_by_keyboard(watched_labs: Labs) -> None:
         assert lab.view("along").bounding_box() == below
     assert slider.get_attribute("aria-valuetext") == "10 MB of 64 GB"
     assert lab.root.locator(".hl-control output").first.inner_text() == "10 MB"
-
-
-@pytest.mark.parametrize("name", labs.SHEETS)
-def test_nothing_overlaps_at_the_ends(watched_labs: Labs, name: str) -> None:
-    """Every control at its highest, alone and with all others, and everything at its lowest; wide and narrow."""
-    page, lab = watched_labs.page, watched_labs(name)
-    assert lab.lab is not None
-    lowest = {key: c.values()[0] if isinstance(c, Slider) else c.value for key, c in lab.lab.controls.items()}
-    every = list(extremes(lab.lab.controls))
-    try:
-        for values in [*every[:: -(-len(every) // 8)], lowest]:
-            lab.move_all(values)
-            for width in WIDTHS:
-                page.set_viewport_size({**VIEWPORT, "width": width})
-                page.evaluate(PAINTED)
-                assert wrong(lab.root) == [], f"{values}, {width} pixels"
-    finally:
-        page.set_viewport_size(VIEWPORT)
 
 
 def test_take_along(watched_labs: Labs) -> None:

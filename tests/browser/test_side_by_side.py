@@ -59,7 +59,7 @@ def pools() -> dict[str, str]:
     return {str(file): file.read_text() for file in files if file.name != "demote"}
 
 
-def test_first_click_and_no(watched_labs: Labs) -> None:
+def test_first_click_and_no(watched_labs: Labs, pool_alone: None) -> None:
     """The button says what it would change, or why it cannot; No, by keyboard, changes nothing."""
     lab = watched_labs("side_by_side")
     lab.check()
@@ -94,7 +94,6 @@ def test_a_move_takes_the_question_back(watched_labs: Labs) -> None:
     says(lab, f"recorded on Linux {recorded.kernel()}")
 
 
-@pytest.mark.xdist_group("pool")
 @live
 def test_the_live_kernel(watched_labs: Labs, pool_alone: None) -> None:
     """Two clicks by keyboard: this kernel's answers beside the model's, the pool as it was. A move ends it."""
@@ -120,7 +119,6 @@ def test_the_live_kernel(watched_labs: Labs, pool_alone: None) -> None:
     assert f"recorded on Linux {recorded.kernel()}" in head(lab)
 
 
-@pytest.mark.xdist_group("pool")
 @live
 def test_cancel_a_live_run(watched_labs: Labs, pool_alone: None) -> None:
     """The run can be stopped by keyboard: the recorded column stays, and the pool is as it was."""

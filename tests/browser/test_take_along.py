@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from hugelab import Scenario, labs
+from hugelab import Scenario
 from hugelab.draw import tables
 from hugelab.record.recording import compare
 
-from .conftest import LABS, Labs, Watched, watch_jupyter
-from .jupyter import Server, open_notebook
+from .conftest import CLIPBOARD, Labs
 from .lab import OnPage
 
 pytestmark = pytest.mark.browser
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-@pytest.fixture(scope="module")
-def every_lab(browser: Any, server: Server) -> Iterator[Watched]:
-    """As in the other files, on a page that may use the clipboard."""
-    with watch_jupyter(browser, server, permissions=["clipboard-read", "clipboard-write"]) as found:
-        open_notebook(found.page, server, LABS)
-        yield found
 
 
 def pasted(lab: OnPage) -> str:
@@ -74,10 +64,8 @@ def check_program(lab: OnPage) -> None:
     assert len(made["recording"]) == len(original)
 
 
-@pytest.mark.parametrize("name", labs.ALL)
-def test_program_and_table(watched_labs: Labs, name: str) -> None:
-    """JSON, Python and CSV of every lab, after a control has moved, are those of its recordings."""
-    lab = watched_labs(name)
+def program_and_table(lab: OnPage) -> None:
+    """JSON, Python and CSV, after a control has moved, are those of the recordings."""
     assert lab.lab is not None
     key, control = next(iter(lab.lab.controls.items()))
     lab.move(key, control.values()[3])
@@ -89,15 +77,18 @@ def test_program_and_table(watched_labs: Labs, name: str) -> None:
     assert (saved, content.decode()) == ("hugelab-steps.csv", "\n".join(parts))
 
 
-def test_without_permission(watched: Watched, server: Server) -> None:
+def test_without_permission(watched_labs: Labs) -> None:
     """A browser that keeps its clipboard from pages: the buttons still do what they say."""
-    page = watched.page
+    lab, page = watched_labs("holders"), watched_labs.page
+    page.context.clear_permissions()
     page.context.grant_permissions([])
-    open_notebook(page, server, LABS)
-    lab = Labs(watched)("holders")
-    refused = page.evaluate("() => navigator.clipboard.writeText('x').then(() => '', (error) => error.name)")
-    assert refused == "NotAllowedError"
-    check_program(lab)
+    try:
+        refused = page.evaluate("() => navigator.clipboard.writeText('x').then(() => '', (error) => error.name)")
+        assert refused == "NotAllowedError"
+        check_program(lab)
+    finally:
+        page.context.clear_permissions()
+        page.context.grant_permissions(CLIPBOARD)
 
 
 @pytest.mark.parametrize("name", ["holders", "compare"])
@@ -125,18 +116,14 @@ def test_pictures(watched_labs: Labs, name: str) -> None:
     assert list(struct.unpack(">II", content[16:24])) == [2 * int(size) for size in sizes]
 
 
-def test_reset(watched_labs: Labs) -> None:
-    """All controls as they were at first, and what comes of them."""
-    lab = watched_labs("holders")
+def reset(lab: OnPage) -> None:
+    """All controls as they were at first, and what comes of them. Fails if none has moved."""
     assert lab.lab is not None
-    lab.check()
-    first = lab.lab.values
-    for key, value in (("pages", 9), ("kind", "private file"), ("end", "exit, then unlink")):
-        lab.move(key, value)
+    first = {key: control.first for key, control in lab.lab.controls.items()}
+    assert lab.lab.values != first
     run = lab.shown().split(":")[0]
     lab.take("Reset").click()
-    for key, value in first.items():
-        lab.lab.controls[key].value = value
+    lab.keep(first)
     lab.wait_for_values(run)
     lab.check()
     shown = {

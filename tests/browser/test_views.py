@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
-from hugelab import labs
 from hugelab.draw.plot import LEFT, RIGHT, WIDTH
 
 from .conftest import VIEWPORT, Labs
@@ -128,28 +130,24 @@ def test_a_page_leads_to_what_happened_to_it_and_is_marked(watched_labs: Labs, l
 
 
 # -- nothing jumps ------------------------------------------------------------------------------------
-@pytest.mark.parametrize("width", [1440, 800])
-@pytest.mark.parametrize("name", labs.ALL)
-def test_nothing_jumps_while_a_control_moves(watched_labs: Labs, name: str, width: int) -> None:
-    """The first control over its whole range: no view moves, the notebook does not scroll, no frame lacks a view."""
-    page = watched_labs.page
-    page.set_viewport_size({**VIEWPORT, "width": width})
+@contextmanager
+def nothing_jumps(lab: OnPage, width: int) -> Iterator[None]:
+    """While controls move inside, in a window of this width: no view moves, the notebook does not scroll, no frame
+    lacks a view. (That the room is the same at every value is in tests/labs/test_sweep.py.)"""
+    lab.resize(width)
     try:
-        lab = watched_labs(name)
         assert lab.lab is not None
-        key, control = next(iter(lab.lab.controls.items()))
-        lab.control(key).scroll_into_view_if_needed()
-        lab.control(key).focus()
-        values = list(control.values())
+        control = lab.control(next(iter(lab.lab.controls)))
+        control.scroll_into_view_if_needed()
+        control.focus()
         with lab.watched() as seen:
-            for value in [*values[:: max(len(values) // (16 if width > 1000 else 4), 1)], values[-1], control.first]:
-                lab.move(key, value)
+            yield
         assert seen["frames"] > 4
         assert seen["empty"] == []
         assert {view: tops for view, tops in seen["tops"].items() if len(tops) > 1} == {}
         assert len(seen["scrolls"]) == 1
     finally:
-        page.set_viewport_size(VIEWPORT)
+        lab.resize(VIEWPORT["width"])
 
 
 # -- theme --------------------------------------------------------------------------------------------

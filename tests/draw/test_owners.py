@@ -23,6 +23,7 @@ from hugelab.draw.svg import Picture
 from hugelab.draw.theme import PAGE_COLOURS
 from hugelab.linux.flags import VM_MAYSHARE, VM_SHARED, VM_WRITE
 from hugelab.linux.structs import hstate, inode, mm_struct, vm_area_struct
+from tests.conftest import examples
 from tests.draw.read import CASE, SVG, Item, items, lines, numbers, tree
 from tests.programs import scenarios
 
@@ -279,7 +280,7 @@ def runs(draw: st.DrawFn) -> list[Run]:
 
 
 @given(runs(), runs())
-@settings(max_examples=300)
+@examples(300)
 def test_changed_is_what_a_comparison_key_by_key_finds(before: list[Run], now: list[Run]) -> None:
     """And it is in order, without overlaps, each stretch as long as it goes."""
     one, other = ({key: run.at(key) for run in given for key in range(run.start, run.end)} for given in (before, now))

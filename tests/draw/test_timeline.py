@@ -24,6 +24,7 @@ from hugelab.draw.timeline import (
     shown_of_one,
 )
 from hugelab.record.recording import compare
+from tests.conftest import examples
 from tests.draw.read import CASES
 from tests.programs import scenarios
 
@@ -151,7 +152,7 @@ def test_positions_outside_are_the_nearest() -> None:
 
 # -- two recordings ----------------------------------------------------------------------------------
 @given(twos())
-@settings(max_examples=60)
+@examples(60)
 def test_two_have_all_their_events_in_order(two: Two) -> None:
     """Each side goes forwards only and leaves nothing out; at each position at least one of them moves."""
     pair = two.run()
@@ -215,7 +216,7 @@ def with_steps(recording: Recording, step: int, **fields: Any) -> Recording:
 
 
 @given(twos())
-@settings(max_examples=100)
+@examples(100)
 def test_first_difference_agrees_with_the_steps(two: Two) -> None:
     """What compare finds in a step is found at or before its end; where nothing is found, the steps are equal."""
     pair = two.run()

@@ -83,7 +83,6 @@ def test_the_wheel_holds_it(tmp_path: Path) -> None:
         assert {f"hugelab/{name}.js", f"hugelab/{name}.css"} <= set(names)
 
 
-@pytest.mark.xdist_group("pool")
 @pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
 def test_a_sample_on_the_live_kernel(say: Callable[[str], None]) -> None:
     """Some of every kind of mapping: the kernel that runs here answers what was recorded."""

@@ -473,7 +473,7 @@ def test_no_huge_pages_and_another_machine(monkeypatch: pytest.MonkeyPatch) -> N
     assert live_run.obstacle() == "the kernel of this machine has no huge page pools"
     monkeypatch.setattr(live_run, "pools", lambda: {1 << 21: {}})
     monkeypatch.setattr(
-        "hugelab.live.access.unavailable", lambda: "needs x86-64, this is s390x: --on model runs anywhere"
+        "hugelab.live.native.access.unavailable", lambda: "needs x86-64, this is s390x: --on model runs anywhere"
     )
     assert live_run.obstacle() == "needs x86-64, this is s390x"
 
@@ -766,7 +766,6 @@ def test_a_process_that_does_not_end(child: Program, monkeypatch: pytest.MonkeyP
 
 
 # -- the kernel of this machine ----------------------------------------------------------------------
-@pytest.mark.xdist_group("pool")
 @pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
 @pytest.mark.parametrize("values", [{}, {"pool": 4, "kind": "shared file, MAP_NORESERVE", "pages": 6, "touched": 6}])
 def test_live(pool_alone: None, values: dict[str, Any]) -> None:

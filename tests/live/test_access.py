@@ -96,7 +96,7 @@ def test_many_pages_in_several_calls(toucher: Toucher, monkeypatch: pytest.Monke
 
 def run(body: str) -> int:
     """The exit status of a program with a Toucher; negative: the signal that ended it."""
-    program = f"import ctypes, os, signal\nfrom hugelab.live.access import Toucher\nt = Toucher()\n{body}"
+    program = f"import ctypes, os, signal\nfrom hugelab.live.native.access import Toucher\nt = Toucher()\n{body}"
     return subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=60).returncode
 
 

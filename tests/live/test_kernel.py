@@ -34,12 +34,38 @@ from tests.live.why import why_not_live
 FILES = ("scenarios.json", "random_6.18.json", "fuzz_6.18.json", "semantics_6.18.json")
 ROOT = Path(__file__).parents[2]
 CASES = [case for name in FILES if (DATA / name).exists() for case in load(DATA / name)]
+# Arguments that are names of a case's own.
+OWN = {"map", "fd", "path", "proc", "child", "mount", "cg", "shm", "new", "target", "name", "value"}
+
+
+def asks(case: Scenario) -> set[tuple[object, ...]]:
+    """What a case asks of the kernel: each operation with its outcome, beside a kernel bug or not, and with each flag,
+    mode, advice or file that it names."""
+    found: set[tuple[object, ...]] = set()
+    for op in case.steps:
+        found.add((op.op, (op.expect or {}).get("outcome"), case.kernel_quirk))
+        for key in op.args.keys() - OWN:
+            words = op.args[key] if isinstance(op.args[key], list) else [op.args[key]]
+            found |= {(op.op, key, word) for word in words if isinstance(word, str)}
+    return found
+
+
+def cover(cases: list[Scenario]) -> list[Scenario]:
+    """Cases that together ask all that all of them ask: again and again the one with the most that is left."""
+    chosen: list[Scenario] = []
+    left = set().union(*map(asks, cases))
+    while left:
+        chosen.append(max(cases, key=lambda case: (len(asks(case) & left), -len(case.steps))))
+        left -= asks(chosen[-1])
+    return chosen
+
+
 RECORDED = "6.18"  # the kernel that the answers are from
 ANONYMOUS = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB"]
 
 
 WHY_NOT = why_not_live()
-pytestmark = [pytest.mark.xdist_group("pool"), pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")]
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
 
 
 @pytest.fixture
@@ -74,9 +100,10 @@ def values(recording: Recording) -> list[Any]:
 
 
 # -- what was recorded -------------------------------------------------------------------------------
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", cover(CASES), ids=lambda case: case.name)
 def test_case_agrees_with_the_record(case: Scenario, pool: BorrowedPool, say: Callable[[str], None]) -> None:
-    """Outcome, value and counters after every step, then after all processes died, then after umount."""
+    """Outcome, value and counters after every step, then after all processes died, then after umount. (Of all cases
+    as many as ask everything; `make proof` runs all.)"""
     with boot_live(case, pool) as kernel:
         result = check(kernel, case)
     if not os.uname().release.startswith(RECORDED) and result.difference:
@@ -382,17 +409,6 @@ def test_the_process_that_holds_all_is_killed(pool: BorrowedPool) -> None:
             kernel.run(Op("exit"))
         with pytest.raises(LiveUnavailable):
             kernel.run(Op("stat", {"path": "m/"}, "Q"))
-
-
-def test_a_case_takes_a_tenth_of_a_second(pool: BorrowedPool, say: Callable[[str], None]) -> None:
-    """Pool, mounts, processes, fourteen steps and cleaning up; the best of five, as others use the machine, too."""
-    case, best = CASES[0], 1e9
-    for _ in range(5):
-        begin = time.perf_counter()
-        run(pool, case)
-        best = min(best, time.perf_counter() - begin)
-    say(f"live kernel: {case.name}, {len(case.steps)} steps in {best * 1e3:.0f} ms")
-    assert best < 0.5
 
 
 # -- slips -------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ EMPTY = Counters(0, 0, 0, 0)
 
 
 WHY_NOT = why_not_live()
-pytestmark = [pytest.mark.xdist_group("pool"), pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")]
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
 
 
 def machine() -> tuple[Any, ...]:

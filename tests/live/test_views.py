@@ -31,6 +31,7 @@ from hugelab.live.reading import QUESTIONS
 from hugelab.model.kernel import boot
 from hugelab.record.recording import compare
 from hugelab.record.source import record
+from tests.conftest import fully
 from tests.live.alone import alone
 from tests.live.why import why_not_live
 
@@ -79,7 +80,6 @@ def pool() -> Iterator[BorrowedPool]:
 
 # -- the kernel and the model ------------------------------------------------------------------------
 @live
-@pytest.mark.xdist_group("pool")
 @pytest.mark.parametrize("name", [*seen.PROGRAMS, *OWN])
 def test_the_files_say_what_the_model_has(name: str, pool: BorrowedPool) -> None:
     """After every step, of every process: pages mapped, shared, private, anonymous; which pages are the same frame; the
@@ -112,11 +112,12 @@ CASES = [
 
 
 @live
-@pytest.mark.xdist_group("pool")
+@pytest.mark.full
 def test_the_recorded_cases(pool: BorrowedPool) -> None:
     """The same for programs that were not written for this."""
     looked = 0
-    for scenario in CASES:
+    every = 1 if fully() else 3
+    for scenario in CASES[::every]:
         model = None
         for moment, kernel in seen.watch(scenario, pool):
             model = model or boot(scenario, kernel.machine)
@@ -125,7 +126,7 @@ def test_the_recorded_cases(pool: BorrowedPool) -> None:
             theirs = {proc: views.views(texts) for proc, texts in moment.texts.items()}
             assert views.difference(ours, theirs) == "", (scenario.name, moment.op)
             looked += sum(map(len, theirs.values()))
-    assert len(CASES) > 100 and looked > 500
+    assert len(CASES) > 100 and looked > 500 // every
 
 
 def check_pool(moment: seen.Moment, found: dict[str, list[views.View]]) -> None:
@@ -156,7 +157,6 @@ def check_pool(moment: seen.Moment, found: dict[str, list[views.View]]) -> None:
 
 
 @live
-@pytest.mark.xdist_group("pool")
 def test_the_record_is_still_what_this_kernel_says(pool: BorrowedPool) -> None:
     """All but frames, inodes and the process's own size: the recorded views are those of a run now."""
     for name, moments in seen.recorded().items():
@@ -169,7 +169,6 @@ def test_the_record_is_still_what_this_kernel_says(pool: BorrowedPool) -> None:
 
 # -- who holds ---------------------------------------------------------------------------------------
 @live
-@pytest.mark.xdist_group("pool")
 def test_every_page_in_use_is_found(pool: BorrowedPool) -> None:
     """Files left behind, files without a name, memfd, fork, promises: after each step nothing is left over, and no more
     is promised than could be."""
@@ -187,7 +186,6 @@ def test_every_page_in_use_is_found(pool: BorrowedPool) -> None:
 
 
 @live
-@pytest.mark.xdist_group("pool")
 def test_what_cannot_be_found_is_said(pool: BorrowedPool) -> None:
     """A System V segment that nobody has attached: its pages are in use, and no file of /proc says whose."""
     scenario = Scenario("segment").shmget(shm="s", pages=3).shmat(shm="s", map="A").touch(map="A", count=2)
@@ -203,7 +201,6 @@ def test_what_cannot_be_found_is_said(pool: BorrowedPool) -> None:
 
 # -- commands ----------------------------------------------------------------------------------------
 @live
-@pytest.mark.xdist_group("pool")
 def test_every_command_of_the_notebook(pool: BorrowedPool) -> None:
     """Each is run while a program holds pages, and says what it is said to say."""
     said = {}
@@ -232,7 +229,6 @@ def test_every_command_of_the_notebook(pool: BorrowedPool) -> None:
 
 
 @live
-@pytest.mark.xdist_group("pool")
 @pytest.mark.parametrize(
     "op",
     [None, Op("unlink", {"path": "m/left_behind"}), Op("set_nr", {"n": 22}), Op("set_overcommit", {"n": 2})],

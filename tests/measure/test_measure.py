@@ -26,6 +26,7 @@ from hugelab.live.pool import BorrowedPool, FoundPool, PoolError, borrow
 from hugelab.measure import Measured, fractured, measure, sentences, session, table
 from hugelab.measure.faults import first_touch
 from hugelab.measure.machine import available_memory, thp_setting
+from tests.conftest import fully
 from tests.live.alone import pool_alone
 from tests.live.why import why_not_live
 
@@ -34,7 +35,6 @@ __all__ = ["pool_alone"]  # a fixture
 ROOT = Path(__file__).parents[2]
 MB, GB = 1 << 20, 1 << 30
 WHY_NOT = why_not_live()
-pytestmark = pytest.mark.xdist_group("pool")
 as_root = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
 anywhere = pytest.mark.skipif(bool(access.unavailable()), reason=access.unavailable() or "can")
 with_thp = pytest.mark.skipif(thp_setting() not in ("always", "madvise"), reason="THP is switched off")
@@ -75,9 +75,10 @@ def faults(size: int, kinds: list[str]) -> dict[str, int]:
 
 
 @as_root
+@pytest.mark.full
 def test_512_to_1(pool: BorrowedPool) -> None:
-    """Exactly, at 10 MB and, where it fits, at 1 GB."""
-    fits = available_memory() > 4 * GB
+    """Exactly, at 10 MB and, in `make proof` where it fits, at 1 GB."""
+    fits = fully() and available_memory() > 4 * GB
     pool.set_nr(2 * MB, 512 if fits else 5)
     kinds = ["4K", "2M", *(["THP"] if thp_setting() in ("always", "madvise") else [])]
     assert faults(10 * MB, kinds) == {"4K": 2560, **dict.fromkeys(kinds[1:], 5)}

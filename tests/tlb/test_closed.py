@@ -7,12 +7,13 @@ from dataclasses import replace
 from math import sqrt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hugelab.core.units import GIB, MIB
 from hugelab.tlb import GEOMETRIES, Array, Closed, Geometry, Space, sequential, simulate, strided, trace, uniform
 from hugelab.tlb.closed import Misses
+from tests.conftest import examples
 
 from .common import FASTEST, PRESETS, every_preset
 
@@ -171,7 +172,7 @@ def levels(draw: st.DrawFn) -> Array:
     return Array(sets * ways, ways, *(((SIZE,), ()) if piece == SIZE else ((), ((SIZE, piece),))))
 
 
-@settings(max_examples=600)
+@examples(600)
 @given(
     first=levels(),
     second=st.one_of(st.none(), levels()),

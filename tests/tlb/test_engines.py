@@ -7,12 +7,13 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hugelab.core.units import GIB, MIB
 from hugelab.tlb import ENGINES, GEOMETRIES, Area, Array, Count, Geometry, Space, areas, simulate
 from hugelab.tlb.trace import TOP
+from tests.conftest import examples
 
 from . import naive
 from .common import every_engine, every_preset
@@ -76,7 +77,7 @@ def cases(draw: st.DrawFn) -> tuple[list[int], Space, Geometry]:
 
 
 @every_engine
-@settings(max_examples=300)
+@examples(300)
 @given(case=cases(), passes=st.integers(1, 3))
 def test_as_the_naive_rule(engine: str, case: tuple[list[int], Space, Geometry], passes: int) -> None:
     """Whatever the geometry, the space and the trace: accesses, L1 misses and walks of each pass and size are equal."""

@@ -9,8 +9,9 @@ import pytest
 
 from hugelab.core.units import MIB
 from hugelab.tlb import GEOMETRIES, Array, Geometry, Space, simulate
+from tests.conftest import fully
 
-from .common import every_engine
+from .common import INSTALLED
 
 pytest.importorskip("cachesim", reason="pycachesim is not installed: pip install pycachesim")
 
@@ -104,7 +105,8 @@ TRACES: dict[str, Callable[[int], list[int]]] = {
 }
 
 
-@every_engine
+@pytest.mark.full
+@pytest.mark.parametrize("engine", INSTALLED if fully() else ["plain"])  # test_engines.py holds the others against it
 @pytest.mark.parametrize(("geometry", "size"), MACHINES, ids=[f"{g.name} {s >> 10}K" for g, s in MACHINES])
 @pytest.mark.parametrize("trace", TRACES)
 def test_as_pycachesim(trace: str, geometry: Geometry, size: int, engine: str) -> None:
