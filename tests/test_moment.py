@@ -186,6 +186,16 @@ def test_equal_moments() -> None:
     assert one.at(3) != dump(one.at(3))
     last = one.steps[1].last
     assert one.at(last) != other.at(last)
+    three, four = (run(Scenario("boot", 3, overcommit)).end for overcommit in (0, 1))
+    assert three.event == four.event and three != four
+
+
+def test_few_moments_are_kept() -> None:
+    """A walk through a recording costs the memory of its last ones."""
+    recording = run(lesson())
+    for index in range(len(recording)):
+        recording.at(index)
+    assert list(recording._moments) == list(range(len(recording) - recordings.LAST, len(recording)))
 
 
 # -- nothing can be changed --------------------------------------------------------------------------------
