@@ -246,13 +246,11 @@ def chain_of(phase: str, row: Operation | None) -> tuple[Call, ...]:
     if row is None:
         return calls
     if phase in ("fault", "cow"):
-        way_in = (
-            calls[0] if row.entry == calls[0].name else Call(SYSCALL, row.entry, 0, "the kernel accesses the memory")
-        )
-        return (way_in, *calls[1:])
-    outer = (Call(USER, typed(row), 0, row.who), Call(SYSCALL, row.entry, 1, "enters the kernel"))
-    if row.entry == "user_access":
-        outer = outer[:1]
+        way_in = Call(SYSCALL, row.entry, 0, "it accesses memory")
+        return calls if row.entry == calls[0].name else (way_in, *calls[1:])
+    outer = [Call(USER, typed(row), 0, row.who)]
+    if row.entry != "user_access":
+        outer.append(Call(SYSCALL, row.entry, 1, "enters the kernel"))
     return (*outer, *(call._replace(depth=call.depth + len(outer)) for call in calls))
 
 
