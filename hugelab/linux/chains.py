@@ -1,7 +1,7 @@
-"""Who calls whom: for each phase of an operation the chain of functions that it may go through, outermost first.
+"""Call chains: for each phase of an operation the functions that it may go through, outermost first.
 
-Functions by their 3.10 names (``names`` knows the later ones). A test holds the chains against what the model's events
-say, in both directions: each event has a box, and each box that has an event is lit by a program.
+Functions go by their 3.10 names (``names`` has the later ones). A test compares the chains with the model's events in
+both directions: each event has a box, and each box that has an event is lit by a program.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .scenario import Op
 
 
 class Call(NamedTuple):
-    """One box of a call flow: its layer, the 3.10 name of the function, how deep it is called."""
+    """One box of a call flow: its layer, the function's 3.10 name, its depth in the chain, and what it does."""
 
     layer: str
     name: str
@@ -268,25 +268,25 @@ TITLES = {
 }
 
 
-# The first chain that begins with a function; an event of one begins its phase, unless the phase it is in has it, too.
+# Function -> the first chain that has it: its event begins that phase, unless the current phase has the function, too.
 _BEGINS: dict[str, str] = {}
 for _phase, _chain in CHAINS.items():
     for _call in _chain:
         _BEGINS.setdefault(_call.name, _phase)
 _BEGINS |= {"truncate_hugepages": "evict", "__unmap_hugepage_range": "munmap", "hugetlbfs_evict_inode": "evict"}
-# Functions of many phases: they begin none.
+# Functions of many phases, which begin none.
 _EVERYWHERE = frozenset(
     ("hugetlb_acct_memory", "free_huge_page", "alloc_huge_page", "hugetlbfs_get_inode", "fput", "fd_install")
 )
 
 
 def begins(name: str) -> str | None:
-    """The phase that a function begins; None for one of many phases, and for one that is in no chain."""
+    """The phase that a function begins; None for a function of many phases or of no chain."""
     return None if name in _EVERYWHERE else _BEGINS.get(name)
 
 
 def chain_of(phase: str, op: Op | None) -> tuple[Call, ...]:
-    """The chain of a phase as one operation goes through it: its own first boxes, what is typed and the way in."""
+    """The chain of a phase whose first boxes are the call of this operation and its kernel entry."""
     calls = CHAINS[phase]
     if op is None:
         return calls
@@ -305,7 +305,7 @@ def chain_of(phase: str, op: Op | None) -> tuple[Call, ...]:
 
 
 def typed(op: Op) -> str:
-    """What a program or an administrator does: ``munmap()``, ``echo N > nr_hugepages``."""
+    """The call or the command of an operation: ``munmap()``, ``echo N > nr_hugepages``."""
     entry = op.row.entry
     if op.row.who == ADMINISTRATOR and entry.endswith("_store"):
         return f"echo N > {entry.removesuffix('_store')}"
