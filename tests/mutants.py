@@ -60,10 +60,10 @@ needed = delta - h.free_huge_pages
 """,
     ),
     Mutant(
-        "a fault without a promise may take any free page",
+        "a fault without a reservation may take any free page",
         "folio",
         """
-node = _node(vma, index) if promised or available else None
+node = _node(vma, index) if reserved or available else None
 """,
         """
 node = _node(vma, index)
@@ -191,7 +191,7 @@ if True:
 """,
     ),
     Mutant(
-        "shrinking the pool takes promised pages",
+        "shrinking the pool takes reserved pages",
         "pool",
         """
     lowest = max(count, h.resv_huge_pages + used - spare)
@@ -232,7 +232,7 @@ gives_back = False
 """,
     ),
     Mutant(
-        "size= counts pages that are there, not promises",
+        "size= counts pages in the file, not reservations",
         "subpool",
         """
         if spool.used_hpages + delta > spool.max_hpages:
@@ -248,7 +248,7 @@ gives_back = False
         'V6_18 = replace(V6_12, version="6.18", zap_restores_reserve=False, ',
     ),
     Mutant(
-        "the cgroup's promise is paid back when the page is there",
+        "the cgroup's charge for a reservation ends at the fault",
         "folio",
         """
     resv = vma_resv_map(vma)
@@ -262,7 +262,7 @@ gives_back = False
 """,
     ),
     Mutant(
-        "ftruncate keeps the promises past the end",
+        "ftruncate keeps the reservations past the end",
         "hugetlbfs",
         """
     chg = region_del(k, h, node.resv_map, start, node.resv_map.regions.end if end is None else end)
