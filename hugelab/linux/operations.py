@@ -33,8 +33,7 @@ class Argument(NamedTuple):
 
 class Operation(NamedTuple):
     """One row. ``needs``: arguments that must be given, "a|b" for one of both; ``arguments`` by name; ``entry``: the
-    kernel function that the operation enters and leaves (its 3.10 name); ``chain``: its call chain, "" for none.
-    """
+    kernel function that the operation enters and leaves (its 3.10 name); ``chain``: its call chain, "" for none."""
 
     name: str
     who: str

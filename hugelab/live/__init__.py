@@ -1,1 +1,1 @@
-"""Source 2: the running kernel. So far only the probe: what this machine allows."""
+"""The running kernel: scenarios on it with real processes, and its own view of its huge pages. Linux only."""

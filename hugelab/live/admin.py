@@ -1,6 +1,6 @@
-"""What an administrator does on this machine: pool sizes, nodes, demotion, statfs, control groups.
+"""The administrator's operations on this machine: pool sizes, nodes, demotion, statfs, control groups.
 
-Everything raises OSError with the kernel's answer, ScenarioError for what nobody can do.
+All raise OSError with the kernel's errno, and ScenarioError for an operation that no administrator can do.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHM_GROUP = Path("/proc/sys/vm/hugetlb_shm_group")
 
 
 def on_pool(name: str) -> Callable[[Function], Function]:
-    """The function below does this operation: function(pool, operation)."""
+    """Registers the function below for an operation: function(pool, operation)."""
 
     def register(function: Function) -> Function:
         by_runner(name)(lambda kernel, op: function(kernel.pool, op))
@@ -35,7 +35,7 @@ def on_pool(name: str) -> Callable[[Function], Function]:
 
 
 def on_groups(name: str) -> Callable[[Function], Function]:
-    """The method below does this operation: function(groups, operation)."""
+    """Registers the method below for an operation: method(groups, operation)."""
 
     def register(function: Function) -> Function:
         by_runner(name)(lambda kernel, op: function(kernel.groups, op))
@@ -96,7 +96,7 @@ def meminfo(pool: Pool, op: Op) -> dict[str, int]:
 
 @on_pool("set_shm_group")
 def set_shm_group(pool: Pool, op: Op) -> None:
-    """Write ``gid`` to vm.hugetlb_shm_group; what it was comes back with the pool."""
+    """Write ``gid`` to vm.hugetlb_shm_group; the old value is restored with the pool."""
     pool.rewrite(SHM_GROUP, op.args["gid"])
 
 
@@ -107,7 +107,7 @@ def sync(pool: Pool, op: Op) -> None:
 
 
 def statfs(path: Path) -> dict[str, int]:
-    """statfs(2); the kernel's -1, for no limit, is -1 here."""
+    """statfs(2) in blocks of ``bsize`` bytes; -1 is no limit, as in the kernel."""
     found = os.statvfs(path)
     shown = {"blocks": found.f_blocks, "bfree": found.f_bfree, "bavail": found.f_bavail}
     counts = {**shown, "files": found.f_files, "ffree": found.f_ffree}
@@ -115,22 +115,22 @@ def statfs(path: Path) -> dict[str, int]:
 
 
 def signed(number: int) -> int:
-    """64 bits as a signed number, however Python made an int of them."""
+    """A 64-bit number as a signed one: 2**64 - 1 is -1."""
     return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 # -- control groups ----------------------------------------------------------------------------------
 class Groups:
-    """The control groups of a scenario, in hierarchies mounted for it; only those it made can be used."""
+    """The control groups that a scenario makes, in hierarchies mounted for it."""
 
-    PATIENCE = 2.0  # seconds: a hierarchy that was unmounted gives the controller back a moment later
+    PATIENCE = 2.0  # seconds: an unmounted hierarchy gives the controller back a moment later
 
     def __init__(self, pool: Pool):
         self._pool = pool
         self._mounted: list[int] = []  # versions
         self._made: list[tuple[int, str]] = []
-        self._enabled: list[Path] = []  # where we wrote +hugetlb
-        self._others = 0  # groups in the hierarchy that were there before
+        self._enabled: list[Path] = []  # files to which we wrote +hugetlb
+        self._others = 0  # groups of others in the hierarchy
 
     @on_groups("cg_mount")
     def mount(self, op: Op) -> None:
@@ -147,9 +147,9 @@ class Groups:
             self._enable(self._root(2))
 
     def _free_controller(self) -> None:
-        """A v1 hierarchy that a killed run left, mounted nowhere, keeps the controller: mount it, and unmount it."""
+        """Free the controller from an unmounted v1 hierarchy of a killed run, by mounting and unmounting it."""
         mounted = any(mount.kind == "cgroup" and "hugetlb" in mount.options.split(",") for mount in host.mounts())
-        # One that was unmounted properly goes by itself, a moment later.
+        # A hierarchy that was unmounted properly goes by itself, a moment later.
         if mounted or host.wait_until(lambda: _hierarchy()[0] == 0, self.PATIENCE):
             return
         self._pool.mount(self._root(1), "cgroup", "none", "hugetlb")
@@ -160,7 +160,7 @@ class Groups:
         return self._pool.folder / f"cgroup{version}"
 
     def _folder(self, op: Op) -> Path:
-        """Where a group is, or would be. Raises ScenarioError."""
+        """The folder of a group, which need not exist. Raises ScenarioError."""
         version, name = op.args["version"], op.args["cg"]
         if version not in self._mounted:
             raise ScenarioError(f"the cgroup hierarchy of version {version!r} is not mounted: cg_mount comes first")
@@ -181,7 +181,7 @@ class Groups:
         return self._group(op) / name
 
     def _enable(self, folder: Path) -> None:
-        """Groups below a folder (v2) get the hugetlb controller, if they have not."""
+        """Give the groups below a folder (v2) the hugetlb controller, if they lack it."""
         file = folder / "cgroup.subtree_control"
         if "hugetlb" not in file.read_text().split():
             host.wait_until(lambda: "hugetlb" in (folder / "cgroup.controllers").read_text().split(), self.PATIENCE)
@@ -191,7 +191,7 @@ class Groups:
 
     @on_groups("cg_mkdir")
     def mkdir(self, op: Op) -> None:
-        """A new group; ``cg`` may be a path below another one."""
+        """Make a group; ``cg`` may be a path below another group."""
         folder = self._folder(op)
         if op.args["version"] == 2 and folder.parent != self._root(2) and folder.parent.is_dir():
             self._enable(folder.parent)
@@ -201,7 +201,7 @@ class Groups:
 
     @on_groups("cg_rmdir")
     def rmdir(self, op: Op) -> None:
-        """EBUSY while it has processes or groups."""
+        """Remove a group. EBUSY while it has processes or groups."""
         self._group(op).rmdir()
         self._made.remove((op.args["version"], op.args["cg"]))
 
@@ -222,7 +222,7 @@ class Groups:
         _write(self._group(op) / "cgroup.procs", str(pid))
 
     def close(self) -> None:
-        """Remove the groups; their processes are dead. What cannot be removed stays for the pool to complain about."""
+        """Remove the groups, whose processes are dead; the pool complains later about a group that stays."""
         for version, name in reversed(self._made):
             folder = self._root(version) / name
 
@@ -245,8 +245,8 @@ class Groups:
 
 
 def _hierarchy() -> tuple[int, int]:
-    """The hierarchy that the hugetlb controller is in (0: v2, or none) and how many groups that has, with its root
-    and those removed but not yet gone (/proc/cgroups)."""
+    """The number of the hierarchy that has the hugetlb controller (0: v2, or none), and the number of its groups, with
+    its root and removed groups that still exist (/proc/cgroups)."""
     for line in Path("/proc/cgroups").read_text().splitlines():
         name, hierarchy, groups, _ = line.split("\t")
         if name == "hugetlb":
@@ -255,7 +255,7 @@ def _hierarchy() -> tuple[int, int]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write to a file that is there, in one system call."""
+    """Write to an existing file, in one system call."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(descriptor, text.encode())

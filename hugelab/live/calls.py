@@ -1,8 +1,8 @@
-"""What a process of a scenario does: each operation as the system call it stands for.
+"""The operations of a scenario's processes, which are real ones: each is the system call of its name.
 
-Runs inside the child processes (see child.py), so it imports little. The arguments are those of the operation, its
-defaults filled in; paths are real ones, ``unit`` is the page size that ``pages`` and ``page`` count, in bytes. A
-function returns the value of the operation (None for none), or raises OSError with the kernel's answer.
+Runs inside these processes (see child.py), so it imports little. A function gets the arguments of the operation with
+defaults filled in and real paths; ``unit`` is the size in bytes of the pages that ``pages`` and ``page`` count. It
+returns the value of the operation (or None), or raises OSError with the kernel's errno.
 """
 
 from __future__ import annotations
@@ -26,17 +26,14 @@ SCENARIO, UNSUPPORTED = "scenario", "unsupported"
 
 WORD = 1 << 64
 TASK_SIZE = (1 << 47) - 4096  # the first address that a process cannot have
-# Where mappings go, top down, unless the scenario says where: far from Python's own memory, so that an access past
-# the end of a mapping meets nothing, and nothing of Python's moves into the hole that munmap leaves.
+# The range for mappings without an address, filled top down: far from Python's own memory, so that an access past the
+# end of a mapping finds no memory, and Python maps nothing into a hole that munmap leaves.
 ARENA = (4 << 40, 36 << 40)
 BEYOND = 37 << 40  # up to here a scenario may map by itself: MAP_FIXED at the last page of the topmost mapping
 
 
 class Program:
-    """A process of a scenario: what its file descriptors and mappings are called. fork copies it.
-
-    ``size`` is the default huge page size, in bytes.
-    """
+    """The names of file descriptors and mappings of a process; fork copies it. ``size``: default huge page in bytes."""
 
     def __init__(self, size: int):
         self.size = size
@@ -49,26 +46,26 @@ class Program:
 
     # -- names -------------------------------------------------------------------------------------
     def fd(self, a: Args) -> int:
-        """The descriptor of a name; -1, which the kernel answers with EBADF, when it is not open."""
+        """The descriptor of a name; -1, which the kernel refuses with EBADF, for a name that is not open."""
         return self.fds.get(a.get("fd") or "", -1)
 
     def area(self, name: str) -> Area:
-        """What mmap returned under a name. Raises ScenarioError for a name never used."""
+        """The result of the mmap of a name. Raises ScenarioError for a name never used."""
         if name not in self.maps:
             raise ScenarioError(f"no mapping is called {name!r} in this process")
         return self.maps[name]
 
     def span(self, a: Args) -> tuple[int, int]:
-        """Start and length of the part of a map that an operation names; the whole map by default."""
+        """Start and length, in bytes, of the part of a mapping that an operation names; by default the whole."""
         return self.mine(*span(a, a["unit"], self.area(a["map"])))
 
     def hint(self, a: Args) -> int | None:
-        """The address that ``at`` stands for; None without one."""
+        """The address that ``at`` names; None without ``at``."""
         return place(a, a["unit"], self.area(a["at"]["map"])) if a.get("at") else None
 
     # -- addresses ---------------------------------------------------------------------------------
     def mine(self, start: int, length: int) -> tuple[int, int]:
-        """The same range. Raises ScenarioError for memory of Python itself: the scenario would destroy what runs it."""
+        """The same range. Raises ScenarioError for memory of Python itself, without which no scenario runs."""
         end = start + max(length, 1)
         known = any(area.addr <= start and end <= area.addr + area.length for area in self.maps.values())
         outside = start < 0 or start >= TASK_SIZE or end > TASK_SIZE  # the kernel refuses that itself
@@ -80,7 +77,7 @@ class Program:
         return start, length
 
     def room(self, length: int, size: int) -> int:
-        """The address that the kernel would choose in the arena, were it the whole address space; 0 without room."""
+        """The address that the kernel would choose if the arena were the whole address space; 0 if there is no room."""
         taken = (region for region in regions() if ARENA[0] <= region[0] < ARENA[1])
         return highest_gap(taken, *ARENA, -(-length // size) * size, size) or 0
 
@@ -137,7 +134,7 @@ def stat(p: Program, a: Args) -> dict[str, Any]:
 # -- descriptors -------------------------------------------------------------------------------------
 @in_process("open")
 def open_(p: Program, a: Args) -> None:
-    """A descriptor that had the name stays open: the program only forgot its number."""
+    """An older descriptor of that name stays open, but the program lost its number."""
     p.fds[a["fd"]] = os.open(a["path"], a["flags"], octal(a["mode"]))
 
 
@@ -149,7 +146,7 @@ def close(p: Program, a: Args) -> None:
 
 @in_process("sendfd")
 def sendfd(p: Program, a: Args) -> None:
-    """The runner passes the descriptor on (child.serve sends it along)."""
+    """child.serve sends the descriptor to the runner, which passes it on."""
     if (fd := p.fd(a)) < 0:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     p.sent.append(fd)
@@ -157,7 +154,7 @@ def sendfd(p: Program, a: Args) -> None:
 
 @in_process("recvfd")
 def recvfd(p: Program, a: Args) -> None:
-    """What another process sent: ``descriptor`` is open here now."""
+    """Name the open ``descriptor`` that another process sent."""
     p.fds[a["fd"]] = a["descriptor"]
 
 
@@ -185,7 +182,7 @@ def fstat(p: Program, a: Args) -> dict[str, int]:
 
 @in_process("fallocate")
 def fallocate(p: Program, a: Args) -> None:
-    """The default length is what the file has from the offset on."""
+    """The default length reaches from the offset to the end of the file."""
     fd, mode = p.fd(a), a["mode"]
     offset = length_of(a, a["unit"], "page", "off_bytes")
     length = length_of(a, a["unit"]) if sized(a) else os.fstat(fd).st_size - offset
@@ -204,7 +201,7 @@ def readahead(p: Program, a: Args) -> None:
 
 @in_process("fsync")
 def fsync(p: Program, a: Args) -> None:
-    if (fd := p.fd(a)) < 0:  # Python would not even ask
+    if (fd := p.fd(a)) < 0:  # Python would refuse -1 by itself
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     os.fsync(fd)
 
@@ -223,7 +220,7 @@ def pwrite(p: Program, a: Args) -> dict[str, int]:
 
 @in_process("sendfile")
 def sendfile(p: Program, a: Args) -> dict[str, int]:
-    """To /dev/zero, which takes everything."""
+    """To /dev/zero, which accepts all data."""
     return {"n": os.sendfile(p.zero, p.fd(a), length_of(a, a["unit"], "page", "off_bytes"), a["bytes"])}
 
 
@@ -235,7 +232,7 @@ def lseek(p: Program, a: Args) -> dict[str, int]:
 # -- mappings ----------------------------------------------------------------------------------------
 @in_process("mmap")
 def mmap(p: Program, a: Args) -> dict[str, bool] | None:
-    """An mmap that fails leaves what the name meant before; MAP_FAILED if nothing."""
+    """If mmap fails, the name keeps its older mapping; without one it stands for MAP_FAILED."""
     p.maps.setdefault(a["map"], FAILED)
     flags = a["flags"]
     fd, size = p.fd(a), page_size_of(p, flags, p.fd(a))
@@ -254,7 +251,7 @@ def mmap(p: Program, a: Args) -> dict[str, bool] | None:
 
 
 def page_size_of(p: Program, flags: int, fd: int) -> int:
-    """The page size of a mapping to be, in bytes."""
+    """The page size in bytes of a mapping with these flags and this file."""
     if flags & MAP["MAP_ANONYMOUS"] or fd == -1:
         return huge_size(flags) or p.size if flags & MAP["MAP_HUGETLB"] else BASE_PAGE
     return max(os.fstat(fd).st_blksize, BASE_PAGE)
@@ -267,7 +264,7 @@ def munmap(p: Program, a: Args) -> None:
 
 @in_process("mremap")
 def mremap(p: Program, a: Args) -> dict[str, bool]:
-    """``as`` is the name of the result; the name it had before is not changed then."""
+    """``as`` names the result; then the old name keeps the old address."""
     start, length = p.span(a)
     new, target = length_of(a, a["unit"], "new_pages", "new_bytes"), p.hint(a) or 0
     name: str = a["as"] or a["map"]
@@ -328,7 +325,7 @@ def set_mempolicy(p: Program, a: Args) -> None:
 
 @in_process("smaps")
 def smaps(p: Program, a: Args) -> dict[str, Any]:
-    """Some fields of the VMA at the start of a map, in kB; VmFlags as a list."""
+    """Fields of the VMA at the start of a mapping, in kB; VmFlags as a list."""
     addr, shown = p.area(a["map"]).addr, {}
     names = ("Size", "KernelPageSize", "MMUPageSize", "Rss", "Pss", "Shared_Hugetlb", "Private_Hugetlb")
     here = False
@@ -354,12 +351,12 @@ def touch(p: Program, a: Args) -> Fault | dict[str, Any]:
         raise ScenarioError(f"touch: mode is r or w, not {mode!r}")
     catch = a["catch"] is not False
     if area is FAILED and catch:
-        # what an access near address -1 would be; not tried, as page 1 of it would be somewhere else
+        # The result of an access at address -1, which is not tried: its page 1 would be at a valid address.
         return Fault("SIGSEGV", {"done": 0, "si_code": 1}) if count else {"done": 0}
     address, unit = area.addr, a["unit"]
     if area is not FAILED:
         address += a["page"] * unit + a["off_bytes"]
-        p.mine(address, 1)  # the first access that meets nothing is the last
+        p.mine(address, 1)  # enough: the first access without memory is the last
         p.note = (address, count, unit)
     came = p.toucher.touch(address, count, unit, mode == "w", a["byte"] & 0xFF, catch)
     value: dict[str, Any] = {"done": came.done}
@@ -370,7 +367,7 @@ def touch(p: Program, a: Args) -> Fault | dict[str, Any]:
 
 @in_process("kread")
 def kread(p: Program, a: Args) -> dict[str, int]:
-    """read(2) of one zero byte into a page: the kernel writes there, and answers EFAULT where it cannot."""
+    """read(2) of one zero byte into a page: the kernel writes there, or fails with EFAULT."""
     area = p.area(a["map"])
     addr = area.addr
     if area is not FAILED:
@@ -388,7 +385,7 @@ def shmget(p: Program, a: Args) -> None:
 
 @in_process("shmat")
 def shmat(p: Program, a: Args) -> None:
-    """``shmid``, ``length`` and ``size`` of its pages in bytes come from the runner; -1 for one that failed."""
+    """The runner adds ``shmid`` (-1 after a failed shmget), ``length`` and page ``size`` in bytes."""
     p.maps.setdefault(a["map"], FAILED)
     length, size = -(-a["length"] // a["size"]) * a["size"], a["size"]
     hint = p.room(length, size) if length else 0
@@ -404,7 +401,7 @@ def shmdt(p: Program, a: Args) -> None:
 # -- the process -------------------------------------------------------------------------------------
 @in_process("setuid")
 def setuid(p: Program, a: Args) -> None:
-    """Root's group goes, too: whoever is in group 0 may make segments of huge pages (hugetlb_shm_group)."""
+    """Gives up group 0, too, whose members may make segments of huge pages (hugetlb_shm_group)."""
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(a["uid"])
@@ -417,7 +414,7 @@ def setrlimit_memlock(p: Program, a: Args) -> None:
     limit = a["bytes"] if a["bytes"] >= 0 else resource.RLIM_INFINITY
     try:
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (limit, limit))
-    except ValueError as error:  # Python's word for EPERM and EINVAL
+    except ValueError as error:  # Python raises it for EPERM and EINVAL
         raise PermissionError(1, str(error)) from None
 
 
@@ -444,7 +441,7 @@ def call(p: Program, name: str, a: Args) -> tuple[str, Any, Any]:
     except Unsupported as error:
         return UNSUPPORTED, str(error), None
     except (ValueError, OverflowError, TypeError, MemoryError) as error:
-        # an argument that no system call can be given: a NUL in a path, a length of more than 64 bits
+        # an argument that no system call can take: a NUL in a path, a length of more than 64 bits
         return SCENARIO, f"{name}: {error or 'out of memory'}", None
     if isinstance(value, Fault):
         return value.outcome, value.value, tuple(p.note) if p.note else None

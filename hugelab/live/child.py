@@ -1,11 +1,11 @@
-"""The processes of a scenario: one that only waits (the keeper), and those it forks, which do what they are told.
+"""The real processes of a scenario: the keeper, which only waits, and the processes that it forks.
 
 A process is a loop: receive an operation on its socket, do it, answer. ``fork`` is a real fork of that process; the
-runner gets the other end of the new process's socket. Nothing is shared, so each is exactly the process that the
-scenario describes, with Python's own memory far away from the scenario's (calls.ARENA).
+runner gets the other end of the new process's socket. The processes share no memory but the scenario's, which lies far
+away from Python's own (calls.ARENA).
 
-Nobody outlives the runner: when it dies in whatever way, the kernel closes its ends of the sockets. A process that
-reads the end of its socket exits, and the keeper kills the whole session, also who is stuck in an endless fault.
+No process outlives the runner: when it dies, the kernel closes its ends of the sockets. A process that reads the end of
+its socket exits, and the keeper kills the whole session, with processes that hang in an endless fault.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .native import syscalls
 
 HEAD = 8  # bytes of the length before a message
 
-# How the keeper starts: hugelab/__init__.py would import the whole package, which takes longer than the scenario.
+# The keeper's program. It avoids hugelab/__init__.py, whose imports take longer than a scenario.
 BOOT = """
 import sys, types
 package = types.ModuleType("hugelab")
@@ -40,13 +40,13 @@ def send(link: socket.socket, message: Any, descriptors: list[int] | None = None
     data = marshal.dumps(message)
     data = len(data).to_bytes(HEAD, "little") + data
     if descriptors:
-        socket.send_fds(link, [data], descriptors)  # such messages are short: they go in one piece
+        socket.send_fds(link, [data], descriptors)  # such messages are short and sent in one piece
     else:
         link.sendall(data)
 
 
 def receive(link: socket.socket) -> tuple[Any, list[int]]:
-    """The next message and its open files; (None, []) when the other side is gone."""
+    """The next message and its open files; (None, []) when the other side has ended."""
     try:
         data, descriptors, _, _ = socket.recv_fds(link, 1 << 16, 1)
         buffer = bytearray(data)
@@ -60,7 +60,7 @@ def receive(link: socket.socket) -> tuple[Any, list[int]]:
 
 # -- a process ---------------------------------------------------------------------------------------
 def serve(link: socket.socket, program: Program) -> None:
-    """Do what comes, until the runner is gone. A new process goes on here, with a socket of its own."""
+    """Do operations until the runner ends. A forked process continues here, with its own socket."""
     while True:
         message, descriptors = receive(link)
         if message is None:
@@ -80,7 +80,7 @@ def serve(link: socket.socket, program: Program) -> None:
 
 
 def fork(link: socket.socket) -> socket.socket:
-    """Fork, and answer with the pid and the runner's end of the new process's socket. Returns the own end."""
+    """Fork; the parent answers with the pid and the runner's end of the child's socket. Returns the own socket."""
     try:
         ours, theirs = socket.socketpair()
     except OSError as error:
@@ -104,7 +104,7 @@ keeper: list[int] = []  # the keeper's pid, in the keeper
 
 
 def status_of(status: int) -> str:
-    """How a process ended: ``exit 0`` or ``SIGKILL``."""
+    """A wait status as text: ``exit 0`` or ``SIGKILL``."""
     code = os.waitstatus_to_exitcode(status)
     return f"exit {code}" if code >= 0 else signal.Signals(-code).name
 
@@ -113,10 +113,10 @@ def main(descriptor: int, size: int) -> None:
     """The keeper. ``descriptor`` is its socket, ``size`` the default huge page size in bytes."""
     keeper.append(os.getpid())
     os.umask(0o022)
-    os.chdir("/")  # a file system must not be busy because of us
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would read, and so fault in, what is mapped
+    os.chdir("/")  # our working directory must keep no file system busy
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would fault in the mappings
     for number in (signal.SIGINT, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)  # a scenario's kill must do what it does to any program
+        signal.signal(number, signal.SIG_DFL)  # Python's own handlers would change a scenario's kill
     syscalls.become_subreaper()
     program = Program(size)
     serve(socket.socket(fileno=descriptor), program)

@@ -1,4 +1,4 @@
-"""The runner's side of a scenario's processes: start the keeper, give orders, learn how each of them ended."""
+"""The runner's side of a scenario's processes: start the keeper, send operations, collect results and exit statuses."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .child import command, receive, send
 from .errors import LiveUnavailable
 from .native import access
 
-PATIENCE = 120.0  # seconds for one operation; a process that needs more is stuck, and is killed
+PATIENCE = 120.0  # seconds for one operation; then the process is killed
 
 
 @dataclass
 class Member:
-    """One process. ``status`` says how it ended: ``exit 0``, ``SIGBUS``; "" while it lives."""
+    """One process. ``status``: its end, such as ``exit 0`` or ``SIGBUS``; "" while it lives."""
 
     name: str
     pid: int
@@ -33,13 +33,13 @@ class Member:
 
 
 class Gone(Exception):
-    """The process ended instead of answering; the text says how."""
+    """The process ended instead of answering; the text is its status."""
 
 
 class Crew:
-    """A keeper and the processes of one scenario, all in a session of their own.
+    """A keeper and the processes of one scenario, in their own session; calls ``started`` with the pid of each.
 
-    ``started`` is told the pid of each. Raises LiveUnavailable when the keeper cannot be started.
+    Raises LiveUnavailable if the keeper cannot be started.
     """
 
     def __init__(self, size: int, started: Callable[[int], None]):
@@ -49,7 +49,7 @@ class Crew:
         self._started = started
         ours, theirs = socket.socketpair()
         package = str(Path(__file__).parents[1])
-        # Nothing of the learner's environment: LD_PRELOAD, MALLOC_ or GLIBC_TUNABLES could take huge pages.
+        # Not the user's environment, as LD_PRELOAD, MALLOC_ or GLIBC_TUNABLES could take huge pages.
         kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "PATH") if name in os.environ}
         try:
             with theirs:
@@ -67,14 +67,14 @@ class Crew:
         ours.settimeout(PATIENCE)
         started(self._keeper.pid)
 
-    # -- who is there ------------------------------------------------------------------------------
+    # -- members -----------------------------------------------------------------------------------
     def living(self, name: str) -> Member | None:
         """The process of a name, if it lives."""
         found = self.members.get(name)
         return found if found and not found.status else None
 
     def member(self, name: str) -> Member:
-        """The process of a name; the first one starts when it is first used. Raises ScenarioError."""
+        """The process of a name; the first process starts when it is first used. Raises ScenarioError."""
         if found := self.members.get(name):
             if found.status:
                 raise ScenarioError(f"process {name} has exited")
@@ -86,11 +86,11 @@ class Crew:
             raise LiveUnavailable(f"the scenario's process cannot be started: {outcome}")
         return self.members[name]
 
-    # -- orders ------------------------------------------------------------------------------------
+    # -- operations --------------------------------------------------------------------------------
     def call(self, member: Member | None, name: str, args: dict[str, Any]) -> tuple[str, Any, Any]:
-        """Let a process (None: the keeper) do an operation: (outcome, value, note).
+        """Let a process (None: the keeper) do an operation; returns (outcome, value, note).
 
-        A process that dies of it has outcome KILLED. Raises ScenarioError and Unsupported as it refuses.
+        If the process dies of it, the outcome is KILLED. Raises ScenarioError and Unsupported.
         """
         try:
             outcome, value, note = self._ask(member or self._root, name, args)[0]
@@ -103,19 +103,19 @@ class Crew:
         return outcome, value, note
 
     def fork(self, parent: Member, name: str) -> str:
-        """fork(2) in a process: the outcome. Raises ScenarioError if the name is taken."""
+        """fork(2) in a process; returns the outcome. Raises ScenarioError if the name is taken."""
         if name in self.members:
             raise ScenarioError(f"there is a process {name} already")
         return self._fork(parent, name, parent)
 
     def spawn(self, name: str) -> str:
-        """A process that shares nothing with the others: the outcome. Raises ScenarioError if the name is taken."""
+        """Start an unrelated process; returns the outcome. Raises ScenarioError if the name is taken."""
         if name in self.members:
             raise ScenarioError(f"there is a process {name} already")
         return self._fork(self._root, name, None)
 
     def send(self, sender: Member, receiver: Member, name: str, new: str) -> str:
-        """A descriptor of one process becomes one of another, under a new name: the outcome."""
+        """Pass a descriptor of one process to another, under a new name; returns the outcome."""
         try:
             (outcome, _, _), descriptors = self._ask(sender, "sendfd", {"fd": name})
             for descriptor in descriptors:
@@ -140,7 +140,7 @@ class Crew:
         return str(outcome)
 
     def exit(self, member: Member, code: int) -> str:
-        """_exit(code) in a process, and its parent waits for it: how it ended."""
+        """_exit(code) in a process, for which its parent waits; returns its status."""
         try:
             self._ask(member, "exit", {"code": code})
         except Gone as gone:
@@ -148,7 +148,7 @@ class Crew:
         raise LiveUnavailable(f"process {member.name} did not exit")
 
     def kill(self, member: Member, number: int) -> str:
-        """Send a deadly signal, and its parent waits for it: how it ended."""
+        """Send a deadly signal to a process, for which its parent waits; returns its status."""
         os.kill(member.pid, number)
         return self._reap(member)
 
@@ -161,10 +161,10 @@ class Crew:
             self._reap(member)
 
     def close(self) -> None:
-        """Nobody is left."""
+        """End all processes."""
         if self._keeper.returncode is not None:
             return
-        # One after another first: who was waited for has given everything back.
+        # First one after another: a process that was waited for has freed its pages.
         with contextlib.suppress(LiveUnavailable, OSError):
             self.kill_all()
         with contextlib.suppress(OSError):
@@ -178,7 +178,8 @@ class Crew:
     def _ask(
         self, member: Member, name: str, args: dict[str, Any], passed: list[int] | None = None
     ) -> tuple[Any, list[int]]:
-        """Order (with descriptors that are passed on) and answer. Raises Gone, and has waited for the process then."""
+        """Send an operation (with open files); returns the answer with its open files. Raises Gone for a dead process,
+        after waiting for it."""
         try:
             send(member.link, (name, args), passed)
             answer, descriptors = receive(member.link)
@@ -196,12 +197,12 @@ class Crew:
         return answer, descriptors
 
     def _reap(self, member: Member) -> str:
-        """Wait for a process that is dying: as its parent, or as the keeper for an orphan."""
+        """Let the parent, or for an orphan the keeper, wait for a dying process; returns its status."""
         if member is self._root:
             raise LiveUnavailable("the process that holds the scenario's processes was killed")
         member.link.close()
         asked = member.parent if member.parent and not member.parent.status else self._root
-        member.status = "gone"  # should the one who is asked be dead, too
+        member.status = "gone"  # in case the parent is dead, too
         try:
             member.status = self._ask(asked, "wait", {"pid": member.pid})[0][1]
         except Gone:

@@ -1,7 +1,7 @@
-"""What keeps a scenario from running on this kernel."""
+"""The error for a machine that cannot run a scenario."""
 
 from __future__ import annotations
 
 
 class LiveUnavailable(Exception):
-    """This machine cannot do it as it is: one line that says what is missing and the command that would bring it."""
+    """This machine lacks something; the message is one line, with the command that would add it."""

@@ -1,4 +1,4 @@
-"""One borrower at a time, and a way out that every signal takes: a lock file and signal handlers."""
+"""A lock file, so that there is one borrower at a time, and signal handlers, so that every signal ends him cleanly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .errors import LiveUnavailable
 
 
 class PoolError(LiveUnavailable):
-    """The pools cannot be borrowed or put back: one line that says why, and the command that helps."""
+    """The pools cannot be borrowed or put back; the message is one line, with the command that helps."""
 
 
 # -- one at a time -----------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def _wait(descriptor: int, path: Path, wait: float) -> None:
 
 
 def _holders(path: Path) -> list[int]:
-    """The process that locked the file; when that is dead, those that inherited the lock from it."""
+    """The process that locked the file; if it is dead, the processes that inherited the lock."""
     if pid := host.lock_holder(path):
         return [pid]
     try:
@@ -72,7 +72,7 @@ def _who(pids: list[int]) -> str:
     return f"process {pids[0]} ({host.command_of(pids[0])})" if pids else "another process"
 
 
-_inherited: list[int] = []  # lock files, which a forked child must not hold when its parent is dead
+_inherited: list[int] = []  # lock files, which a forked child must not hold after its parent's death
 
 
 def _after_fork() -> None:
@@ -84,9 +84,9 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-# -- leaving in any way ------------------------------------------------------------------------------------
+# -- signals -----------------------------------------------------------------------------------------------
 class Signals:
-    """SIGINT, SIGTERM and SIGHUP become exceptions, so that every ``finally`` runs; held back while it does."""
+    """SIGINT, SIGTERM and SIGHUP become exceptions, so that every ``finally`` runs; ``held`` delays them meanwhile."""
 
     NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     previous: dict[signal.Signals, Any] = {}  # the handlers before; {} when ours are not installed
@@ -96,7 +96,7 @@ class Signals:
     @classmethod
     @contextmanager
     def caught(cls) -> Iterator[None]:
-        """Handlers are installed inside, in the main thread; one that is ignored (nohup) stays ignored."""
+        """Install the handlers inside the block, in the main thread; an ignored signal (nohup) stays ignored."""
         if cls.previous or threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -115,7 +115,7 @@ class Signals:
     @classmethod
     @contextmanager
     def held(cls) -> Iterator[None]:
-        """A signal that comes inside is raised at the end of it."""
+        """A signal that comes inside the block is raised at its end."""
         cls.holding = True
         try:
             yield
@@ -124,7 +124,7 @@ class Signals:
 
     @classmethod
     def release(cls) -> None:
-        """Hold no signal back any more, and raise the one that came."""
+        """End ``held``, and raise the signal that came, if any."""
         cls.holding = False
         came, cls.came = cls.came, None
         if came is not None:
@@ -150,7 +150,7 @@ class Signals:
 
     @classmethod
     def forget(cls) -> None:
-        """In a forked child: a signal does what it does by default."""
+        """Restore the default actions, in a forked child."""
         for number in cls.previous:
             signal.signal(number, signal.SIG_DFL)
         cls.previous, cls.holding, cls.came = {}, False, None

@@ -1,4 +1,4 @@
-"""Looks for the holders of huge pages on this machine: see inventory.py. Needs Linux; reads only, changes nothing."""
+"""Finds the holders of huge pages on this machine, see inventory.py. Needs Linux; reads only."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from .errors import LiveUnavailable
 from .inventory import File, Held, Inventory
 from .probe import pools
 
-BLOCK = 512  # bytes that st_blocks counts, also on hugetlbfs
+BLOCK = 512  # bytes of a block in st_blocks, also on hugetlbfs
 
 
 class Mounted(NamedTuple):
-    """Files of hugetlbfs by key, and what the mounts were promised (min_size=) by page size, in pages."""
+    """Files of hugetlbfs by key, and the reservations of mounts (min_size=) by page size, in pages."""
 
     files: dict[str, File]
     budgets: dict[int, int]
 
 
 def key_of(found: os.stat_result) -> str:
-    """Device and inode as smaps writes them."""
+    """Device and inode of a file, as in smaps."""
     return f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x} {found.st_ino}"
 
 
 def file_of(found: os.stat_result, name: str, open_by: tuple[int, ...] = ()) -> File:
-    """A file of hugetlbfs: its st_blksize is the page size, and st_blocks counts its pages, private ones not."""
+    """A file of hugetlbfs: st_blksize is the page size, st_blocks counts the pages of its page cache."""
     size = found.st_blksize
     length = -(-found.st_size // size)
     return File(key_of(found), name, size, found.st_blocks * BLOCK // size, length, found.st_nlink > 0, open_by)
 
 
 def who_holds() -> Inventory:
-    """Look at every process and file that may be looked at. Raises LiveUnavailable on what is not Linux.
+    """An inventory of all readable processes and files: for root those of this container, else the user's own.
 
-    As root it sees all of this container; others see their own processes.
+    Raises LiveUnavailable on other systems than Linux.
     """
     if sys.platform != "linux":
-        raise LiveUnavailable("who holds huge pages can be asked on Linux alone")
+        raise LiveUnavailable("the holders of huge pages can be listed on Linux only")
     before = _counters()
     if not before:
         raise LiveUnavailable("this kernel has no huge page pools")
@@ -66,12 +66,12 @@ def who_holds() -> Inventory:
 
 
 def _counters() -> dict[int, Counters]:
-    """The pools, the smallest pages first."""
+    """Page size in bytes -> counters, the smallest size first."""
     return {size: Counters(*now.values()) for size, now in sorted(pools().items())}
 
 
 def _mounted() -> Mounted:
-    """Every file with a name, on every hugetlbfs that this process sees."""
+    """All files with a name, on all hugetlbfs mounts that this process sees."""
     from . import host
 
     files: dict[str, File] = {}
@@ -122,7 +122,7 @@ def _mappings(pid: int, files: dict[str, File]) -> Iterator[Held]:
 
 
 def _entries(pid: int, area: proc.Area) -> list[proc.Entry]:
-    """The first pagemap entry of each huge page that is there: the others follow it."""
+    """The first pagemap entry of each mapped huge page; its other entries follow from it."""
     found: list[proc.Entry] = []
     for at in range(area.start, area.end, area.page_size):
         if len(found) == area.mapped:  # a mapping can be terabytes long, and nearly empty
@@ -132,7 +132,7 @@ def _entries(pid: int, area: proc.Area) -> list[proc.Entry]:
 
 
 def _mapped_file(pid: int, area: proc.Area, of_file: int) -> File:
-    """A file that was found through a mapping: it may have no name. Root sees its pages, others those mapped here."""
+    """The file of a mapping, perhaps without a name. Root sees all its pages, others the pages mapped here."""
     try:
         found = os.stat(f"/proc/{pid}/map_files/{area.start:x}-{area.end:x}")
     except OSError:
@@ -142,7 +142,7 @@ def _mapped_file(pid: int, area: proc.Area, of_file: int) -> File:
 
 
 def _descriptors(pid: int, files: dict[str, File], sizes: set[int]) -> None:
-    """The files that a process has open: who keeps them, and those without a name that nobody maps."""
+    """Add the open files of a process to ``files``, with this process as holder."""
     for name in os.listdir(f"/proc/{pid}/fd"):
         link = f"/proc/{pid}/fd/{name}"
         try:
@@ -159,7 +159,7 @@ def _descriptors(pid: int, files: dict[str, File], sizes: set[int]) -> None:
 
 
 def _segments() -> int:
-    """System V segments that nobody has attached."""
+    """The number of System V segments that no process has attached."""
     try:
         head, *lines = Path("/proc/sysvipc/shm").read_text().splitlines()
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
-"""What the running kernel says and takes: its pools, mounts and processes. No decisions.
+"""Reads and writes of the running kernel: its pools, mounts and processes. No decisions.
 
-Counts are huge pages, sizes bytes. Everything raises OSError as the kernel answers, unless it says otherwise.
+Counts are huge pages, sizes bytes. All functions raise OSError with the kernel's errno unless another error is named.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def folder_of(size: int, root: Path | None = None) -> Path:
 
 
 def page_sizes() -> tuple[int, ...]:
-    """The page sizes that the kernel has pools of, the default one first. () without hugetlb."""
+    """The page sizes in bytes of the kernel's pools, default size first; () without hugetlb."""
     names = [path.name for path in SYSFS.glob("hugepages-*kB")]
     sizes = sorted(int(name.removeprefix("hugepages-").removesuffix("kB")) << 10 for name in names)
     default = meminfo.read(Path("/proc/meminfo").read_text()).get("Hugepagesize", 0) << 10
@@ -55,12 +55,12 @@ def read_counters(size: int) -> Counters:
 
 
 def available_memory() -> int:
-    """Bytes that programs could still get (MemAvailable of /proc/meminfo)."""
+    """MemAvailable of /proc/meminfo, in bytes."""
     return meminfo.read(Path("/proc/meminfo").read_text()).get("MemAvailable", 0) << 10
 
 
 def read_overcommit(size: int) -> int:
-    """How many surplus pages are allowed."""
+    """The number of surplus pages that are allowed."""
     return int((folder_of(size) / "nr_overcommit_hugepages").read_text())
 
 
@@ -85,7 +85,7 @@ def write(path: Path, value: int) -> None:
 
 
 def keep_surplus(size: int) -> None:
-    """Surplus pages become configured ones, so that they can be given up: on several nodes free ones can stay."""
+    """Turn surplus pages into configured pages, which can be given up; on several nodes free surplus pages can stay."""
     now = read_counters(size)
     if now.surp:
         write(folder_of(size) / "nr_hugepages", now.total)
@@ -103,7 +103,7 @@ def write_by_node(size: int, counts: list[int]) -> None:
 
 # -- mounts ------------------------------------------------------------------------------------------
 class Mount(NamedTuple):
-    """A line of /proc/self/mountinfo; options are those of the superblock."""
+    """A line of /proc/self/mountinfo; ``options`` of the super block."""
 
     path: str
     kind: str
@@ -111,7 +111,7 @@ class Mount(NamedTuple):
 
 
 def mounts() -> list[Mount]:
-    """Everything that is mounted, in the order it was."""
+    """All mounts, in the order of mounting."""
     found = []
     lines = os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).split("\n")  # a name may have any other control
     for line in filter(None, lines):
@@ -123,7 +123,7 @@ def mounts() -> list[Mount]:
 
 
 def mount(path: Path, kind: str, source: str, options: str) -> None:
-    """mount(2) on an existing folder. Options that a NUL would cut short are EINVAL, as those of an unknown name."""
+    """mount(2) on an existing folder. Options with a NUL are EINVAL, as unknown options."""
     if not nameable(options):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
     arguments = (os.fsencode(text) for text in (source, path, kind))
@@ -132,7 +132,7 @@ def mount(path: Path, kind: str, source: str, options: str) -> None:
 
 
 def umount(path: Path, lazy: bool = False) -> None:
-    """umount2(2); lazy: out of sight now, gone when nobody uses it any more."""
+    """umount2(2); lazy: paths end now, the file system goes with its last user."""
     if _libc.umount2(os.fsencode(path), UMOUNT_NOFOLLOW | (MNT_DETACH if lazy else 0)):
         _fail(path)
 
@@ -144,7 +144,7 @@ def _fail(path: Path) -> None:
 
 # -- processes ---------------------------------------------------------------------------------------
 class Process(NamedTuple):
-    """A process that cannot be mistaken for a later one with the same number: start is in clock ticks after boot."""
+    """A process, told from a later one with the same pid by its start (clock ticks after boot)."""
 
     pid: int
     start: int
@@ -157,7 +157,7 @@ def boot_id() -> str:
 
 
 def process(pid: int) -> Process | None:
-    """The process of a number now; None when there is none, or it is dead and only waits for its parent."""
+    """The living process with a pid; None if there is none, or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -173,7 +173,7 @@ def processes() -> Iterator[Process]:
 
 
 def holds(pid: int, file: os.stat_result) -> bool:
-    """Has the process this file open?"""
+    """Does the process have this file open?"""
     try:
         names = os.listdir(f"/proc/{pid}/fd")
     except OSError:
@@ -189,7 +189,7 @@ def holds(pid: int, file: os.stat_result) -> bool:
 
 
 def command_of(pid: int) -> str:
-    """What a process was started as, shortened; "?" when it is gone."""
+    """The command line of a process, shortened; "?" if it has ended."""
     try:
         line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
@@ -199,7 +199,7 @@ def command_of(pid: int) -> str:
 
 
 def users_of_huge_pages() -> list[int]:
-    """The numbers of the processes that have huge pages mapped (HugetlbPages of /proc/PID/status)."""
+    """The pids of the processes that have huge pages mapped (HugetlbPages of /proc/PID/status)."""
     found = []
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -214,7 +214,7 @@ def users_of_huge_pages() -> list[int]:
 
 
 def lock_holder(path: Path) -> int | None:
-    """Who holds a flock on a file (/proc/locks); None if nobody we can see."""
+    """The pid of the process that holds a flock on a file (/proc/locks); None if there is no visible one."""
     try:
         inode = path.stat().st_ino
         lines = Path("/proc/locks").read_text().splitlines()
@@ -228,7 +228,7 @@ def lock_holder(path: Path) -> int | None:
 
 
 def has_capability(number: int) -> bool:
-    """Has this process a capability? Root in a container may lack it."""
+    """Does this process have a capability? Root in a container may lack it."""
     match = re.search(r"^CapEff:\s*([0-9a-f]+)", Path("/proc/self/status").read_text(), re.M)
     return bool(match and int(match[1], 16) >> number & 1)
 
@@ -246,14 +246,14 @@ def segments() -> list[tuple[int, int, int]]:
 
 
 def remove_segment(shmid: int) -> None:
-    """shmctl(IPC_RMID): gone when the last process has detached it."""
+    """shmctl(IPC_RMID): the segment goes when the last process has detached it."""
     if _libc.shmctl(shmid, IPC_RMID, None):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), f"shmid {shmid}")
 
 
 def wait_until(done: Callable[[], bool], seconds: float) -> bool:
-    """Look again and again, at first quickly; False when time is up."""
+    """Poll ``done``, first often, then every 50 ms; False if it is still false after ``seconds``."""
     end, pause = time.monotonic() + seconds, 0.0005
     while not done():
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""What a borrower of the pool changed, kept in a file, so that anybody can put the machine back after it was killed."""
+"""A file with the changes of a borrower of the pool, so that any process can undo them after he was killed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .host import Process
 
 RUN = Path("/run/hugelab")
 LOCK, JOURNAL, MARK, MOUNTS = "lock", "journal.json", "mark", "mnt"
-SETTLE = 3.0  # seconds to wait for pages that a dying process or a lazy umount still has to free
+SETTLE = 3.0  # seconds to wait for the pages of a dying process or a lazy umount
 
 
 @dataclass
@@ -33,11 +33,11 @@ class PoolBefore:
 
     @classmethod
     def now(cls, size: int) -> PoolBefore:
-        """The pool as it is."""
+        """The pool now."""
         return cls(size, host.persistent_by_node(size), host.read_overcommit(size), list(host.read_counters(size)))
 
     def differs(self, shared: bool) -> str:
-        """How the pool differs now from what it was; "" if it does not. shared: others may use it meanwhile."""
+        """The changes of the pool since, as text; "" if there are none. ``shared``: others may use it meanwhile."""
         found = []
         was, now = Counters(*self.counters), host.read_counters(self.size)
         if shared:
@@ -53,11 +53,11 @@ class PoolBefore:
 
 @dataclass
 class Journal:
-    """Who borrowed the pools, how they were, and what has been put on the machine since.
+    """The borrower, the pools before, and the changes of the machine since.
 
-    ``over``: the borrower is done but could not put everything back. ``paths`` are mount points, ``folders`` what
-    was made elsewhere, ``switched`` files of cgroups that got +hugetlb, ``processes`` those of scenarios:
-    [pid, start, session]; ``rewritten`` files, with the text that they had.
+    ``over``: the borrower is done but could not put everything back. ``paths``: mount points; ``folders``: new folders
+    elsewhere; ``switched``: files of cgroups that got +hugetlb; ``processes`` of scenarios: [pid, start, session];
+    ``rewritten``: files with their old text.
     """
 
     boot: str
@@ -76,7 +76,7 @@ class Journal:
 
     @classmethod
     def begin(cls, shared: bool) -> Journal:
-        """The machine as it is now, borrowed by this process."""
+        """A journal of the machine now, borrowed by this process."""
         me = host.process(os.getpid())
         assert me is not None
         pools = [PoolBefore.now(size) for size in host.page_sizes()]
@@ -84,7 +84,7 @@ class Journal:
 
     @classmethod
     def load(cls) -> Journal | None:
-        """The journal that lies there, of this boot or an earlier one; None without one, or one cut short."""
+        """The journal in the file, of this boot or an earlier one; None if there is none, or only a part of one."""
         try:
             data: dict[str, Any] = json.loads((RUN / JOURNAL).read_text())
             return cls(**{**data, "pools": [PoolBefore(**pool) for pool in data["pools"]]})
@@ -92,18 +92,18 @@ class Journal:
             return None
 
     def save(self) -> None:
-        """Write it, whole or not at all (rename), and down to the disk. OSError."""
+        """Write the file atomically (rename), and to the disk. Raises OSError."""
         new = RUN / f"{JOURNAL}.new"
         with open(new, "w") as file:
             json.dump(asdict(self), file)
             file.flush()
-            os.fchmod(file.fileno(), 0o644)  # anybody's doctor may read it
+            os.fchmod(file.fileno(), 0o644)  # every user's doctor may read it
             os.fsync(file.fileno())
         new.rename(RUN / JOURNAL)
 
     @staticmethod
     def remove() -> bool:
-        """The machine is as it was. Was there a journal?"""
+        """Remove the file; returns whether there was one."""
         with contextlib.suppress(FileNotFoundError):
             (RUN / JOURNAL).unlink()
             return True
@@ -111,19 +111,19 @@ class Journal:
 
     @property
     def void(self) -> bool:
-        """Of an earlier boot: the machine has forgotten what it tells."""
+        """Is it of an earlier boot, so that its changes are gone?"""
         return self.boot != host.boot_id()
 
     @property
     def abandoned(self) -> bool:
-        """The borrower cannot put the machine back any more."""
+        """Has the borrower ended without putting the machine back?"""
         process = host.process(self.pid)
         return self.over or process is None or process.start != self.start
 
     # -- putting back ----------------------------------------------------------------------------------
     def put_back(self) -> list[str]:
-        """Undo all that was done since; a line for each thing. ``differences`` says what it could not undo."""
-        # a control group goes while its hierarchy is mounted; an empty mount point once it is not
+        """Undo all changes; returns a line for each. ``differences`` has the changes that could not be undone."""
+        # folders twice: control groups before the umount of their hierarchy, mount points after it
         said = [*self.kill(), *self.remove_segments(), *self.remove_folders()]
         said += [*self.switch_back(), *self.umount(), *self.remove_folders(), *self.write_back()]
         for pool in self.pools:
@@ -132,13 +132,13 @@ class Journal:
         return said
 
     def differences(self) -> list[str]:
-        """In what the pools differ from what they were, and what is still mounted."""
+        """A line for each pool that differs from before, and for each mount of ours that is still there."""
         found = [text for pool in self.pools if (text := pool.differs(self.shared))]
         return found + [f"{mount.path} is still mounted" for mount in self._mounted()]
 
     def kill(self) -> list[str]:
-        """Kill what is left of the scenarios' processes: known ones and their sessions; after the borrower's death
-        also who inherited its mark (while it lives, its other children are none of our business)."""
+        """Kill the remaining processes of scenarios and their sessions; after the borrower's death also the processes
+        that inherited its mark (while it lives, it may have other children)."""
         left = self._left_processes()
         for process in left:
             with contextlib.suppress(OSError):
@@ -148,8 +148,8 @@ class Journal:
 
     def _left_processes(self) -> list[Process]:
         known = {(pid, start) for pid, start, _ in self.processes}
-        # The number of a session is free for others only when its last process is gone, so a member that is no
-        # older than the session's first process belongs to it.
+        # The number of a session can be used again only after its last process, so a member that is not older than the
+        # session's first process belongs to it.
         sessions = {session: start for pid, start, session in self.processes if pid == session}
         mark = None
         if self.abandoned:
@@ -165,7 +165,7 @@ class Journal:
         return found
 
     def remove_segments(self) -> list[str]:
-        """Remove the System V segments that scenarios' processes made: they outlive a process."""
+        """Remove the System V segments of scenarios' processes, which outlive their process."""
         made_by = {pid for pid, _, _ in self.processes}
         said = []
         for shmid, creator, changed in host.segments():
@@ -180,7 +180,7 @@ class Journal:
         return [mount for mount in host.mounts() if mount.path in self.paths or mount.path.startswith(ours)]
 
     def umount(self) -> list[str]:
-        """Unmount what is mounted, the last one first; out of sight at once where it is busy."""
+        """Unmount our mounts, the last first; lazily if they are busy."""
         said = []
         for mount in reversed(self._mounted()):
             with contextlib.suppress(OSError):
@@ -189,7 +189,7 @@ class Journal:
         return said
 
     def switch_back(self) -> list[str]:
-        """Take the hugetlb controller from the children of cgroups that did not have it before."""
+        """Remove the hugetlb controller from children of cgroups that did not have it before."""
         said = []
         for file in reversed(self.switched):
             with contextlib.suppress(OSError):
@@ -199,7 +199,7 @@ class Journal:
         return said
 
     def write_back(self) -> list[str]:
-        """Files that were rewritten hold what they held."""
+        """Write the old text back to rewritten files."""
         said = []
         for file, before in self.rewritten.items():
             with contextlib.suppress(OSError):
@@ -209,7 +209,7 @@ class Journal:
         return said
 
     def remove_folders(self) -> list[str]:
-        """Remove the folders made elsewhere, the last one first, and the empty mount points."""
+        """Remove the new folders, the last first, and the empty mount points."""
         said = []
         for folder in reversed(self.folders):
             with contextlib.suppress(OSError):
@@ -222,7 +222,7 @@ class Journal:
 
 
 def umount(path: Path) -> None:
-    """Unmount, lazily if it is busy. OSError for anything else."""
+    """Unmount, lazily if it is busy. Raises OSError."""
     try:
         host.umount(path)
     except OSError as error:
@@ -233,7 +233,7 @@ def umount(path: Path) -> None:
 
 def _put_pool_back(pool: PoolBefore) -> list[str]:
     size, folder, said = format_size(pool.size), host.folder_of(pool.size), []
-    with contextlib.suppress(OSError):  # `differences` says what is not as it was
+    with contextlib.suppress(OSError):  # `differences` reports a failure
         if (overcommit := host.read_overcommit(pool.size)) != pool.overcommit:
             host.write(folder / "nr_overcommit_hugepages", pool.overcommit)
             said.append(f"surplus pages of {size}: {overcommit:,} allowed, back to {pool.overcommit:,}")

@@ -1,7 +1,7 @@
-"""Source 2: the running kernel. The operations of a scenario, done with real system calls by real processes.
+"""The running kernel as a source: the operations of a scenario are real system calls of real processes.
 
-The processes of a scenario are children (see crew.py and child.py); what an administrator does, this process does
-itself, through the borrowed pool, which puts everything back. A SIGBUS is a result here, not the end.
+The processes of a scenario are children (see crew.py and child.py). This process does the administrator's operations
+itself, through the borrowed pool, which undoes them at the end. A SIGBUS is a result, not an error.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ DEADLY = {
 
 
 class Answer(NamedTuple):
-    """What an operation gave, where its outcome is not simply "ok"."""
+    """The result of an operation whose outcome is not always "ok"."""
 
     outcome: str
     value: Any = None
@@ -53,7 +53,7 @@ class Answer(NamedTuple):
 
 
 def running() -> Machine:
-    """The model's machine with the rules and bugs of the kernel that runs here; on other systems, of the newest."""
+    """A machine with the rules and bugs of the running kernel; on other systems, with those of NEWEST."""
     version = os.uname().release if sys.platform == "linux" else NEWEST
     return replace(machine(version), name="live", title=f"this machine, Linux {version}")
 
@@ -61,18 +61,18 @@ def running() -> Machine:
 class LiveKernel:
     """The kernel of this machine, with a scenario's pool and mounts; made by ``boot_live``.
 
-    Nothing but the scenario may use the pools meanwhile. ``pages``: keep, with each touch, where its pages are.
+    Only the scenario may use the pools meanwhile. ``pages``: record the pfns of the pages of each touch.
     """
 
     name = "live"
 
     def __init__(self, pool: Pool, pages: bool = False):
         self.pool, self._pages = pool, pages
-        # top: where mappings go matters to a model that is to give the same answers
+        # top: a model with this machine places its mappings at the same addresses
         self.machine = replace(running(), sizes=pool.sizes, nodes=pool.nodes, top=ARENA[1])
         self.state = State()
         self.state.pools = [hstate(self.state, size, pool.nodes) for size in pool.sizes]
-        self.mounts: list[str] = []  # names that lead somewhere; the last of two equal ones lies above
+        self.mounts: list[str] = []  # names of mounts; of two equal names, the last lies above
         self.groups = Groups(pool)
         self._plain: Path | None = None  # the folder of ordinary files
         self._segments: dict[str, tuple[int, int, int]] = {}  # name -> shmid (-1: shmget failed), length, page size
@@ -83,9 +83,9 @@ class LiveKernel:
             self.state.enter(h)
         self._observe("boot")
 
-    # -- what the kernel shows ---------------------------------------------------------------------
+    # -- counters ----------------------------------------------------------------------------------
     def _observe(self, name: str, moment: str = "", **detail: Any) -> None:
-        """The pools as they are now belong to this point of the row."""
+        """Record the pools now as a point of the current row."""
         for h, now in zip(self.state.pools, self.pool.counters(), strict=True):
             counts = {"nr_huge_pages": now.total, "free_huge_pages": now.free, "surplus_huge_pages": now.surp}
             for record in (h, *h.nodes) if len(h.nodes) == 1 else (h,):
@@ -96,10 +96,10 @@ class LiveKernel:
 
     # -- running operations ------------------------------------------------------------------------
     def run(self, op: Op) -> tuple[str, Any]:
-        """Do one operation: (outcome, value).
+        """Do one operation; returns (outcome, value).
 
-        Raises Unsupported for what this source does not know and ScenarioError for what no program can do; both
-        leave the machine as it was. Raises LiveUnavailable when the machine cannot go on.
+        Raises Unsupported for an operation that this source lacks and ScenarioError for one that no program can do,
+        both without any change; LiveUnavailable if the machine cannot go on.
         """
         note = None
         try:
@@ -121,7 +121,7 @@ class LiveKernel:
         return outcome, value
 
     def _in_process(self, op: Op, **more: Any) -> tuple[str, Any, Any]:
-        """An operation of a process, or (without one) of a shell: (outcome, value, note)."""
+        """Do an operation in its process, or else in the keeper; returns (outcome, value, note)."""
         if op.op not in in_process:
             raise Unsupported(f"{op.op} is not known to the live kernel")
         args = op.numbers() | {"unit": op.unit(self.machine.sizes[0])} | more
@@ -129,7 +129,7 @@ class LiveKernel:
             if name in args:
                 args[name] = self.resolve(args[name])
         if op.op == "symlink" and op.args["path"].partition("/")[0] == ORDINARY:
-            # it could lead out of our folder, and what follows it is root
+            # it could lead out of our folder, and root would follow it
             raise Unsupported("a symlink beside the hugetlbfs mounts")
         member = self.crew.living(op.proc)
         if op.row.who != ANYBODY:
@@ -195,20 +195,20 @@ class LiveKernel:
         self.mounts.append(name)
 
     def _mounted(self, name: str) -> Path:
-        """Where a mount is. Raises ScenarioError when there is none of the name."""
+        """The path of a mount. Raises ScenarioError if there is none of that name."""
         if name not in self.mounts:
             names = ", ".join((ORDINARY, *self.mounts))
             raise ScenarioError(f"no file system is mounted as {name!r}; there are {names}")
         return self.pool.folder / name
 
     def _forget(self, name: str) -> None:
-        """The last mount of a name is gone."""
+        """Drop the last mount of a name."""
         del self.mounts[len(self.mounts) - 1 - self.mounts[::-1].index(name)]
 
     def resolve(self, path: str) -> str:
-        """The real path of MOUNT/NAME. Its root directory is its own parent: ``..`` leads to nothing of ours.
+        """The real path of MOUNT/NAME. A mount's root is its own parent, so ``..`` leads to no other folder.
 
-        Raises ScenarioError for a mount that is not there, or a path that none can be.
+        Raises ScenarioError for an unknown mount.
         """
         mount, _, rest = path.partition("/")
         parts: list[str] = []
@@ -222,7 +222,7 @@ class LiveKernel:
         return os.path.join(root, "/".join(parts).lstrip("/"))
 
     def _ordinary(self) -> Path:
-        """The folder of ordinary files: in memory, so that it vanishes with its mount whatever happens to us."""
+        """The folder of ordinary files, a tmpfs, so that it goes with its mount after any crash."""
         if self._plain is None:
             if isinstance(self.pool, BorrowedPool):
                 self._plain = self.pool.folder / ORDINARY
@@ -259,13 +259,13 @@ class LiveKernel:
 
     # -- the end -----------------------------------------------------------------------------------
     def kill_all(self) -> None:
-        """Every process of the scenario ends."""
+        """End every process of the scenario."""
         self.state.row("")
         self.crew.kill_all()
         self._observe("do_exit")
 
     def umount_all(self) -> None:
-        """Every file is unlinked, every mount unmounted and every shared memory segment removed."""
+        """Unlink every file, unmount every mount and remove every shared memory segment."""
         self.state.row("")
         self._remove_segments()
         while self.mounts:
@@ -279,8 +279,8 @@ class LiveKernel:
         self._observe("umount")
 
     def close(self) -> None:
-        """End every process, remove what the scenario made and empty the pools. Raises LiveUnavailable if one is
-        not empty then."""
+        """End every process, remove mounts, groups and segments of the scenario, and empty the pools. Raises
+        LiveUnavailable if a pool is not empty then."""
         if self._closed:
             return
         self._closed = True
@@ -289,14 +289,14 @@ class LiveKernel:
         self.groups.close()
         if self._plain is not None and self._plain.parent != self.pool.folder:
             shutil.rmtree(self._plain, ignore_errors=True)
-        if not isinstance(self.pool, BorrowedPool):  # a mount that stays must be as empty as it was
+        if not isinstance(self.pool, BorrowedPool):  # a mount that stays must be empty again
             for name in self.mounts:
                 _unlink_all(self._mounted(name))
         self.pool.reset()
 
     def _remove_segments(self) -> None:
         for shmid, _, _ in self._segments.values():
-            with contextlib.suppress(OSError):  # shmrm was here before
+            with contextlib.suppress(OSError):  # removed by shmrm
                 syscalls.shm_remove(shmid)
 
     def __enter__(self) -> LiveKernel:
@@ -325,8 +325,8 @@ def _deadly(name: Any) -> int:
 def boot_live(scenario: Scenario, pool: Pool, pages: bool = False) -> LiveKernel:
     """This machine's kernel with the scenario's pool and mounts, ready for its first step.
 
-    Raises ScenarioError when pool or mounts cannot be had, or the case would damage the kernel's counters;
-    LiveUnavailable when this machine cannot run any.
+    Raises ScenarioError if pool or mounts do not fit, or the case would damage the kernel's counters;
+    LiveUnavailable if this machine cannot run any scenario.
     """
     if why := scenario.extra.get("do_not_run"):
         about = why if isinstance(why, str) else "it damages the kernel's counters until the next boot"
@@ -354,7 +354,7 @@ def boot_live(scenario: Scenario, pool: Pool, pages: bool = False) -> LiveKernel
 
 
 def _set_pool(pool: Pool, scenario: Scenario) -> None:
-    """The pages of the default size that a scenario begins with. Raises ScenarioError if they cannot be had."""
+    """Set the default pool to the size that a scenario begins with. Raises ScenarioError if memory lacks the pages."""
     size = pool.sizes[0]
     try:
         pool.set_overcommit(size, scenario.overcommit)
@@ -368,9 +368,9 @@ def _set_pool(pool: Pool, scenario: Scenario) -> None:
 
 
 def pfns(pid: int, address: int, pages: int, size: int) -> dict[int, int]:
-    """Where the pages of a process are: index (from ``address``, in steps of ``size`` bytes) -> pfn of those present.
+    """The pfns of the present pages of a process: index (from ``address``, in steps of ``size`` bytes) -> pfn.
 
-    Empty when we may not know (without root the kernel shows 0), or the process is gone.
+    {} without root, as the kernel shows 0, or if the process has ended.
     """
     try:
         file = os.open(f"/proc/{pid}/pagemap", os.O_RDONLY | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""Borrow the machine's huge page pools: say what will change, change it, put it back, also after a crash.
+"""Borrow the machine's huge page pools: announce the changes, make them, undo them, also after a crash.
 
 ``borrow`` changes the pools and needs root; ``as_found`` changes nothing. Counts are pages, sizes bytes.
 """
@@ -32,18 +32,18 @@ __all__ = ["BorrowedPool", "DoesNotFit", "FoundPool", "Pool", "PoolError", "as_f
 __all__ += ["left_behind", "leftover", "restore"]
 
 
-SPARE = 0.8  # of the memory that is available: what a pool may take of it
+SPARE = 0.8  # the part of the available memory that a pool may take
 
 
 class DoesNotFit(PoolError):
-    """The pools, as they were found, do not fit one scenario; another one may run."""
+    """The pools do not fit this scenario; another one may run."""
 
 
 class Pool(ABC):
-    """The pools of this machine, as a live kernel uses them.
+    """The pools of this machine, for a live kernel.
 
-    ``sizes`` are the page sizes, the default one first; ``nodes`` the number of memory nodes; ``folder`` the private
-    folder for mount points.
+    ``sizes``: page sizes in bytes, default first; ``nodes``: number of memory nodes; ``folder``: private, for mount
+    points.
     """
 
     def __init__(self, folder: Path):
@@ -77,30 +77,30 @@ class Pool(ABC):
 
     @abstractmethod
     def started(self, pid: int) -> None:
-        """A scenario's process now runs: it must not outlive the pool."""
+        """Note a process of a scenario, which must not outlive the pool."""
 
     @abstractmethod
     def made(self, folder: Path) -> None:
-        """A folder outside ``self.folder`` (a control group) is about to be made: it must not outlive the pool."""
+        """Note a future folder outside ``self.folder`` (a control group), which must not outlive the pool."""
 
     @abstractmethod
     def switched(self, file: Path) -> None:
-        """A cgroup's children are about to get the hugetlb controller: it must be taken from them again."""
+        """Note that a cgroup's children will get the hugetlb controller, which must be removed again."""
 
     @abstractmethod
     def rewrite(self, file: Path, number: int) -> None:
-        """Write a file outside the pools: it must not outlive the pool. Raises OSError, Unsupported."""
+        """Write a number to a file, until the end of the pool. Raises OSError, Unsupported."""
 
     @abstractmethod
     def check_room(self, size: int, n: int) -> None:
-        """Raises DoesNotFit when a pool of ``n`` pages would leave the machine too little memory."""
+        """Raises DoesNotFit if a pool of ``n`` pages would leave the machine too little memory."""
 
     @abstractmethod
     def reset(self) -> None:
-        """Everything is ready for the next scenario. Raises PoolError that says what is in the way."""
+        """Prepare the pools for the next scenario. Raises PoolError with the obstacle."""
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the descriptors."""
         while self._files:
             for file in self._files.pop():
                 os.close(file)
@@ -181,14 +181,14 @@ class BorrowedPool(Pool):
             raise PoolError(f"the pools are not empty: {left} {LEGEND}{_users()}")
 
     def _is_empty(self) -> bool:
-        """Nothing is in the pools beyond what others had in them when they were borrowed."""
+        """Do the pools hold no more than the pages that others had at the time of borrowing?"""
         both = zip(self.counters(), self._others, strict=True)
         return all(now.in_use <= other.in_use and now.rsvd <= other.rsvd for now, other in both) and (
             self._journal.shared or not any(now.total for now in self.counters())
         )
 
     def give_back(self) -> None:
-        """Put the machine back as it was. Raises PoolError that says what differs and what to do."""
+        """Undo all changes of the machine. Raises PoolError with the differences and the command that helps."""
         if os.getpid() != self.owner or not self._files:
             return
         put_back(self._journal)
@@ -197,7 +197,7 @@ class BorrowedPool(Pool):
 
 
 def put_back(book: Journal) -> list[str]:
-    """Undo what a journal tells, and remove it. Raises PoolError, and keeps it, if the machine still differs."""
+    """Undo the changes in a journal, and remove it. Raises PoolError, and keeps it, if the machine still differs."""
     said = book.put_back()
     if wrong := book.differences():
         book.over = True
@@ -208,37 +208,37 @@ def put_back(book: Journal) -> list[str]:
 
 
 def _users() -> str:
-    """Who has huge pages mapped, for the end of a message."""
+    """The processes that have huge pages mapped, as the end of a message."""
     users = host.users_of_huge_pages()
     return "".join(f"; process {pid} ({host.command_of(pid)}) has huge pages mapped" for pid in users)
 
 
 # -- the command to type ---------------------------------------------------------------------------------
 def _again(command: str = "") -> str:
-    """The line that was typed (or another command of hugelab), to be typed again as root."""
+    """The current command line (or another command of hugelab), with sudo."""
     words = [sys.executable, "-m", *command.split()]
     if not command:
-        if "hugelab" not in sys.argv[0]:  # not our command line: a notebook, a program of the learner's
+        if "hugelab" not in sys.argv[0]:  # not our command line, but a notebook or the user's program
             return "sudo -i, then start it again"
         words = [sys.executable, *sys.orig_argv[1:]]
     return shlex.join(words if os.geteuid() == 0 else ["sudo", *words])
 
 
 def _command_for(size: int, n: int, file: str = "nr_hugepages") -> str:
-    """The command that sets a number of a pool."""
+    """The shell command that sets a number of a pool."""
     if size == host.page_sizes()[0]:
         return f"sudo sysctl -w vm.{file}={n}"
     return f"echo {n} | sudo tee {host.folder_of(size) / file}"
 
 
-# -- may we --------------------------------------------------------------------------------------------
+# -- rights --------------------------------------------------------------------------------------------
 def _need_hugetlb() -> None:
     if not host.SYSFS.is_dir():
         raise PoolError(f"this kernel has no huge page pools: there is no {host.SYSFS}")
 
 
 def need_root() -> None:
-    """Raises PoolError with the one thing that is missing."""
+    """Raises PoolError with the first missing right."""
     _need_hugetlb()
     if os.geteuid() != 0:
         raise PoolError(f"changing the huge page pool needs root: {_again()}")
@@ -249,7 +249,7 @@ def need_root() -> None:
 
 
 def _refuse_if_used() -> None:
-    """Raises PoolError when somebody else uses the pools."""
+    """Raises PoolError if other processes use the pools."""
     for size in host.page_sizes():
         now = host.read_counters(size)
         if now.in_use or now.rsvd:
@@ -261,7 +261,7 @@ def _refuse_if_used() -> None:
 
 
 def describe() -> str:
-    """What borrowing will change, in a few lines."""
+    """The changes that borrowing makes, in a few lines."""
     lines = ["This changes the huge page pools of this machine while it runs:"]
     for size in host.page_sizes():
         before = journal.PoolBefore.now(size)
@@ -271,15 +271,15 @@ def describe() -> str:
     return "\n".join(lines)
 
 
-# -- the ways in ---------------------------------------------------------------------------------------------
+# -- borrowing -----------------------------------------------------------------------------------------------
 @contextmanager
 def borrow(
     yes: bool = False, ask: Callable[[str], bool] | None = None, others: bool = False, wait: float = 60.0
 ) -> Iterator[BorrowedPool]:
-    """The pools of this machine, to be changed inside the with block and put back on every way out of it.
+    """The pools of this machine, for changes inside the with block, which are undone on every way out of it.
 
-    ``ask`` gets a text and answers whether it may be done; not asked with ``yes``. ``others``: also when others use
-    the pools. ``wait``: seconds to wait for another borrower. Raises PoolError.
+    ``ask`` gets a text and returns whether the user agrees; with ``yes`` it is not called. ``others``: borrow also if
+    others use the pools. ``wait``: seconds to wait for another borrower. Raises PoolError.
     """
     need_root()
     if not yes and ask is None:
@@ -298,10 +298,10 @@ def borrow(
         pool = BorrowedPool(book)
         try:
             book.save()
-            atexit.register(pool.give_back)  # should a signal hit the few instructions outside this try
+            atexit.register(pool.give_back)  # in case a signal hits the few instructions outside this try
             yield pool
         finally:
-            Signals.holding = True  # before anything is called: a signal is noticed at calls
+            Signals.holding = True  # before any call, as Python handles signals at calls
             try:
                 pool.give_back()
                 atexit.unregister(pool.give_back)
@@ -310,13 +310,13 @@ def borrow(
 
 
 def _folder(path: Path) -> None:
-    """Others may look, whatever the umask: doctor reads the journal, a scenario may give up root."""
+    """Make a folder that all users may read: doctor reads the journal, a scenario may give up root."""
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o755)
 
 
 def _finish_what_was_left() -> None:
-    """What a killed borrower left on the machine is put back. We hold the lock, so nobody borrows now."""
+    """Undo the changes of a killed borrower. We hold the lock, so there is no other borrower now."""
     book = Journal.load()
     if book is None or book.void:
         Journal.remove()
@@ -328,14 +328,14 @@ def _finish_what_was_left() -> None:
 
 
 class Left(NamedTuple):
-    """What a killed run left on the machine, and the command that puts it back."""
+    """The changes that a killed run left on the machine, and the command that undoes them."""
 
     what: str
     command: str
 
 
 def left_behind() -> Left | None:
-    """What a killed run left; None when there is nothing."""
+    """The changes that a killed run left; None if there are none."""
     book = Journal.load()
     if book is None or book.void or not book.abandoned:
         return None
@@ -350,7 +350,7 @@ def leftover() -> str | None:
 
 
 def restore() -> list[str]:
-    """Put back what a killed run left: a line for each thing. [] when there was nothing. Raises PoolError."""
+    """Undo the changes of a killed run; returns a line for each, [] if there are none. Raises PoolError."""
     if not (journal.RUN / JOURNAL).exists():
         return []
     if os.geteuid() != 0:
@@ -358,7 +358,7 @@ def restore() -> list[str]:
     book = Journal.load()
     alive = book is not None and not book.void and not book.abandoned
     with Signals.caught(), lock(journal.RUN / LOCK, 0 if alive else 1):
-        book = Journal.load()  # the one that lies there now that nobody else borrows
+        book = Journal.load()  # read again under the lock
         if book is None or book.void:
             why = "that cannot be read" if book is None else "of an earlier boot"
             return [f"removed a journal {why}"] if Journal.remove() else []
@@ -366,9 +366,9 @@ def restore() -> list[str]:
             return put_back(book)
 
 
-# -- without changing anything -----------------------------------------------------------------------------
+# -- without changes ---------------------------------------------------------------------------------------
 class FoundPool(Pool):
-    """The pools as they are: nothing is changed, and a scenario runs when they happen to fit. Made by ``as_found``."""
+    """The pools without any change: a scenario runs if they fit by chance. Made by ``as_found``."""
 
     def __init__(self, folder: Path):
         super().__init__(folder)
@@ -401,38 +401,38 @@ class FoundPool(Pool):
             raise DoesNotFit(f"there are files in {path}: remove them first")
 
     def umount(self, path: Path, lazy: bool = False) -> None:
-        """What was mounted before stays."""
+        """Nothing to do: the mount was there before."""
 
     def started(self, pid: int) -> None:
-        """Nothing would outlive a pool that nobody gives back."""
+        """Nothing to note."""
 
     def made(self, folder: Path) -> None:
-        """As ``started``."""
+        """Nothing to note."""
 
     def switched(self, file: Path) -> None:
-        """As ``started``."""
+        """Nothing to note."""
 
     def rewrite(self, file: Path, number: int) -> None:
-        """Raises Unsupported: nothing is changed."""
+        """Raises Unsupported."""
         raise Unsupported(f"writing {file} without borrowing the pool")
 
     def check_room(self, size: int, n: int) -> None:
-        """The pool stays as large as it is."""
+        """Nothing to check: the pool does not grow."""
 
     def reset(self) -> None:
-        """Raises PoolError unless the pools are as they were found."""
+        """Raises PoolError unless the pools have their first counters again."""
         if not host.wait_until(lambda: self.counters() == self._before, SETTLE):
             raise PoolError(f"the pools are not as they were found: {self.counters()} for {self._before}{_users()}")
 
 
 def _check_name(path: Path) -> None:
-    """Raises ScenarioError for a name that no folder can have: nothing may come into the journal that cannot go."""
+    """Raises ScenarioError for a name that no folder can have, before it comes into the journal."""
     if not nameable(str(path)):
         raise ScenarioError(f"nothing can be called {path.name!r}")
 
 
 def _sizes_in(options: str) -> dict[str, int | str]:
-    """The mount options that decide how many pages there are."""
+    """The mount options that limit pages and files, as numbers."""
     pairs = (option.partition("=") for option in options.split(","))
     found: dict[str, int | str] = {}
     for name, _, value in pairs:
@@ -448,14 +448,14 @@ def _with_owner(options: str) -> str:
 
 @contextmanager
 def as_found(wait: float = 60.0) -> Iterator[FoundPool]:
-    """The pools as they are, for a user who may not change them. Raises PoolError."""
+    """The pools without any change, for users without root. Raises PoolError."""
     _need_hugetlb()
     folder = Path(os.environ.get("XDG_RUNTIME_DIR") or f"{tempfile.gettempdir()}/hugelab-{os.getuid()}") / "hugelab"
     folder.parent.mkdir(mode=0o700, exist_ok=True)
     if folder.parent.stat().st_uid != os.getuid():
-        raise PoolError(f"{folder.parent} belongs to somebody else: set XDG_RUNTIME_DIR to a folder of yours")
+        raise PoolError(f"{folder.parent} belongs to another user: set XDG_RUNTIME_DIR to a folder of yours")
     folder.mkdir(mode=0o700, exist_ok=True)
-    borrowed = journal.RUN / LOCK  # root's borrowers: we wait for each other
+    borrowed = journal.RUN / LOCK  # root's borrowers use this lock, too
     with contextlib.ExitStack() as stack:
         stack.enter_context(Signals.caught())
         stack.enter_context(lock(borrowed if borrowed.exists() else folder / LOCK, wait))

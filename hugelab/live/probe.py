@@ -1,7 +1,4 @@
-"""What this machine allows, and for each missing thing the one command that would bring it.
-
-Reads only; nothing on the machine is changed.
-"""
+"""The abilities of this machine, and for each missing one the command that would add it. Reads only."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ LAB_PACKAGES = ("jupyterlab", "ipywidgets", "anywidget", "resvg-py")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. ``fix`` is a command; "" when nothing is missing or nothing would help."""
+    """One check. ``fix`` is a command; "" if the check passed or no command would help."""
 
     name: str
     ok: bool
@@ -45,12 +42,12 @@ def pools() -> dict[int, dict[str, int]]:
 
 
 def nodes() -> int:
-    """How many memory nodes this machine has; 1 where nothing says so."""
+    """The number of memory nodes; 1 on a kernel without NUMA."""
     return len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))) or 1
 
 
 def mounts() -> list[str]:
-    """Where hugetlbfs is mounted."""
+    """The mount points of hugetlbfs."""
     try:
         lines = Path("/proc/mounts").read_text().splitlines()
     except OSError:
@@ -66,7 +63,7 @@ def _version(package: str) -> str | None:
 
 
 def _can_widgets() -> tuple[bool, str]:
-    """Are the front-end halves of the widgets where JupyterLab looks for them?"""
+    """Are the front-end parts of the widgets in JupyterLab's folders? (ok, text)."""
     folders = [Path(sys.prefix) / "share/jupyter/labextensions", Path("/usr/local/share/jupyter/labextensions")]
     wanted = {"@jupyter-widgets/jupyterlab-manager": "ipywidgets", "anywidget": "anywidget"}
     missing = [name for path, name in wanted.items() if not any((folder / path).exists() for folder in folders)]
@@ -76,7 +73,7 @@ def _can_widgets() -> tuple[bool, str]:
 
 
 def probe() -> list[Finding]:
-    """Everything ``hugelab doctor`` reports, in the order a learner needs it."""
+    """All checks of ``hugelab doctor``, in the order in which they are needed."""
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     sudo = "" if root else "sudo "
     linux = sys.platform == "linux"

@@ -1,7 +1,7 @@
-"""What the kernel's files say of huge pages, read from their text or bytes: no file is opened here.
+"""Parsers of the kernel's files about huge pages, for their text or bytes: no file is opened here.
 
-Sizes and addresses are bytes, counts are pages and say of which size. Every function raises ValueError, in one line,
-for what is not such a file.
+Sizes and addresses are bytes; counts are pages, and their size is named. Every function raises ValueError, with one
+line, for text that is no such file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def parse_meminfo(text: str) -> dict[str, int]:
     """The lines of /proc/meminfo, or of a memory node's (``Node 0 HugePages_Total: 5``), by name.
 
     Lines with kB are bytes here, the others (``HugePages_``) are pages of the default size, ``Hugepagesize``.
-    ``Hugetlb`` is all pools of all sizes together. A node has no ``HugePages_Rsvd``: reservations belong to no node.
+    ``Hugetlb`` is the sum of the pools of all sizes. A node has no ``HugePages_Rsvd``: reservations belong to no node.
     """
     lines = [line for line in map(read_line, text.splitlines()) if line]
     if not lines:
@@ -54,18 +54,18 @@ class Area(NamedTuple):
     offset: int
     device: str  # of the file, as major:minor in hexadecimal
     inode: int
-    path: str  # "" for none; " (deleted)" at its end: the file has no name any more
+    path: str  # "" for none; ends with " (deleted)" if the file has no name
     fields: Mapping[str, int]
     flags: tuple[str, ...]  # VmFlags: two letters each; ht is hugetlb, nr MAP_NORESERVE
 
     @property
     def hugetlb(self) -> bool:
-        """Its pages come from a huge page pool."""
+        """Do its pages come from a huge page pool?"""
         return "ht" in self.flags
 
     @property
     def shared_mapping(self) -> bool:
-        """MAP_SHARED: what is written is in the file."""
+        """Is it MAP_SHARED, so that writes reach the file?"""
         return self.perms[3] == "s"
 
     @property
@@ -75,22 +75,22 @@ class Area(NamedTuple):
 
     @property
     def pages(self) -> int:
-        """Its length, in pages of its size: what was asked for, not what is there."""
+        """Its length in pages of its size, mapped or not."""
         return (self.end - self.start) // self.page_size
 
     @property
     def shared(self) -> int:
-        """Pages there that somebody else maps, too (Shared_Hugetlb)."""
+        """Its mapped pages that another mapping has, too (Shared_Hugetlb)."""
         return self.fields.get("Shared_Hugetlb", 0) // self.page_size
 
     @property
     def private(self) -> int:
-        """Pages there that only this mapping has (Private_Hugetlb), be they of a file or not."""
+        """Its mapped pages that no other mapping has (Private_Hugetlb), of a file or not."""
         return self.fields.get("Private_Hugetlb", 0) // self.page_size
 
     @property
     def mapped(self) -> int:
-        """Pages that its page table has: those that were touched."""
+        """Pages in its page table: those that were touched."""
         return self.shared + self.private
 
 
@@ -104,7 +104,7 @@ def parse_smaps(text: str) -> list[Area]:
 
 
 def hugetlb_part(text: str) -> str:
-    """Of a text of smaps, what is about hugetlb mappings."""
+    """The blocks of hugetlb mappings in a text of smaps."""
     return "\n".join("\n".join(block) for block in _blocks(text) if _area(block).hugetlb)
 
 
@@ -143,13 +143,13 @@ def _area(block: list[str]) -> Area:
 
 # -- /proc/PID/pagemap -------------------------------------------------------------------------------
 class Entry(NamedTuple):
-    """What pagemap says of 4 KB of a process."""
+    """The pagemap entry of 4 KB of a process."""
 
     present: bool  # bit 63
     swapped: bool  # bit 62
     file: bool  # bit 61: of a file, or shared; clear: an anonymous page, which is private
     exclusive: bool  # bit 56: no other page table has it (Linux 4.2)
-    pfn: int  # bits 0 to 54: number of the 4 KB frame; 0 for who may not know it (no CAP_SYS_ADMIN)
+    pfn: int  # bits 0 to 54: number of the 4 KB frame; 0 without CAP_SYS_ADMIN
 
 
 def parse_pagemap(data: bytes) -> list[Entry]:
@@ -164,10 +164,10 @@ def parse_pagemap(data: bytes) -> list[Entry]:
 
 
 def huge_frames(entries: list[Entry], page_size: int) -> list[int | None]:
-    """For each huge page of ``page_size`` bytes, the pfn of its first 4 KB; None where none is mapped.
+    """For each huge page of ``page_size`` bytes, the pfn of its first 4 KB; None for a page that is not mapped.
 
-    Raises ValueError for what is no huge page: a part of one, or frames that are not one after the other, or do not
-    begin at a multiple of their number. So what this returns is also a proof. pfn 0 (it may not be known) is kept.
+    Raises ValueError for entries that are no huge page: a part of one, or frames that are not consecutive or do not
+    begin at a multiple of their number. pfn 0 (unknown) is kept.
     """
     each, found = page_size // BASE_PAGE_SIZE, list[int | None]()
     if len(entries) % each:
@@ -186,7 +186,7 @@ def huge_frames(entries: list[Entry], page_size: int) -> list[int | None]:
 
 # -- /proc/kpageflags --------------------------------------------------------------------------------
 def parse_kpageflags(data: bytes) -> list[tuple[str, ...]]:
-    """The flags of frames, 8 bytes each, by name. Bits that the kernel documents for nobody are left out.
+    """The flags of frames, 8 bytes each, by name. Bits that the kernel does not document are left out.
 
     HUGE: of hugetlb (a transparent huge page is THP). The first 4 KB is COMPOUND_HEAD, the others COMPOUND_TAIL.
     Source: Documentation/admin-guide/mm/pagemap.rst.
@@ -208,15 +208,15 @@ class NumaMap(NamedTuple):
     policy: str
     file: str  # "" for none
     huge: bool
-    anon: int  # pages that are not of a file
-    dirty: int  # pages that were written to, or may have been: the kernel maps a writable one as dirty
-    mapmax: int  # the most page tables that one of its pages is in
-    nodes: Mapping[int, int]  # memory node -> pages there: N0=5
+    anon: int  # pages of no file
+    dirty: int  # pages that were, or may have been, written: the kernel maps a writable page as dirty
+    mapmax: int  # the most page tables that have the same page
+    nodes: Mapping[int, int]  # memory node -> pages on it: N0=5
     page_size: int  # kernelpagesize_kB, in bytes; 0 for a line without pages
 
     @property
     def mapped(self) -> int:
-        """Pages that are there, on all nodes."""
+        """Mapped pages on all nodes."""
         return sum(self.nodes.values())
 
 
@@ -239,6 +239,6 @@ def _numa_map(line: str) -> NumaMap:
     nodes = {int(name[1:]): int(value) for name, value in pairs.items() if re.fullmatch(r"N\d+", name)}
     anon, dirty = (int(pairs.get(name, 0)) for name in ("anon", "dirty"))
     size = int(pairs.get("kernelpagesize_kB", 0)) << 10
-    most = int(pairs.get("mapmax", 1 if nodes else 0))  # it is said only where it is more than 1
+    most = int(pairs.get("mapmax", 1 if nodes else 0))  # printed only if it is more than 1
     file = pairs.get("file", "")
     return NumaMap(int(words[0], 16), policy, file, "huge" in rest, anon, dirty, most, nodes, size)

@@ -1,4 +1,4 @@
-"""What an engineer types to see huge pages without this package; a test runs each. PID and MOUNT stand for yours."""
+"""Shell commands that show huge pages without this package; a test runs each. PID and MOUNT stand for yours."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ QUESTIONS: Mapping[str, str] = {
     "by memory node": "grep . /sys/devices/system/node/node*/hugepages/*/*_hugepages",
     "who has touched pages": "grep -H '^HugetlbPages:.*[1-9]' /proc/[0-9]*/status",
     "who has mapped some, touched or not": "grep -l '^VmFlags:.* ht' /proc/[0-9]*/smaps 2>/dev/null",
-    "which mappings of a process, what is there, on which node": "grep huge /proc/PID/numa_maps",
-    "what others map, too": "grep -E '^[0-9a-f]+-|_Hugetlb: +[1-9]' /proc/PID/smaps | grep -B1 _Hugetlb",
+    "which mappings of a process, how many pages, on which node": "grep huge /proc/PID/numa_maps",
+    "which pages are shared with others": "grep -E '^[0-9a-f]+-|_Hugetlb: +[1-9]' /proc/PID/smaps | grep -B1 _Hugetlb",
     "which file systems": "grep hugetlbfs /proc/mounts",
     "which files hold pages (first column: KB)": "ls -ls MOUNT",
-    "files that have no name any more": "grep -H 'deleted) huge' /proc/[0-9]*/numa_maps 2>/dev/null",
-    "shared memory that nobody has attached (nattch 0)": "ipcs -m",
+    "files without a name": "grep -H 'deleted) huge' /proc/[0-9]*/numa_maps 2>/dev/null",
+    "shared memory that no process has attached (nattch 0)": "ipcs -m",
 }

@@ -1,7 +1,7 @@
-"""Who does which operation on the running kernel, each registered where it is defined.
+"""Operation -> function for the running kernel, each registered where it is defined.
 
 ``in_process``: function(program, arguments), run in a process of the scenario. ``by_runner``: function(kernel,
-operation), run by who drives the scenario: what an administrator does, and what concerns several processes.
+operation), run in this process: operations of the administrator, and those of several processes.
 """
 
 from __future__ import annotations

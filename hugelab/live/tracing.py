@@ -1,6 +1,6 @@
-"""Can this machine record a trace of its huge pages: what is needed, what is missing, what to do. Reads only.
+"""Can this machine record a trace of its huge pages, and if not, what helps? Reads only.
 
-The recipes write to tracefs and nowhere else: probes on kernel functions (kprobes) while they run, none after. Sources:
+The recipes write to tracefs only: probes on kernel functions (kprobes), which they remove at the end. Sources:
 Documentation/trace/kprobetrace.rst, Documentation/trace/ftrace.rst; the lockdown levels in include/linux/security.h.
 """
 
@@ -17,7 +17,7 @@ LOCKDOWN = Path("/sys/kernel/security/lockdown")
 
 
 class Tracing(NamedTuple):
-    """What decides. ``lockdown``: "none", "integrity" or "confidentiality"."""
+    """The properties that decide. ``lockdown``: "none", "integrity" or "confidentiality"."""
 
     linux: bool = True
     root: bool = True
@@ -27,14 +27,14 @@ class Tracing(NamedTuple):
 
 
 class Obstacle(NamedTuple):
-    """One thing in the way: what it is, and what to do about it."""
+    """One obstacle, and the command or advice that removes it."""
 
     why: str
     fix: str
 
 
 def obstacles(found: Tracing) -> list[Obstacle]:
-    """Everything in the way, the first thing to change first; [] when a trace can be recorded."""
+    """All obstacles, in the order in which to remove them; [] if a trace can be recorded."""
     if not found.linux:
         return [Obstacle("this is not Linux", "record it on the machine in question, read it here")]
     said = []
@@ -59,7 +59,7 @@ def read_lockdown(text: str) -> str:
 
 
 def here() -> Tracing:
-    """This machine. Never raises: what cannot be seen counts as missing."""
+    """This machine. Never raises: a property that cannot be read counts as missing."""
     if sys.platform != "linux":
         return Tracing(linux=False)
     try:
@@ -75,5 +75,5 @@ def here() -> Tracing:
 def _is_file(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # who may not look into the folder
+    except OSError:  # no right to read the folder
         return False

@@ -1,7 +1,7 @@
-"""Reads what this kernel shows of a process's huge pages, and puts the same together from the model's state.
+"""Views of a process's huge pages, from this kernel's files and from the model's state, and their comparison.
 
-Changes nothing. Needs Linux; the own processes need no root, others do, and so does every pfn (CAP_SYS_ADMIN).
-Everything that reads raises LiveUnavailable: one line that says which file is missing, or what may not be read.
+Reads only. Needs Linux; other users' processes need root, and so does every pfn (CAP_SYS_ADMIN). Functions that read
+raise LiveUnavailable, with one line that names the file that is missing or may not be read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .errors import LiveUnavailable
 SYSFS = Path("/sys/kernel/mm/hugepages")
 NODES = Path("/sys/devices/system/node")
 ENTRY = 8  # bytes of pagemap and of kpageflags for 4 KB
-LONGEST = 64 << 20  # bytes of pagemap that are read at once: 16,384 huge pages of 2 MB
+LONGEST = 64 << 20  # bytes of pagemap, the most that is read at once: 16,384 huge pages of 2 MB
 WHY_MISSING = {
     "numa_maps": "the kernel was built without CONFIG_NUMA",
     "smaps": "the kernel was built without CONFIG_PROC_PAGE_MONITOR",
@@ -35,7 +35,7 @@ WHY_MISSING = {
 
 # -- files -------------------------------------------------------------------------------------------
 def read(path: Path, offset: int = 0, length: int | None = None) -> bytes:
-    """``length`` bytes of a file of /proc from ``offset`` on; all of it by default. Raises LiveUnavailable."""
+    """``length`` bytes of a file of /proc from ``offset`` on; the whole file by default. Raises LiveUnavailable."""
     try:
         with path.open("rb", buffering=0) as file:
             if length is None:
@@ -59,9 +59,7 @@ def _why(path: Path, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return f"{path} is not there: {WHY_MISSING.get(path.name, 'this kernel does not have it')}"
     if isinstance(error, PermissionError):
-        what = (
-            "it belongs to somebody else: try it with sudo" if os.geteuid() else "not even by root, in this container"
-        )
+        what = "it belongs to another user: try it with sudo" if os.geteuid() else "not even by root, in this container"
         return f"{path} may not be read: {what}"
     return f"{path} cannot be read: {error.strerror}"
 
@@ -72,7 +70,7 @@ def of_process(pid: int | str, name: str) -> str:
 
 
 def meminfo(node: int | None = None) -> dict[str, int]:
-    """/proc/meminfo, or that of one memory node: see parse_meminfo for the units. Raises LiveUnavailable."""
+    """/proc/meminfo, or the meminfo of one memory node; units as in parse_meminfo. Raises LiveUnavailable."""
     path = Path("/proc/meminfo") if node is None else NODES / f"node{node}" / "meminfo"
     return proc.parse_meminfo(read(path).decode())
 
@@ -101,7 +99,7 @@ def kpageflags(pfn: int, count: int) -> bytes:
 
 
 def pool_files(size: int, node: int | None = None) -> dict[str, int]:
-    """Every file of a pool in sysfs, by name, in pages; ``size`` in bytes; of one memory node, if it is given.
+    """Every file of a pool in sysfs (of one memory node, if ``node`` is given), by name, in pages; ``size`` in bytes.
 
     Raises LiveUnavailable. Source: Documentation/admin-guide/mm/hugetlbpage.rst.
     """
@@ -116,12 +114,12 @@ def pool_files(size: int, node: int | None = None) -> dict[str, int]:
     return found
 
 
-# -- all that is said of one process -----------------------------------------------------------------
+# -- the files of one process ------------------------------------------------------------------------
 class Texts(NamedTuple):
-    """The files of one process as they were read, only what is about its hugetlb mappings.
+    """The files of one process, reduced to its hugetlb mappings.
 
     ``pagemap``: start of a mapping -> its entries; ``kpageflags``: pfn of a huge page -> the flags of its frames, {}
-    for who may not know them.
+    without CAP_SYS_ADMIN.
     """
 
     smaps: str
@@ -132,7 +130,7 @@ class Texts(NamedTuple):
 
 
 def look(pid: int | str = "self") -> Texts:
-    """Read the files of a process, now. Nothing stops it meanwhile. Raises LiveUnavailable."""
+    """Read the files of a process, which runs on meanwhile. Raises LiveUnavailable."""
     text = proc.hugetlb_part(of_process(pid, "smaps"))
     found = proc.parse_smaps(text)
     entries = {area.start: pagemap(pid, area.start, area.end) for area in found}
@@ -153,29 +151,29 @@ def look(pid: int | str = "self") -> Texts:
     return Texts(text, numa, status, entries, flags)
 
 
-# -- what it says, and what the model says -----------------------------------------------------------
+# -- views -------------------------------------------------------------------------------------------
 class View(NamedTuple):
-    """One hugetlb mapping of one process, as a kernel shows it or the model has it. Counts are its huge pages."""
+    """One hugetlb mapping of one process, of a kernel or of the model. Counts are its huge pages."""
 
     start: int  # bytes
     pages: int  # its length
     page_size: int  # bytes
     shared_mapping: bool
-    shared: int  # pages there that another mapping has, too; of 1 GB pages some kernels say so of a single mapping
-    private: int  # pages there that no other has
-    anon: int  # pages there that are not of the file
-    frames: tuple[int | None, ...]  # by page: physical address / page size; None where nothing is mapped
+    shared: int  # mapped pages that another mapping has, too; some kernels count 1 GB pages of a single mapping here
+    private: int  # mapped pages that no other mapping has
+    anon: int  # mapped pages that are not of the file
+    frames: tuple[int | None, ...]  # by page: physical address / page size; None for a page that is not mapped
 
     @property
     def mapped(self) -> int:
-        """Pages that are there."""
+        """Mapped pages."""
         return self.shared + self.private
 
 
 def views(texts: Texts) -> list[View]:
     """The hugetlb mappings in the files of a process, by address.
 
-    Raises ValueError where the files contradict each other: then something moved while they were read.
+    Raises ValueError if the files contradict each other, because a mapping changed while they were read.
     """
     numa = {line.start: line for line in proc.parse_numa_maps(texts.numa_maps)}
     found = []
@@ -199,7 +197,7 @@ def views(texts: Texts) -> list[View]:
 
 
 def of_model(kernel: Core, name: str) -> list[View]:
-    """The hugetlb mappings of a process of the model, by address, as it stands; [] for one that is not there."""
+    """The hugetlb mappings of a process of the model now, by address; [] for a process that does not exist."""
     mm = kernel.state.records.get(f"mm/{name}")
     if not isinstance(mm, mm_struct) or not mm.alive:
         return []
@@ -221,8 +219,8 @@ def of_model(kernel: Core, name: str) -> list[View]:
 def difference(ours: Mapping[str, list[View]], theirs: Mapping[str, list[View]]) -> str:
     """The first difference between two views of the same processes, as one line; "" if there is none.
 
-    Everything must be equal but the frames themselves: where ours has one, theirs must have one; and pages that are the
-    same frame here, in whatever process, must be the same there, and others must not. (0: frames may not be known.)
+    All must be equal but the numbers of frames: the same pages must be mapped, and two pages, of any processes, must
+    share a frame in both views or in neither. Frames of 0 are unknown and are not compared.
     """
     if ours.keys() != theirs.keys():
         return f"processes: {sorted(ours)} and {sorted(theirs)}"

@@ -1,1 +1,1 @@
-"""Source 1: the simulated kernel. Standard library only; functions carry the kernel's names."""
+"""The simulated kernel. Standard library only; functions carry the kernel's names."""

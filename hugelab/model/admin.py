@@ -1,6 +1,6 @@
-"""What an administrator does: pool sizes of the machine and of its nodes, demotion, control groups.
+"""The administrator's operations: pool sizes of the machine and of its nodes, demotion, control groups.
 
-The files are those of /proc/sys/vm, /sys/kernel/mm/hugepages, /sys/devices/system/node and of cgroup v1 and v2.
+They write files of /proc/sys/vm, /sys/kernel/mm/hugepages, /sys/devices/system/node and of cgroup v1 and v2.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .errors import SystemCallError
 from .mount import memparse
 from .registry import operation
 
-PAGE_COUNTER_MAX = (1 << 63) - 4096  # bytes; what cgroup v1 shows where there is no limit
+PAGE_COUNTER_MAX = (1 << 63) - 4096  # bytes; cgroup v1 shows it for "no limit"
 
 
 # -- pools -------------------------------------------------------------------------------------------
@@ -94,8 +94,8 @@ def node_counters(k: Core, mm: mm_struct | None, op: Op) -> dict[str, int]:
 def demote_store(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Write ``n`` to demote of the largest size (or of ``hsize``): pages become pages of the default size.
 
-    Pages that are used or promised stay; fewer than asked is no error. Raises SystemCallError ENOENT, EINVAL; EBUSY
-    only with the kernel bug demote_takes_reserved_pages.
+    Pages in use or reserved stay; fewer than asked is no error. Raises SystemCallError ENOENT, EINVAL; EBUSY only with
+    the kernel bug demote_takes_reserved_pages.
     """
     h, n = k.state.pools[-1] if "hsize" not in op.args else _pool(k, op), _count(op)
     into = k.state.pools[0]
@@ -121,10 +121,8 @@ def hugetlb_shm_group_store(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 @operation("meminfo")
 def meminfo(k: Core, mm: mm_struct | None, op: Op) -> dict[str, int]:
-    """The lines of /proc/meminfo about huge pages (hugetlb_report_meminfo).
-
-    HugePages_ count pages of the default size, Hugepagesize is that size in kB, and Hugetlb all pools together in kB.
-    """
+    """The lines of /proc/meminfo about huge pages (hugetlb_report_meminfo): HugePages_ in pages of the default size,
+    Hugepagesize, which is that size, and Hugetlb, the sum of all pools, in kB."""
     h = k.state.pools[0]
     shown = {
         "HugePages_Total": h.nr_huge_pages,
@@ -139,7 +137,7 @@ def meminfo(k: Core, mm: mm_struct | None, op: Op) -> dict[str, int]:
 
 @operation("sync")
 def nothing(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """Wait (``sync``): the model does everything at once."""
+    """Wait: nothing to do, as the model has no background work."""
 
 
 # -- control groups ----------------------------------------------------------------------------------
@@ -186,7 +184,7 @@ def cg_mkdir(k: Core, mm: mm_struct | None, op: Op) -> None:
 def cg_rmdir(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Remove a group. Raises SystemCallError EBUSY while it has processes or groups.
 
-    Charges for pages move to the parent; those for promises stay with the group until they end.
+    Charges for pages move to the parent; charges for reservations stay with the group until they end.
     """
     group = _group(k, op)
     members = any(task.alive and task.cgroup == group.key for task in k.state.of(mm_struct))
@@ -197,7 +195,7 @@ def cg_rmdir(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 @operation("cg_attach")
 def cg_attach(k: Core, mm: mm_struct, op: Op) -> None:
-    """Move a process into a group; what it was charged for stays where it is."""
+    """Move a process into a group; earlier charges stay with the old group."""
     mm.cgroup = _group(k, op).key
 
 
@@ -228,7 +226,7 @@ def cg_set(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Write a limit in bytes, rounded down to huge pages; -1 (v1) and max (v2) are none; failcnt is set to 0."""
     group = _group(k, op)
     h, rsvd, leaf = _file(k, group, op.args["file"])
-    written = str(op.args["value"]).partition("\0")[0]  # kernfs hands it on as a C string
+    written = str(op.args["value"]).partition("\0")[0]  # kernfs passes a C string
     counter, text = group.counters[h.size, rsvd], written.strip()
     if leaf == "failcnt":
         counter.failcnt = 0
@@ -275,7 +273,7 @@ def _read(k: Core, group: hugetlb_cgroup, name: str) -> str:
         return f"max {(group.events_local if leaf == 'events.local' else group.events)[h.size]}"
     if leaf == "numa_stat":
         return numa_stat(k, group, h)
-    if counter.max is None:  # never set: not rounded to huge pages, and so not "max" either
+    if counter.max is None:  # never set, so not rounded to huge pages, so not "max"
         return str(PAGE_COUNTER_MAX)
     if group.version == 2 and counter.max == PAGE_COUNTER_MAX // h.size:
         return "max"
@@ -283,7 +281,7 @@ def _read(k: Core, group: hugetlb_cgroup, name: str) -> str:
 
 
 def numa_stat(k: Core, group: hugetlb_cgroup, h: hstate) -> str:
-    """Usage by node, in bytes: of the group itself, and (v1) with the groups below it."""
+    """The text of numa_stat: usage by node in bytes, of the group with those below it and (v1) of the group alone."""
 
     def line(name: str, keys: set[str]) -> str:
         pages = [0] * len(h.nodes)
@@ -303,7 +301,7 @@ def numa_stat(k: Core, group: hugetlb_cgroup, h: hstate) -> str:
 # -- a process ---------------------------------------------------------------------------------------
 @operation("setuid")
 def sys_setuid(k: Core, mm: mm_struct, op: Op) -> None:
-    """setuid(2): root may become anybody, others only themselves."""
+    """setuid(2): root may become any user. Raises SystemCallError EPERM for others."""
     if mm.uid not in (0, op.args["uid"]):
         raise SystemCallError("EPERM")
     mm.uid = op.args["uid"]
@@ -320,7 +318,7 @@ def setrlimit_memlock(k: Core, mm: mm_struct, op: Op) -> None:
 
 @operation("hugetlb_usage")
 def hugetlb_usage(k: Core, mm: mm_struct, op: Op) -> dict[str, int]:
-    """HugetlbPages of /proc/PID/status: what the process has in its page tables, in kB; {} before there was a line."""
+    """HugetlbPages of /proc/PID/status: huge pages in the page tables, in kB; {} for releases without that line."""
     if not k.rules.hugetlb_usage:
         return {}
     return {"kB": sum(len(table) * size for size, table in mm.tables.items()) // 1024}

@@ -1,6 +1,6 @@
 """System calls on a range of addresses: madvise, mlock, mincore, msync (mm/madvise.c, mlock.c, mincore.c, msync.c).
 
-Each goes through the range mapping by mapping; an error met on the way leaves what was done before it.
+Each goes through the range mapping by mapping; an error leaves the work on earlier mappings done.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .vma import (
     vma_modify_flags,
 )
 
-# Advice that sets and clears bits of vm_flags: (set, clear). None of them moves a counter.
+# Advice -> the bits of vm_flags that it sets and clears. No counter moves.
 FLAGS = {
     "MADV_NORMAL": (0, VM_RAND_READ | VM_SEQ_READ),
     "MADV_RANDOM": (VM_RAND_READ, VM_SEQ_READ),
@@ -54,20 +54,20 @@ POPULATE = {"MADV_POPULATE_READ": False, "MADV_POPULATE_WRITE": True}
 
 
 def span(k: Core, mm: mm_struct, op: Op) -> tuple[int, int]:
-    """Start and length, in bytes, of the part of a map that an operation names; the whole map by default."""
+    """Start and length, in bytes, of the part of a mapping that an operation names; the whole mapping by default."""
     whole = k.mapping(mm, op.args["map"])
     start, length = abi.span(op.args, k.unit(op), whole)
     return start, length % (1 << k.machine.word)
 
 
 def page_range(k: Core, mm: mm_struct, op: Op, whole_pages: bool = True) -> tuple[int, int]:
-    """[start, end) of an operation. Raises SystemCallError EINVAL for a start that is no page address.
+    """The range [start, end) of an operation, in bytes, in whole base pages.
 
-    Not ``whole_pages``: the start is rounded down instead (mlock).
+    Raises SystemCallError EINVAL for a start inside a page, or (not ``whole_pages``, mlock) rounds it down.
     """
     start, length = span(k, mm, op)
     if k.mapping(mm, op.args["map"]) is FAILED:
-        raise SystemCallError("EINVAL")  # MAP_FAILED is no page address, and the last one
+        raise SystemCallError("EINVAL")  # MAP_FAILED is the last address, not a page's
     if not whole_pages:
         length, start = length + start % BASE_PAGE_SIZE, start - start % BASE_PAGE_SIZE
     end = start + page_align(length)
@@ -85,7 +85,7 @@ def pieces(mm: mm_struct, start: int, end: int) -> tuple[list[tuple[vm_area_stru
 # -- madvise -----------------------------------------------------------------------------------------
 @operation("madvise")
 def sys_madvise(k: Core, mm: mm_struct, op: Op) -> None:
-    """madvise(2). Raises SystemCallError; ENOMEM for a hole in the range comes after the rest was done."""
+    """madvise(2). Raises SystemCallError; for a hole in the range, ENOMEM after all else is done."""
     advice = op.args["advice"]
     start, end = page_range(k, mm, op)
     if advice in POPULATE and not k.rules.populate_advice:
@@ -111,9 +111,9 @@ def sys_madvise(k: Core, mm: mm_struct, op: Op) -> None:
 
 
 def madvise_dontneed(k: Core, vma: vm_area_struct, start: int, end: int) -> None:
-    """MADV_DONTNEED: private pages are freed and their reservation comes back; pages of a file are unmapped only.
+    """MADV_DONTNEED: private pages are freed and their reservation comes back; pages of a file are only unmapped.
 
-    The length is rounded down to huge pages. Raises SystemCallError EINVAL for a start inside one.
+    The length is rounded down to huge pages. Raises SystemCallError EINVAL for a start inside a huge page.
     """
     if start % vma.h.size or not k.rules.dontneed:
         raise SystemCallError("EINVAL")
@@ -150,10 +150,9 @@ def madvise_populate(k: Core, mm: mm_struct, start: int, end: int, write: bool) 
 # -- mlock, mincore, msync ---------------------------------------------------------------------------
 @operation("mlock")
 def sys_mlock(k: Core, mm: mm_struct, op: Op) -> None:
-    """mlock(2) faults everything in; VM_LOCKED is not set for huge pages.
+    """mlock(2) faults all pages in; VM_LOCKED is not set for huge pages.
 
-    Raises SystemCallError ENOMEM: a hole, a page that could not be had, or more than RLIMIT_MEMLOCK; EPERM when
-    that limit is 0.
+    Raises SystemCallError ENOMEM (a hole, no page, or more than RLIMIT_MEMLOCK), EPERM (that limit is 0).
     """
     start, end = page_range(k, mm, op, whole_pages=False)
     if mm.uid and mm.rlimit_memlock is not None:
@@ -171,10 +170,9 @@ def sys_mlock(k: Core, mm: mm_struct, op: Op) -> None:
 
 @operation("mlockall")
 def sys_mlockall(k: Core, mm: mm_struct, op: Op) -> None:
-    """mlockall(2): MCL_CURRENT faults every mapping in, as far as pages can be had; MCL_FUTURE those to come.
+    """mlockall(2): MCL_CURRENT faults all mappings in, MCL_FUTURE later ones. Raises SystemCallError EINVAL, EPERM.
 
-    No error says that a page was missing (mm_populate ignores it). MCL_ONFAULT changes nothing for huge pages, which
-    never get VM_LOCKED. Raises SystemCallError EINVAL, EPERM.
+    A missing page is no error (mm_populate ignores it). MCL_ONFAULT changes nothing: huge pages never get VM_LOCKED.
     """
     flags = op.names("flags")
     if not flags or flags == {"MCL_ONFAULT"}:
@@ -209,9 +207,9 @@ def sys_msync(k: Core, mm: mm_struct, op: Op) -> None:
 
 @operation("mincore")
 def sys_mincore(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
-    """mincore(2): for each huge page 1 if this process has it in its page table. Raises SystemCallError ENOMEM.
+    """mincore(2): for each huge page 1 if the page table of the process has it. Raises SystemCallError ENOMEM.
 
-    Where there is no page table at all (nothing near it was ever touched) it is 1 if the file has the page
+    Where no page table exists (no page near was ever touched) it is 1 if the file has the page
     (mincore_unmapped_range).
     """
     start, end = page_range(k, mm, op)
@@ -232,7 +230,7 @@ def sys_mincore(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
 
 
 def can_do_mincore(k: Core, mm: mm_struct, vma: vm_area_struct) -> bool:
-    """Whoever could not write to a file is not told what of it is in memory: everything, mincore says (5.2)."""
+    """May the process know which pages of the file are in memory? Since 5.2 only if it could write to the file."""
     if not k.rules.mincore_hides:
         return True
     try:

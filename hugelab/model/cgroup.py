@@ -1,7 +1,7 @@
-"""hugetlb_cgroup: limits on pages and on promises, in pages of each size (mm/hugetlb_cgroup.c).
+"""hugetlb_cgroup: limits on pages and on reservations, in pages of each size (mm/hugetlb_cgroup.c).
 
 ``usage`` is charged when a page is allocated and uncharged when it is freed; ``rsvd`` is charged when a page is
-promised (or taken without a promise) and stays charged until the promise's region, or that page, is gone.
+reserved (or allocated without a reservation), until the region of the reservation is removed or that page is freed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .core import Core
 
 
 def lineage(k: Core, key: str | None) -> list[hugetlb_cgroup]:
-    """A group and its ancestors below the root, which has no limit."""
+    """The group with this key and its ancestors below the root, which has no limit; [] for the root."""
     found = []
     while key is not None:
         group = k.state.records[key]
@@ -23,12 +23,12 @@ def lineage(k: Core, key: str | None) -> list[hugetlb_cgroup]:
 
 
 def hugetlb_cgroup_charge_cgroup(k: Core, mm: mm_struct | None, h: hstate, n: int, rsvd: bool) -> bool:
-    """Charge n pages to the group of a process and to its ancestors; False, and an event, where a limit forbids it."""
+    """Charge n pages to the group of a process and to its ancestors; False, with an event, if a limit forbids it."""
     groups = lineage(k, mm.cgroup if mm else None) if k.rules.cgroup_rsvd or not rsvd else []
     counters = [group.counters[h.size, rsvd] for group in groups]
     for counter in counters:
         before = counter.watermark
-        counter.watermark = max(before, counter.usage + n)  # also of a charge that an ancestor then refuses
+        counter.watermark = max(before, counter.usage + n)  # also if an ancestor then refuses
         if counter.max is not None and counter.usage + n > counter.max:
             counter.watermark = before
             counter.failcnt += 1
@@ -42,22 +42,20 @@ def hugetlb_cgroup_charge_cgroup(k: Core, mm: mm_struct | None, h: hstate, n: in
 
 
 def over_limit(rsvd: bool) -> tuple[str, str]:
-    """The function that refuses when a limit is reached, and why."""
-    which = "rsvd limit (promises)" if rsvd else "limit (pages in use)"
+    """The function that refuses a charge over the limit, and the reason as text."""
+    which = "rsvd limit (reservations)" if rsvd else "limit (pages in use)"
     return "hugetlb_cgroup_charge_cgroup", f"the cgroup's {which} is reached"
 
 
 def hugetlb_cgroup_uncharge(k: Core, key: str | None, h: hstate, n: int, rsvd: bool) -> None:
-    """Take n pages off a group and its ancestors."""
+    """Uncharge n pages from a group and its ancestors."""
     for group in lineage(k, key) if k.rules.cgroup_rsvd or not rsvd else []:
         group.counters[h.size, rsvd].usage -= n
 
 
 def chargeable(k: Core, mm: mm_struct, h: hstate, also_rsvd: bool) -> int:
-    """How many pages can be charged to the group of a process and its ancestors in the same way, one after another.
-
-    Up to the nearest limit, and no further than to the highest usage so far, which moves along from there on.
-    """
+    """The number of pages that can be charged to the group of a process and its ancestors with equal effects: up to
+    the nearest limit, and up to the highest usage so far, which moves with usage from there on."""
     kinds = (False, True) if also_rsvd and k.rules.cgroup_rsvd else (False,)
     most = h.nr_huge_pages
     for counter in (group.counters[h.size, rsvd] for group in lineage(k, mm.cgroup) for rsvd in kinds):
@@ -69,17 +67,15 @@ def chargeable(k: Core, mm: mm_struct, h: hstate, also_rsvd: bool) -> int:
 
 
 def hugetlb_cgroup_commit_charge(h: hstate, frames: Run, usage: str | None, rsvd: str | None) -> None:
-    """Pages remember which groups were charged for them and (only without a promise) for their reservation.
-
-    ``frames`` are side by side, upwards or downwards, as a free list gives them.
-    """
+    """Store in pages the groups charged for them and (without a reservation) for their rsvd; ``frames`` lie side by
+    side, upwards or downwards."""
     if usage or rsvd:
         first = min(frames.value, frames.at(frames.end - 1))
         h.cgroup.put(Run(first, frames.count, tag=(usage, rsvd)), backwards=frames.step < 0)
 
 
 def hugetlb_cgroup_uncharge_folio(k: Core, h: hstate, frame: int) -> None:
-    """A page is freed: both charges go."""
+    """Uncharge both charges of a page that is freed."""
     for run in h.cgroup.cut(frame, frame + 1):
         usage, rsvd = run.tag
         hugetlb_cgroup_uncharge(k, usage, h, 1, False)

@@ -16,19 +16,19 @@ Pages = int | dict[int, int]  # pages, or pages of each node
 
 @dataclass
 class Parsed:
-    """What the command line comes to: the default size in bytes, the pages of each size, and what the kernel warns of.
+    """The result of a command line: the default size in bytes, the pages of each size, and the kernel's warnings.
 
-    ``first`` are pages named before any size: they are of the default one, whichever that will be.
+    ``first`` are pages named before any size: pages of the default size, which a later parameter may choose.
     """
 
     default: int
     pages: dict[int, Pages] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     first: Pages | None = None
-    known: list[int] = field(default_factory=list)  # sizes named so far, the last one is what hugepages= is about
-    valid: bool = True  # the size named last
+    known: list[int] = field(default_factory=list)  # sizes named so far; hugepages= counts pages of the last
+    valid: bool = True  # is the last named size valid?
     chosen: bool = False  # default_hugepagesz= was there
-    counted: int | None = None  # the size that the last hugepages= was about; 0: of the default one
+    counted: int | None = None  # the size of the last hugepages=; 0: the default size
 
     def hugepages(self, value: str, machine: Machine) -> None:
         """hugepages_setup()."""
@@ -72,7 +72,7 @@ class Parsed:
 
 
 def parse(line: str, machine: Machine = X86_64) -> Parsed:
-    """Read the huge page parameters of a command line, in their order; others are passed over."""
+    """Read the huge page parameters of a command line in their order; other words are ignored."""
     parsed = Parsed(machine.sizes[0])
     for name, value in (word.partition("=")[::2] for word in line.split()):
         if name == "hugepages":
@@ -87,7 +87,7 @@ def parse(line: str, machine: Machine = X86_64) -> Parsed:
 
 
 def _number(value: str) -> Pages | None:
-    """``8``, or pages by node, ``0:3,1:5``; None for neither."""
+    """``"8"`` as a number, ``"0:3,1:5"`` as pages by node; None for other text."""
     if value.isascii() and value.isdigit():
         return int(value)
     if not re.fullmatch(r"\d+:\d+(,\d+:\d+)*", value, re.ASCII):
@@ -96,7 +96,7 @@ def _number(value: str) -> Pages | None:
 
 
 def _size(value: str) -> int:
-    """Bytes; 0 for what is no size."""
+    """Bytes; 0 for text that is no size."""
     try:
         return memparse(value)[0]
     except ValueError:
@@ -108,7 +108,7 @@ def _total(pages: Pages) -> int:
 
 
 def boot_with(line: str, machine: Machine = X86_64) -> Kernel:
-    """A machine that has booted with this command line. A pool that memory cannot hold is smaller, and no error."""
+    """A machine booted with this command line. If memory cannot hold a pool, the pool is smaller, without an error."""
     parsed = parse(line, machine)
     sizes = tuple(sorted(machine.sizes, key=lambda size: (size != parsed.default, size)))
     kernel = Kernel(replace(machine, sizes=sizes), nr=0)

@@ -1,4 +1,4 @@
-"""What every part of the simulated kernel shares: the machine, its rules, the state, and who is who in it."""
+"""The shared part of the simulated kernel: the machine, its rules, the state, and lookups in it by name."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Core:
         self.machine, self.rules = machine, machine.rules
         self.state = State() if state is None else state
         self.state.pools = [hstate(self.state, size, machine.nodes) for size in machine.sizes]
-        self.maps: dict[tuple[str, str], Area] = {}  # (process, name) -> what mmap returned
-        self.segments: dict[str, shmid_kernel | None] = {}  # name -> what shmget returned (None: it failed)
+        self.maps: dict[tuple[str, str], Area] = {}  # (process, name) -> the result of mmap
+        self.segments: dict[str, shmid_kernel | None] = {}  # name -> the result of shmget (None: it failed)
         self._numbers: dict[str, int] = {}
         self._inos = machine.first_ino
         self.dangers: list[str] = []
@@ -29,10 +29,8 @@ class Core:
         return self._numbers[kind]
 
     def danger(self, why: str) -> None:
-        """A bug of the real kernel would do lasting harm here (a count that stays wrong, an endless fault).
-
-        Nothing with an entry in ``dangers`` is run on a live kernel.
-        """
+        """Note that a kernel bug would do lasting harm here (a wrong count, an endless fault): a scenario with an entry
+        in ``dangers`` is not run on a live kernel."""
         self.dangers.append(why)
 
     def take_ino(self) -> int:
@@ -48,14 +46,14 @@ class Core:
         raise KeyError(size)
 
     def hstate_sizelog(self, flags: int) -> hstate | None:
-        """The pool that HUGE_ flags ask for; the default one without, None where there is no such size."""
+        """The pool of the size in HUGE_ flags; the default pool without such flags, None if there is no such pool."""
         try:
             return self.size_to_hstate(huge_size(flags) or self.machine.sizes[0])
         except KeyError:
             return None
 
     def unit(self, op: Op) -> int:
-        """The page size in bytes that an operation counts in."""
+        """The page size of an operation in bytes."""
         return op.unit(self.machine.sizes[0])
 
     def length_of(self, op: Op, pages: str = "pages", length: str = "bytes") -> int:
@@ -63,7 +61,7 @@ class Core:
         return length_of(op.args, self.unit(op), pages, length)
 
     def mm(self, proc: str) -> mm_struct:
-        """The process of a name; the first one starts when it is first used."""
+        """The process of a name; the first process starts when it is first used. Raises ScenarioError."""
         found = self.state.records.get(f"mm/{proc}")
         if isinstance(found, mm_struct):
             if not found.alive:
@@ -76,7 +74,7 @@ class Core:
         )
 
     def mapping(self, mm: mm_struct, name: str) -> Area:
-        """What mmap returned under a name (FAILED if it failed). Raises ScenarioError for a name never used."""
+        """The result of the mmap of a name (FAILED if it failed). Raises ScenarioError for a name never used."""
         try:
             return self.maps[mm.proc, name]
         except KeyError:

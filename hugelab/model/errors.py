@@ -1,4 +1,4 @@
-"""How a system call of the model ends badly."""
+"""The failure of a system call in the model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 
 
 class SystemCallError(Exception):
-    """A system call failed; ``name`` is what errno would be called, such as ENOMEM."""
+    """A system call failed; ``name`` is the name of its errno, such as ENOMEM."""
 
     def __init__(self, name: str):
         super().__init__(name)

@@ -1,4 +1,4 @@
-"""fallocate(2): pages before anybody touches them, and holes (hugetlbfs_fallocate, hugetlbfs_punch_hole)."""
+"""fallocate(2): pages before any touch, and holes (hugetlbfs_fallocate, hugetlbfs_punch_hole)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,7 @@ KEEP_SIZE, PUNCH_HOLE = "FALLOC_FL_KEEP_SIZE", "FALLOC_FL_PUNCH_HOLE"
 
 @operation("fallocate")
 def sys_fallocate(k: Core, mm: mm_struct, op: Op) -> None:
-    """fallocate(2): ``mode`` empty or KEEP_SIZE allocates, PUNCH_HOLE with KEEP_SIZE frees.
-
-    Raises SystemCallError; ENOSPC in the middle keeps the pages it got.
-    """
+    """fallocate(2): ``mode`` empty or KEEP_SIZE allocates, PUNCH_HOLE with KEEP_SIZE frees. Raises SystemCallError."""
     mode = op.names("mode")
     opened = descriptor(mm, op.args["fd"])
     offset = loff_t(k.length_of(op, "page", "off_bytes"))
@@ -48,23 +45,16 @@ def sys_fallocate(k: Core, mm: mm_struct, op: Op) -> None:
 def hugetlbfs_fallocate(k: Core, mm: mm_struct, node: inode, offset: int, length: int, keep_size: bool) -> None:
     """Allocate every page that [offset, offset + length) (bytes) touches and the file does not have yet.
 
-    A page that the file has reserved uses that up. Raises SystemCallError ENOSPC (keeps what it got), EPERM.
+    A page that the file has reserved uses up the reservation. Raises SystemCallError ENOSPC (the file keeps the pages
+    allocated so far), EPERM.
     """
     h, end = node.h, offset + length
     assert h is not None
     if node.seals & F_SEAL_GROW and end > node.i_size:
         raise SystemCallError("EPERM")
+    shared = VM_HUGETLB | VM_MAYSHARE | VM_SHARED
     pseudo_vma = vm_area_struct(
-        k.state,
-        0,
-        mm=mm,
-        vm_start=0,
-        vm_end=1 << 63,
-        vm_pgoff=0,
-        vm_flags=VM_HUGETLB | VM_MAYSHARE | VM_SHARED,
-        inode=node,
-        h=h,
-        name="",
+        k.state, 0, mm=mm, vm_start=0, vm_end=1 << 63, vm_pgoff=0, vm_flags=shared, inode=node, h=h, name=""
     )
     index, last = offset // h.size, -(-end // h.size)
     while index < last:
@@ -89,10 +79,10 @@ def hugetlbfs_fallocate(k: Core, mm: mm_struct, node: inode, offset: int, length
 
 
 def hugetlbfs_punch_hole(k: Core, proc: str, node: inode, offset: int, length: int) -> None:
-    """Free the whole pages inside [offset, offset + length) (bytes), with their map entries, and zero what is left.
+    """Free the whole pages inside [offset, offset + length) (bytes), with their map entries, and zero partial pages.
 
-    No reservation comes back for them; reservations of pages that were never there stay. Private copies of these
-    indices are unmapped too. Raises SystemCallError EPERM (sealed).
+    No reservation comes back for them; reservations of pages that were never allocated stay. Private copies of these
+    pages are unmapped too. Raises SystemCallError EPERM (sealed).
     """
     h, end = node.h, offset + length
     assert h is not None

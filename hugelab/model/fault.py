@@ -1,7 +1,7 @@
-"""The page fault: hugetlb_fault, hugetlb_no_page, hugetlb_cow (hugetlb_wp since 6.0) (mm/hugetlb.c).
+"""The page fault: hugetlb_fault, hugetlb_no_page, hugetlb_cow (hugetlb_wp since 5.19) (mm/hugetlb.c).
 
-Everything here handles a *stretch*: as many pages from one index on as take the same way through the kernel, so
-that a million faults in a row are one row of the log. The page after the stretch is simply the next call.
+Each function handles a *stretch*: all pages from one index on that take the same way through the kernel, so that a
+million equal faults are one row of the log. The page after the stretch is the next call.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ ANONYMOUS, CACHED = True, False
 
 
 class Stretch(NamedTuple):
-    """``n`` pages went the same way; ``signal`` is what the program gets instead, if anything."""
+    """``n`` pages were accessed alike; ``signal`` is the signal that ended the access, if any."""
 
     n: int
     signal: str | None = None
 
 
 def access(k: Core, vma: vm_area_struct, index: int, limit: int, write: bool) -> Stretch:
-    """The program reads or writes the pages [index, limit) of a mapping: the first stretch of them."""
+    """The program reads or writes the pages [index, limit) of a mapping; returns their first stretch."""
     if not vma.vm_flags & (VM_WRITE if write else VM_READ | VM_WRITE | VM_EXEC):  # access_error
         return Stretch(0, "SIGSEGV")
     key = vma.addr(index) // vma.h.size
@@ -49,7 +49,7 @@ def access(k: Core, vma: vm_area_struct, index: int, limit: int, write: bool) ->
 
 
 def _begin(k: Core, vma: vm_area_struct, index: int, n: int, write: bool) -> None:
-    """The row of n faults, and its first point. FAULT_FLAG_WRITE is 1 in every version."""
+    """Begin the row of n faults with its first point. FAULT_FLAG_WRITE is 1 in every release."""
     row = k.state.row(vma.mm.proc, n, vma.h.size)
     row.addr, row.page = vma.addr(index), index
     huge_pte_alloc(vma, row.addr, n)
@@ -57,7 +57,7 @@ def _begin(k: Core, vma: vm_area_struct, index: int, n: int, write: bool) -> Non
 
 
 def hugetlb_no_page(k: Core, vma: vm_area_struct, index: int, n: int, write: bool) -> Stretch:
-    """Nothing is mapped there: map the page cache's page, else allocate one if the file reaches that far."""
+    """No entry in the page table: map the page of the page cache, else allocate one, up to the end of the file."""
     node, h = vma.inode, vma.h
     if vma.unmapped:
         return _sigbus(k, vma, index, write, "the owner of the mapping took a page away (inadequate hugepage pool)")
@@ -104,8 +104,8 @@ def _sigbus(k: Core, vma: vm_area_struct, index: int, write: bool, why: str) -> 
 def hugetlb_cow(k: Core, vma: vm_area_struct, index: int, old: Run, mapped: bool = True) -> Stretch:
     """A write to a page that is mapped read-only (or, not ``mapped``, is in the page cache).
 
-    A private page that nobody else maps is reused; one of the page cache, or that a forked process maps too, is
-    copied. The owner's write cannot fail for want of a page: it takes the page from its children.
+    A private page without another mapping is reused; a page of the page cache, or of a forked process, too, is copied.
+    The owner's write cannot fail for want of a page: it takes the page from its children.
     """
     table, key = vma.table, vma.addr(index) // vma.h.size
     anonymous, shared = mapped and old.tag[1], False
@@ -138,7 +138,7 @@ def hugetlb_cow(k: Core, vma: vm_area_struct, index: int, old: Run, mapped: bool
 
 
 def _reuse(k: Core, vma: vm_area_struct, index: int, old: Run, again: bool = False) -> Stretch:
-    """The entries become writable. ``again``: in a fault that has begun (retry_avoidcopy)."""
+    """Make the entries writable. ``again``: in a fault that has begun (retry_avoidcopy)."""
     key = vma.addr(index) // vma.h.size
     if not again:
         _begin(k, vma, index, old.count, write=True)
@@ -150,9 +150,9 @@ def _reuse(k: Core, vma: vm_area_struct, index: int, old: Run, again: bool = Fal
 
 
 def unmap_ref_private(k: Core, owner: vm_area_struct, index: int, frame: int) -> None:
-    """No page for the owner's copy: every other private mapping of the page that owns no reservations loses it.
+    """No page for the owner's copy: other private mappings of the page, which own no reservations, lose it.
 
-    Such a mapping is dead from then on (HPAGE_RESV_UNMAPPED).
+    Such a mapping gets SIGBUS from then on (HPAGE_RESV_UNMAPPED).
     """
     for vma in private_vmas(owner):
         key = vma.addr(index) // vma.h.size

@@ -33,7 +33,7 @@ MAY_READ, MAY_WRITE, MAY_EXEC = 4, 2, 1
 def lookup(k: Core, path: str) -> tuple[super_block, str, inode | None]:
     """The mount, the path below its root and (if it exists) the file of a path MOUNT/NAME.
 
-    Raises SystemCallError ENOENT or ENOTDIR when its directory is not there, ScenarioError for what is no path.
+    Raises SystemCallError ENOENT, ENOTDIR (no such directory), ENAMETOOLONG; ScenarioError for text that is no path.
     """
     check_path(path)
     mount, _, rest = path.partition("/")
@@ -57,23 +57,22 @@ def lookup(k: Core, path: str) -> tuple[super_block, str, inode | None]:
 
 
 def check_path(path: str) -> None:
-    """Raises ScenarioError for a path that no program can give to a system call: one with a NUL in it, say."""
+    """Raises ScenarioError for a path that no program can pass to a system call, such as one with a NUL."""
     if not nameable(path):
         raise ScenarioError(f"{path!r} can be no path")
 
 
 def inode_permission(mm: mm_struct | None, owner: inode | super_block, want: int) -> None:
-    """May the process read, write, enter? Root may. Raises SystemCallError EACCES, EROFS."""
+    """Check the ``want`` bits MAY_READ, MAY_WRITE, MAY_EXEC; root passes. Raises SystemCallError EACCES, EROFS."""
     sb = owner if isinstance(owner, super_block) else owner.sb
     if want & MAY_WRITE and sb is not None and sb.readonly:
         raise SystemCallError("EROFS")
     if mm is None or mm.uid == 0:
         return
-    mode, uid, gid = (
-        (owner.mode, owner.uid, owner.gid)
-        if isinstance(owner, super_block)
-        else (owner.i_mode, owner.i_uid, owner.i_gid)
-    )
+    if isinstance(owner, inode):
+        mode, uid, gid = owner.i_mode, owner.i_uid, owner.i_gid
+    else:
+        mode, uid, gid = owner.mode, owner.uid, owner.gid
     shift = 6 if mm.uid == uid else 3 if mm.uid == gid else 0  # setuid gives the group of the same number
     if (mode >> shift) & want != want:
         raise SystemCallError("EACCES")
@@ -86,12 +85,12 @@ def directory(sb: super_block, name: str) -> inode | super_block:
 
 
 def is_directory(name: str, node: inode | None) -> bool:
-    """The root, or a directory below it."""
+    """Is it the root, or a directory below it?"""
     return not name or (node is not None and stat.S_ISDIR(node.i_mode))
 
 
 def existing(k: Core, path: str) -> tuple[super_block, str, inode]:
-    """A name that must be there and is not the root. Raises SystemCallError."""
+    """Mount, path and file of a name that exists and is not the root. Raises SystemCallError."""
     sb, name, node = lookup(k, path)
     if node is None:
         raise SystemCallError("ENOENT" if name else "EBUSY")
@@ -100,7 +99,7 @@ def existing(k: Core, path: str) -> tuple[super_block, str, inode]:
 
 @operation("unlink")
 def sys_unlink(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """unlink(2): the name goes; the file when nobody else holds it."""
+    """unlink(2): removes the name; the file goes with its last holder."""
     sb, name, node = lookup(k, op.args["path"])
     if name and node is None:
         raise SystemCallError("ENOENT")
@@ -146,7 +145,7 @@ def sys_link(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 @operation("rename")
 def sys_rename(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """rename(2): what had the new name loses it."""
+    """rename(2): a file that had the new name loses it."""
     check_path(op.args["new"])
     sb, name, node = existing(k, op.args["path"])
     other, new, old = lookup(k, op.args["new"])
@@ -182,7 +181,7 @@ def sys_rename(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 @operation("mkdir")
 def sys_mkdir(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """mkdir(2): a directory counts in nr_inodes=, and takes no page."""
+    """mkdir(2): a directory counts in nr_inodes= and takes no page."""
     sb, name, node = lookup(k, op.args["path"])
     if node is not None or not name:
         raise SystemCallError("EEXIST")
@@ -210,7 +209,7 @@ def sys_symlink(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 # -- descriptors -------------------------------------------------------------------------------------
 def descriptor(mm: mm_struct, fd: str | None, path_only: bool = False) -> file:
-    """The open file of a descriptor. Raises SystemCallError EBADF; not ``path_only``: also for one of O_PATH."""
+    """The open file of a descriptor. Raises SystemCallError EBADF, unless ``path_only`` also for a file with O_PATH."""
     found = mm.fds.get(fd or "")
     if found is None or (found.path_only and not path_only):
         raise SystemCallError("EBADF")
@@ -224,7 +223,7 @@ def sys_open(k: Core, mm: mm_struct, op: Op) -> None:
     mode = octal(op.get("mode")) & 0o7777 & ~UMASK
     sb, name, node = lookup(k, op.args["path"])
     readable = "O_WRONLY" not in flags
-    writable = len(flags & {"O_WRONLY", "O_RDWR"}) == 1  # both: access mode 3, good for neither
+    writable = len(flags & {"O_WRONLY", "O_RDWR"}) == 1  # both: access mode 3, no right at all
     if "O_PATH" in flags:
         node, readable, writable = open_path(name, node, flags), False, False
         flags = {"O_PATH"}
@@ -251,7 +250,7 @@ def sys_open(k: Core, mm: mm_struct, op: Op) -> None:
 
 
 def may_open(mm: mm_struct, node: inode, flags: set[str], want: int) -> None:
-    """May a file that is there be opened so? Raises SystemCallError EEXIST, ENOTDIR, EACCES, EROFS, EPERM."""
+    """Check the opening of an existing file. Raises SystemCallError EEXIST, ENOTDIR, EACCES, EROFS, EPERM."""
     if {"O_CREAT", "O_EXCL"} <= flags:
         raise SystemCallError("EEXIST")
     if "O_DIRECTORY" in flags:
@@ -262,7 +261,7 @@ def may_open(mm: mm_struct, node: inode, flags: set[str], want: int) -> None:
 
 
 def open_path(name: str, node: inode | None, flags: set[str]) -> inode:
-    """O_PATH: a descriptor that names a file and opens nothing. Raises SystemCallError ENOENT, ENOTDIR."""
+    """O_PATH: the file that a descriptor names without opening it. Raises SystemCallError ENOENT, ENOTDIR."""
     if is_directory(name, node):
         raise Unsupported("opening a directory")
     if node is None:
@@ -291,7 +290,7 @@ def hugetlbfs_tmpfile(
 def fd_install(
     k: Core, mm: mm_struct, fd: str, node: inode, readable: bool, writable: bool, path_only: bool = False
 ) -> None:
-    """A descriptor of a new open file."""
+    """Give the process a descriptor of a new open file."""
     opened = k.state.enter(file(k.state, k.number("file"), node, readable, writable, path_only))
     node.refs += 1
     name_fd(mm, fd, opened)
@@ -299,7 +298,7 @@ def fd_install(
 
 
 def name_fd(mm: mm_struct, fd: str, opened: file) -> None:
-    """A descriptor of a process has this name; one that had it stays open: the program forgot its number."""
+    """Name a descriptor of a process; an older descriptor of that name stays open, but the program lost its number."""
     old = mm.fds.get(fd)
     mm.fds = {**mm.fds, fd: opened}
     if old is not None:
@@ -308,9 +307,9 @@ def name_fd(mm: mm_struct, fd: str, opened: file) -> None:
 
 @operation("sendfd")
 def sys_sendmsg(k: Core, mm: mm_struct, op: Op) -> None:
-    """sendmsg(2) with SCM_RIGHTS, and the other process receives it: the same open file under a descriptor there.
+    """sendmsg(2) with SCM_RIGHTS: process ``to`` gets a descriptor of the same open file.
 
-    Raises SystemCallError EBADF, ScenarioError for a process that is not there.
+    Raises SystemCallError EBADF, ScenarioError for a process that does not exist.
     """
     receiver = k.mm(op.args["to"])
     opened = descriptor(mm, op.args["fd"], path_only=True)
@@ -328,7 +327,7 @@ def sys_close(k: Core, mm: mm_struct, op: Op) -> None:
 
 
 def fput(k: Core, proc: str, opened: file) -> None:
-    """One holder of an open file let go."""
+    """Drop one holder of an open file."""
     opened.count -= 1
     if opened.count == 0:
         k.state.leave(opened)
@@ -340,7 +339,7 @@ def fput(k: Core, proc: str, opened: file) -> None:
 # -- size --------------------------------------------------------------------------------------------
 @operation("ftruncate")
 def sys_ftruncate(k: Core, mm: mm_struct, op: Op) -> None:
-    """ftruncate(2): whole huge pages only."""
+    """ftruncate(2): to whole huge pages only. Raises SystemCallError."""
     length = loff_t(k.length_of(op))
     if length < 0:
         raise SystemCallError("EINVAL")
@@ -352,7 +351,7 @@ def sys_ftruncate(k: Core, mm: mm_struct, op: Op) -> None:
 
 @operation("truncate")
 def sys_truncate(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """truncate(2): the same by name."""
+    """truncate(2): ftruncate by name."""
     length = loff_t(k.length_of(op))
     if length < 0:
         raise SystemCallError("EINVAL")
@@ -366,12 +365,12 @@ def sys_truncate(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 
 def loff_t(number: int) -> int:
-    """A number as the kernel's signed 64 bits."""
+    """A number as a signed 64-bit number."""
     return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def hugetlbfs_setattr(k: Core, proc: str, node: inode, length: int) -> None:
-    """A new size in bytes. Raises SystemCallError EFBIG, EINVAL (no whole huge page), EPERM (sealed)."""
+    """Set the size in bytes. Raises SystemCallError EFBIG, EINVAL (not whole huge pages), EPERM (sealed)."""
     if k.machine.word == 32 and length >= BASE_PAGE_SIZE << 31:  # s_maxbytes (MAX_LFS_FILESIZE)
         raise SystemCallError("EFBIG")
     if node.h is not None and length % node.h.size:
@@ -382,9 +381,9 @@ def hugetlbfs_setattr(k: Core, proc: str, node: inode, length: int) -> None:
 
 
 def do_truncate(k: Core, proc: str, node: inode, length: int) -> None:
-    """The end moves, and what lies past it goes, pages and promises.
+    """Move the end of a file; pages and reservations past it go.
 
-    Also where the file does not get smaller: a read-only mapping may have reserved past the end.
+    Also if the file does not get smaller: a read-only mapping may have reserved past the end.
     """
     node.i_size = length
     k.state.point("hugetlb_vmtruncate")
@@ -486,7 +485,7 @@ def sys_fsync(k: Core, mm: mm_struct, op: Op) -> None:
 
 @operation("fadvise")
 def sys_fadvise(k: Core, mm: mm_struct, op: Op) -> None:
-    """posix_fadvise(2): no effect. Raises SystemCallError EINVAL for a negative length or an advice that is none."""
+    """posix_fadvise(2): no effect. Raises SystemCallError EINVAL for a negative length."""
     descriptor(mm, op.args["fd"])
     if loff_t(k.length_of(op)) < 0:
         raise SystemCallError("EINVAL")

@@ -1,7 +1,4 @@
-"""The life of a huge page: allocated for one index of a file or mapping, and freed (mm/hugetlb.c).
-
-Both go stretch by stretch: as many pages as take the same way at once.
-"""
+"""Allocating and freeing huge pages (mm/hugetlb.c), stretch by stretch: all pages that take the same way at once."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ NOTHING = Run(0, 0)
 
 
 def subpool_inode(node: inode) -> hugepage_subpool | None:
-    """The budget that pays for this inode's pages."""
+    """The budget of the mount of this inode, if it has one."""
     return node.sb.subpool if node.sb else None
 
 
@@ -49,23 +46,23 @@ def hstate_inode(node: inode) -> hstate:
     return node.h
 
 
-# -- a page is taken ---------------------------------------------------------------------------------
+# -- allocation --------------------------------------------------------------------------------------
 class Plan(NamedTuple):
-    """How the next allocation will go: ``n`` pages alike."""
+    """The next allocation: ``n`` pages that are allocated alike."""
 
     n: int
-    map_chg: bool  # no reservation in the map pays for them
-    cow_from_owner: bool  # the map is not asked, and not told
+    map_chg: bool  # the map has no reservation for them
+    cow_from_owner: bool  # the map is neither read nor changed
 
 
 def plan(k: Core, vma: vm_area_struct, index: int, n: int, cow_from_owner: bool = False) -> Plan:
-    """How many of the next n pages can be allocated the same way, and how. Changes nothing."""
+    """The plan for as many of the next n pages as can be allocated alike. Changes nothing."""
     h = vma.h
     map_chg, end = (True, index + n) if cow_from_owner else needs_reservation(vma_resv_map(vma), index, index + n)
     n = end - index
     policy = policy_of(vma)
     if (map_chg and subpool_inode(vma.inode)) or (policy and policy.mode == "MPOL_INTERLEAVE"):
-        return Plan(1, map_chg, cow_from_owner)  # each page may find something changed
+        return Plan(1, map_chg, cow_from_owner)  # each page may see another budget or node
     n = min(n, chargeable(k, vma.mm, h, map_chg))
     node = _node(vma, index)
     most = n if not map_chg else min(n, h.free_huge_pages - h.resv_huge_pages)
@@ -75,15 +72,15 @@ def plan(k: Core, vma: vm_area_struct, index: int, n: int, cow_from_owner: bool 
 
 
 def _node(vma: vm_area_struct, index: int) -> hstate_node | None:
-    """The node whose free page is next (dequeue_hugetlb_folio_nodemask)."""
+    """The node that gives the next free page (dequeue_hugetlb_folio_nodemask)."""
     return next((node for node in huge_node(vma, index) if node.freelist), None)
 
 
 def alloc_huge_page(k: Core, vma: vm_area_struct, index: int, p: Plan) -> Run:
-    """Allocate the planned pages (alloc_hugetlb_folio since 6.3); the run is empty when there are none.
+    """Allocate the planned pages (alloc_hugetlb_folio since 6.3); returns their frames, an empty run on failure.
 
-    A page with a reservation uses it up; one without must be granted by the mount's budget and by the cgroup, and
-    must leave enough free pages for all promises, or come as surplus. On failure everything granted is given back.
+    A page with a reservation uses it up; any other page needs a grant of the mount's budget and of the cgroup, and
+    must leave enough free pages for all reservations, or come as surplus. On failure all grants are given back.
     """
     h, n, spool = vma.h, p.n, subpool_inode(vma.inode)
     k.state.point("alloc_huge_page", "start", avoid_reserve=int(p.cow_from_owner))
@@ -99,10 +96,10 @@ def alloc_huge_page(k: Core, vma: vm_area_struct, index: int, p: Plan) -> Run:
             hugetlb_cgroup_uncharge(k, vma.mm.cgroup, h, n, rsvd=True)
     if refused is None:
         k.state.point("alloc_huge_page", "hstate")
-        frames = _take(k, vma, index, n, promised=not gbl_chg)
+        frames = _take(k, vma, index, n, reserved=not gbl_chg)
         if frames:
             return _taken(k, vma, index, p, frames)
-        refused = "dequeue_huge_page_vma", _none(k, vma, index, promised=not gbl_chg)
+        refused = "dequeue_huge_page_vma", _none(k, vma, index, reserved=not gbl_chg)
         hugetlb_cgroup_uncharge(k, vma.mm.cgroup, h, n, rsvd=False)
         if p.map_chg:
             hugetlb_cgroup_uncharge(k, vma.mm.cgroup, h, n, rsvd=True)
@@ -111,7 +108,7 @@ def alloc_huge_page(k: Core, vma: vm_area_struct, index: int, p: Plan) -> Run:
     elif p.map_chg and not k.rules.bug("failed_allocation_leaks_quota"):
         hugepage_subpool_forget(spool, n)
     elif p.map_chg and spool and spool.max_hpages != -1 and spool.min_hpages > 0:
-        k.danger("quota of a mount with size= and min_size= is lost: what it keeps reserved is never given back")
+        k.danger("quota of a mount with size= and min_size= is lost: the pages it keeps reserved are never given back")
     return _refused(k, *refused)
 
 
@@ -120,32 +117,32 @@ def _refused(k: Core, rule: str, why: str) -> Run:
     return NOTHING
 
 
-def _none(k: Core, vma: vm_area_struct, index: int, promised: bool) -> str:
-    """Why there is no page for an index: none that nobody was promised, or none on the nodes that may give it."""
+def _none(k: Core, vma: vm_area_struct, index: int, reserved: bool) -> str:
+    """The reason why there is no page for an index: none is available, or none on the nodes that may give it."""
     h, nodes = vma.h, huge_node(vma, index)
     free = sum(node.free_huge_pages for node in nodes)
-    if len(nodes) < len(h.nodes) and (promised or h.free_huge_pages > h.resv_huge_pages) and not free:
+    if len(nodes) < len(h.nodes) and (reserved or h.free_huge_pages > h.resv_huge_pages) and not free:
         return f"no page is free on node {', '.join(str(node.nid) for node in nodes)}, where the policy wants it"
     return shortage(k, h, 1)
 
 
-def _take(k: Core, vma: vm_area_struct, index: int, n: int, promised: bool) -> Run | None:
-    """Pages off the free list (dequeue_hugetlb_folio_vma) or one beyond it; a reservation is used up with them.
+def _take(k: Core, vma: vm_area_struct, index: int, n: int, reserved: bool) -> Run | None:
+    """Take pages off the free list (dequeue_hugetlb_folio_vma), or one surplus page; ``reserved``: use up reservations.
 
-    The page leaves the list first, then resv_huge_pages falls, both under hugetlb_lock; releases differ in the function
-    that does the second.
+    The page leaves the list first, then resv_huge_pages falls, both under hugetlb_lock; the function of the second
+    step depends on the release.
     """
     h = vma.h
     available = h.free_huge_pages - h.resv_huge_pages
     if available < 0 and not k.rules.bug("available_is_unsigned"):
         available = 0
-    node = _node(vma, index) if promised or available else None
+    node = _node(vma, index) if reserved or available else None
     paid = 0
     if node is not None:
         frames = dequeue_huge_page_node(h, node, n)
         row_frames(k, frames)
         k.state.point("dequeue_huge_page_node", node=node.nid)
-        paid = n if promised and not k.rules.alloc_takes_reservation else 0
+        paid = n if reserved and not k.rules.alloc_takes_reservation else 0
         h.resv_huge_pages -= paid
         k.state.point("dequeue_huge_page_vma", node=node.nid, pid=vma.mm.pid)
     else:
@@ -155,13 +152,13 @@ def _take(k: Core, vma: vm_area_struct, index: int, n: int, promised: bool) -> R
         frames = fresh
         row_frames(k, frames)
         k.state.point("alloc_buddy_huge_page")
-    if promised:
+    if reserved:
         h.resv_huge_pages -= n - paid
     return frames
 
 
 def _taken(k: Core, vma: vm_area_struct, index: int, p: Plan, frames: Run) -> Run:
-    """The books are closed: cgroup, reservation map, contents."""
+    """Enter allocated pages in the cgroup and in the reservation map."""
     group = vma.mm.cgroup
     if group:
         hugetlb_cgroup_commit_charge(vma.h, frames, group, group if p.map_chg else None)
@@ -174,12 +171,12 @@ def _taken(k: Core, vma: vm_area_struct, index: int, p: Plan, frames: Run) -> Ru
 
 
 def row_frames(k: Core, frames: Run) -> None:
-    """The row is about these frames."""
+    """Name these frames in the current row."""
     row = k.state.rows[-1]
     row.frame, row.frame_step = frames.value, frames.step
 
 
-# -- a page comes back -------------------------------------------------------------------------------
+# -- freeing -----------------------------------------------------------------------------------------
 def free_huge_page(
     k: Core,
     h: hstate,
@@ -189,11 +186,11 @@ def free_huge_page(
     detach: Callable[[int, int], object],
     restore: Callable[[int, int], object] | None = None,
 ) -> None:
-    """Pages nobody holds any more go back, one after another (free_huge_folio since 6.7).
+    """Free pages without a holder, one after another (free_huge_folio since 6.6).
 
-    ``frames`` maps page indices to frames; ``detach(start, end)`` takes those pages off their last holder.
-    ``restore(start, end)``, if given, puts their reservation back in its map first. A page goes to the buddy
-    allocator while its node has surplus (and it is not promised), else to the head of its free list.
+    ``frames`` maps page indices to frames; ``detach(start, end)`` takes those pages from their last holder.
+    ``restore(start, end)``, if given, restores their reservation in its map first. A page goes to the buddy allocator
+    while its node has surplus (and the page is not reserved again), else to the head of its free list.
     """
     while frames.count > 0:
         n = frames.count
@@ -217,7 +214,7 @@ def free_huge_page(
             hugetlb_cgroup_uncharge_folio(k, h, part.value)
         clear(h, part)
         if gives_back and h.resv_huge_pages > h.free_huge_pages and not k.rules.bug("reserved_page_leaves_the_pool"):
-            gives_back = False  # it is promised again
+            gives_back = False  # it is reserved again
         if gives_back:
             h.count(node, surplus=-n)
             update_and_free_page(h, node, part)

@@ -17,7 +17,7 @@ from .vma import areas, copy_vma, page_tables, remove_vma, set_page_tables, unma
 
 @operation("fork")
 def sys_fork(k: Core, mm: mm_struct, op: Op) -> None:
-    """fork(2): the child has its own page tables; descriptors, files and pages are shared. No counter moves."""
+    """fork(2): the child gets its own page tables; descriptors, files and pages are shared. No counter moves."""
     name = op.args["child"]
     more = {"uid": mm.uid, "rlimit_memlock": mm.rlimit_memlock, "cgroup": mm.cgroup, "policy": mm.policy}
     more["parent"] = mm.key
@@ -35,10 +35,10 @@ def sys_fork(k: Core, mm: mm_struct, op: Op) -> None:
 
 
 def dup_vma(k: Core, vma: vm_area_struct, child: mm_struct) -> None:
-    """dup_mmap for one VMA. A private one of the child owns no reservation (hugetlb_dup_vma_private).
+    """dup_mmap for one VMA. A private VMA of the child owns no reservation (hugetlb_dup_vma_private).
 
-    Page table entries are copied where a fault could not bring them back: where there are private pages. They
-    become read-only on both sides.
+    Page table entries are copied if there are private pages, which a fault could not find again. They become
+    read-only on both sides.
     """
     k.state.row(vma.mm.proc, 1, vma.h.size)
     copy = copy_vma(k, vma, mm=child, resv_map=None, unmapped=False)
@@ -61,12 +61,12 @@ def dup_vma(k: Core, vma: vm_area_struct, child: mm_struct) -> None:
 
 @operation("spawn")
 def sys_execve(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """A process that a shell starts: nothing is shared with the others, not even a descriptor."""
+    """A process started by a shell: it shares no descriptor and no memory with the others."""
     new_process(k, op.args["child"])
 
 
 def new_process(k: Core, name: str, **fields: Any) -> mm_struct:
-    """A process of a name. Raises ScenarioError if there is one already."""
+    """A new process. Raises ScenarioError if its name is taken."""
     if f"mm/{name}" in k.state.records:
         raise ScenarioError(f"there is a process {name} already")
     pid = k.machine.pid + len(k.state.of(mm_struct))
@@ -89,7 +89,7 @@ def sys_kill(k: Core, mm: mm_struct, op: Op) -> dict[str, str]:
 
 
 def do_exit(k: Core, mm: mm_struct) -> None:
-    """A process ends: first all mappings go (exit_mmap), then the descriptors (exit_files)."""
+    """End a process: remove all mappings (exit_mmap), then close the descriptors (exit_files)."""
     k.state.row(mm.proc)
     k.state.point("do_exit")
     parts = areas(mm)

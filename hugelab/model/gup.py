@@ -1,4 +1,4 @@
-"""Faulting pages in for a program that did not touch them: populate and mlock (mm/gup.c, mm/mlock.c)."""
+"""Pages that the kernel faults in for a program: populate and mlock (mm/gup.c, mm/mlock.c)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from .core import Core
 
 
 def populate_vma_page_range(k: Core, vma: vm_area_struct, index: int, end: int) -> bool:
-    """MAP_POPULATE and mlock: fault in the pages [index, end) of a VMA; False where one could not be had.
+    """MAP_POPULATE and mlock: fault in the pages [index, end) of a VMA; False if a page is not to be had.
 
-    Writable private mappings get their own copies at once, all others are read. A mapping without any right is not
-    looked at, one without VM_READ is (FOLL_FORCE). get_user_pages stops at a page it cannot have and says how far
-    it came; the next call meets that page again.
+    Writable private mappings get their own copies at once, all others are read. A mapping without any right is
+    skipped, one without VM_READ is not (FOLL_FORCE).
     """
     write = vma.vm_flags & (VM_WRITE | VM_SHARED) == VM_WRITE
     if not vma.vm_flags & (VM_READ | VM_WRITE | VM_EXEC):
@@ -22,7 +21,10 @@ def populate_vma_page_range(k: Core, vma: vm_area_struct, index: int, end: int) 
 
 
 def faultin_page_range(k: Core, vma: vm_area_struct, index: int, end: int, write: bool) -> bool:
-    """Fault in the pages [index, end) for reading or writing; False where one could not be had."""
+    """Fault in the pages [index, end) for reading or writing; False if a page is not to be had.
+
+    get_user_pages stops at such a page and returns the number of pages before it; the next call tries it again.
+    """
     begun = index
     while index < end:
         done, signal = fault.access(k, vma, index, end, write)

@@ -21,7 +21,7 @@ SECTOR = 512  # bytes; the unit of i_blocks
 def hugetlbfs_get_inode(k: Core, sb: super_block | None, h: hstate | None, name: str, mode: int, uid: int = 0) -> inode:
     """A new inode with an empty page cache and, for a file, an empty shared reservation map.
 
-    Raises SystemCallError ENOSPC when nr_inodes= is used up.
+    Raises SystemCallError ENOSPC if nr_inodes= is used up.
     """
     if sb is not None and sb.free_inodes == 0:
         raise SystemCallError("ENOSPC")
@@ -38,7 +38,7 @@ def hugetlbfs_get_inode(k: Core, sb: super_block | None, h: hstate | None, name:
 
 
 def hugetlbfs_create(k: Core, sb: super_block, name: str, mode: int, uid: int = 0) -> inode:
-    """A new name on the mount. Raises SystemCallError ENOSPC when nr_inodes= is used up."""
+    """A new file or directory on the mount. Raises SystemCallError ENOSPC if nr_inodes= is used up."""
     h = None if stat.S_ISDIR(mode) else sb.h
     if h is not None:
         k.state.point("hugetlbfs_create", file=name)
@@ -48,10 +48,10 @@ def hugetlbfs_create(k: Core, sb: super_block, name: str, mode: int, uid: int = 
 
 
 def iput(k: Core, proc: str, node: inode) -> None:
-    """A holder let go: without names, descriptors and mappings the inode is evicted.
+    """Called when an inode lost a holder: without names, descriptors and mappings it is evicted.
 
-    The last mapping of a System V segment that was removed takes it along (shm_destroy), the last user of a file
-    system that was unmounted lazily takes that along.
+    The last mapping of a removed System V segment ends the segment (shm_destroy), the last user of a lazily unmounted
+    file system ends that.
     """
     if node.s_private and node.refs == 1:
         for segment in k.state.of(shmid_kernel):
@@ -66,7 +66,7 @@ def iput(k: Core, proc: str, node: inode) -> None:
 
 
 def hugetlbfs_evict_inode(k: Core, proc: str, node: inode) -> None:
-    """The end of an inode: its pages go back to the pool, then what it still had reserved."""
+    """End an inode: its pages go back to the pool, then its reservations are dropped."""
     if node.h is not None:
         k.state.row(proc, 1, node.h.size)
         k.state.point("iput")
@@ -81,12 +81,12 @@ def hugetlbfs_evict_inode(k: Core, proc: str, node: inode) -> None:
 
 # -- super blocks ------------------------------------------------------------------------------------
 def in_use(sb: super_block) -> bool:
-    """Is a file of it open or mapped? Then it cannot be unmounted."""
+    """Is a file of the mount open or mapped, so that umount is EBUSY?"""
     return any(node.sb is sb and node.refs for node in sb.state.of(inode))
 
 
 def kill_super(k: Core, proc: str, sb: super_block) -> None:
-    """The end of a mount: files that were never unlinked go now, and what min_size= kept reserved."""
+    """End a mount: evict the files that still have names, and drop the pages that min_size= kept reserved."""
     k.state.leave(sb)
     for node in dict.fromkeys(sb.dentries.values()):
         node.i_nlink = 0
@@ -99,7 +99,7 @@ def kill_super(k: Core, proc: str, sb: super_block) -> None:
 
 # -- the page cache ----------------------------------------------------------------------------------
 def hugetlb_add_to_page_cache(node: inode, index: int, frames: Run) -> None:
-    """Pages become the file's (add_to_page_cache in 3.10)."""
+    """Add pages to the file's page cache (add_to_page_cache in 3.10)."""
     node.i_pages.put(Run(index, frames.count, frames.value, frames.step))
     node.i_blocks += frames.count * (hstate_inode(node).size // SECTOR)
 
@@ -115,7 +115,7 @@ def truncate_hugepages(k: Core, proc: str, node: inode, start: int) -> None:
 
 
 def hugetlb_unreserve_pages(k: Core, proc: str, node: inode, start: int, freed: int, end: int | None = None) -> None:
-    """Delete the map's regions from ``start`` on (up to ``end``); those without a page were promises, now dropped."""
+    """Delete the map's regions from ``start`` on (up to ``end``); those without a page drop a reservation each."""
     h = hstate_inode(node)
     k.state.row(proc, 1, h.size)
     chg = region_del(k, h, node.resv_map, start, node.resv_map.regions.end if end is None else end)
@@ -125,7 +125,7 @@ def hugetlb_unreserve_pages(k: Core, proc: str, node: inode, start: int, freed: 
 
 
 def remove_inode_hugepages(k: Core, proc: str, node: inode, start: int, end: int) -> None:
-    """Free the cached pages in [start, end), each with its region: no promise is left or comes back (a hole)."""
+    """Free the cached pages in [start, end), each with its region, so no reservation stays or comes back (a hole)."""
     h = hstate_inode(node)
     for run in node.i_pages.within(start, end):
 
@@ -138,7 +138,7 @@ def remove_inode_hugepages(k: Core, proc: str, node: inode, start: int, end: int
 
 
 def hugetlbfs_zero_partial_page(node: inode, start: int, end: int) -> None:
-    """Zero the bytes [start, end) of the file, all in one page, if the page is there."""
+    """Zero the bytes [start, end) of the file, which lie in one page, if the file has that page."""
     h = hstate_inode(node)
     frame = node.i_pages.get(start // h.size)
     if frame is not None:

@@ -1,7 +1,4 @@
-"""The simulated machine: boot it, run a Scenario on it, return a Recording.
-
-An operation that fails returns what a program would see and changes nothing.
-"""
+"""The simulated machine: boot it, run a Scenario on it, return a Recording."""
 
 from __future__ import annotations
 
@@ -25,14 +22,14 @@ from .hugetlbfs import iput, kill_super
 from .mount import hugetlbfs_fill_super
 from .registry import operation
 
-# Each of these registers what it does in ``operation``.
+# Each of these registers its functions in ``operation``.
 _REGISTERED = (admin, advise, fallocate, files, fork, memfd, mmap, mount, process, remap, shm, smaps)
 
 
 class Kernel(Core):
-    """A simulated machine that has booted with a pool.
+    """A simulated machine that has booted with a pool of ``nr`` pages of the default size, and ``overcommit`` allowed.
 
-    ``nr`` and ``overcommit`` are pages of the default size. Raises ScenarioError when memory cannot hold the pool.
+    Raises ScenarioError if memory cannot hold the pool.
     """
 
     name = "model"
@@ -70,10 +67,10 @@ class Kernel(Core):
 
     # -- running operations --------------------------------------------------------------------------
     def run(self, op: Op) -> tuple[str, Any]:
-        """Do one operation: (outcome, value).
+        """Do one operation; returns (outcome, value): "ok", an errno or signal name, and what the program sees.
 
-        Raises Unsupported for what the model does not know and ScenarioError for what no program can do; both leave
-        the kernel as it was.
+        Raises Unsupported for an operation or flag that the model lacks and ScenarioError for an operation that no
+        program can do; both leave the kernel unchanged.
         """
         if op.op not in operation:
             raise Unsupported(f"{op.op} is not in the model")
@@ -98,10 +95,8 @@ class Kernel(Core):
         return outcome, value
 
     def _who(self, op: Op) -> mm_struct | None:
-        """The process that does an operation; None for the administrator.
-
-        He does what needs no process, and works on paths for a program that has not begun or has ended.
-        """
+        """The process that does an operation; None for the administrator, who does all operations that need no process
+        and, for a program that has not begun or has ended, operations on paths."""
         if op.row.who == ADMINISTRATOR:
             return None
         found = self.state.records.get(f"mm/{op.proc}")
@@ -110,13 +105,13 @@ class Kernel(Core):
         return self.mm(op.proc)
 
     def kill_all(self) -> None:
-        """Every process ends."""
+        """End every process."""
         for mm in self.state.of(mm_struct):
             if mm.alive:
                 fork.do_exit(self, mm)
 
     def umount_all(self) -> None:
-        """Every file is unlinked, every mount unmounted and every shared memory segment removed."""
+        """Unlink every file, unmount every mount and remove every shared memory segment."""
         for segment in self.state.of(shmid_kernel):
             segment.dest = True
             iput(self, "", segment.shm_file)
@@ -128,8 +123,7 @@ class Kernel(Core):
 def boot(scenario: Scenario, machine: Machine | str | None = None) -> Kernel:
     """A kernel with the scenario's pool and mounts, ready for its first step.
 
-    ``machine`` (or the name of one, or a release) is x86-64 if None. Raises ScenarioError when pool or mounts cannot
-    be had.
+    ``machine``: a machine, its name or a release; None is x86-64. Raises ScenarioError if pool or mounts do not fit.
     """
     machine = named(machine) if isinstance(machine, str) else machine or X86_64
     kernel = Kernel(machine, scenario.nr, scenario.overcommit)
@@ -142,9 +136,9 @@ def boot(scenario: Scenario, machine: Machine | str | None = None) -> Kernel:
 
 
 def dangers(scenario: Scenario, machine: Machine = X86_64) -> list[str]:
-    """How a real kernel would come to lasting harm if it ran a scenario, and then ended everything; [] if it would not.
+    """Texts that say how running and ending a scenario would harm a real kernel for good; [] if it would not.
 
-    The model of that kernel, with its bugs, tells, as far as it can run the scenario.
+    The model of that kernel, with its bugs, runs the scenario as far as it can.
     """
     try:
         kernel = boot(scenario, machine)
@@ -159,9 +153,9 @@ def dangers(scenario: Scenario, machine: Machine = X86_64) -> list[str]:
 
 
 def run(scenario: Scenario, machine: Machine | str | None = None) -> Recording:
-    """Run a scenario in the model.
+    """Run a scenario in the model. ``machine``: a machine, its name or a release; None is x86-64.
 
-    An operation that the model does not know has outcome "unsupported" and ends the recording. Raises
-    ScenarioError, with the step, for what no program can do (a name that was never given to anything).
+    An operation that the model lacks has outcome "unsupported" and ends the recording. Raises ScenarioError, with the
+    step, for an operation that no program can do (a mapping that was never made).
     """
     return record(boot(scenario, machine), scenario)

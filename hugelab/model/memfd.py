@@ -56,9 +56,8 @@ def sys_memfd_create(k: Core, mm: mm_struct, op: Op) -> None:
 
 @operation("seal")
 def memfd_add_seals(k: Core, mm: mm_struct, op: Op) -> None:
-    """fcntl(F_ADD_SEALS). Raises SystemCallError EINVAL (a seal of later releases), EPERM (sealed, or no
-    memfd), EBUSY (it is mapped writable).
-    """
+    """fcntl(F_ADD_SEALS). Raises SystemCallError EINVAL (unknown seal), EPERM (sealed, or no memfd), EBUSY (mapped
+    writable)."""
     wanted = number(SEALS, op.names("seals"))
     opened = descriptor(mm, op.args["fd"])
     node = opened.f_inode
@@ -75,15 +74,15 @@ def memfd_add_seals(k: Core, mm: mm_struct, op: Op) -> None:
 
 
 def mapped_writable(k: Core, node: inode) -> bool:
-    """Does a shared mapping exist that is, or could be made, writable (mapping_deny_writable)?"""
+    """Is there a shared mapping of the file that is, or can be made, writable (mapping_deny_writable)?"""
     both = VM_SHARED | VM_MAYWRITE
     return any(vma.inode is node and vma.vm_flags & both == both for vma in k.state.of(vm_area_struct))
 
 
 def memfd_check_seals_mmap(k: Core, node: inode, vm_flags: int) -> int:
-    """The vm_flags of a mapping of a file with seals. Raises SystemCallError EPERM.
+    """The vm_flags of a mapping of a file with seals: a write seal forbids shared mappings to be or become writable.
 
-    A write seal forbids shared writable mappings, and shared ones to become so.
+    Raises SystemCallError EPERM.
     """
     obeyed = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE if k.rules.future_write_stops_mmap else F_SEAL_WRITE
     if node.seals & obeyed and vm_flags & VM_SHARED:

@@ -1,4 +1,4 @@
-"""What pages hold: the bytes a program stored, by frame; a page without an entry is all zeros.
+"""Contents of pages: the bytes that programs stored, by frame; a page without an entry is all zeros.
 
 ``hstate.memory`` maps frames to a tag ``((offset, byte), ...)``, so a million pages with the same byte are one run.
 """
@@ -10,13 +10,13 @@ from ..linux.structs import hstate
 
 
 def _ends(frames: Run) -> tuple[int, int]:
-    """The frames a run covers as a range, whichever way it goes."""
+    """The frames of a run as a range [low, high)."""
     first, last = frames.value, frames.at(frames.end - 1)
     return min(first, last), max(first, last) + 1
 
 
 def _change(h: hstate, frames: Run, start: int, end: int, tag: object) -> None:
-    """Give the frames [start, end), part of a run that a row of events goes through, new contents."""
+    """Give new contents to the frames [start, end) of ``frames``, the frames of the current row."""
     back = frames.step < 0
     first = frames.value - (end - 1) if back else start - frames.value
     with h.state.units_of(first, first + end - start):
@@ -26,7 +26,7 @@ def _change(h: hstate, frames: Run, start: int, end: int, tag: object) -> None:
 
 
 def store(h: hstate, frames: Run, offset: int, byte: int) -> None:
-    """Store one byte (its low 8 bits) at the same offset (bytes) of every page."""
+    """Store the low 8 bits of ``byte`` at the same offset (bytes) of every page."""
     byte %= 256
     low, high = _ends(frames)
     held = h.memory.within(low, high)
@@ -49,7 +49,7 @@ def load(h: hstate, frames: Run, offset: int) -> list[int]:
 
 
 def copy_huge_page(h: hstate, old: Run, new: Run) -> None:
-    """Copy the contents of pages, one after another, to new ones (which are zero)."""
+    """Copy the contents of pages, one after another, to new pages, which are zero."""
     low, high = _ends(old)
     for run in h.memory.within(low, high):
         ends = (new.value + (f - old.value) * (old.step or 1) * (new.step or 1) for f in (run.start, run.end - 1))
@@ -58,7 +58,7 @@ def copy_huge_page(h: hstate, old: Run, new: Run) -> None:
 
 
 def clear(h: hstate, frames: Run) -> None:
-    """The contents are gone."""
+    """Zero whole pages."""
     low, high = _ends(frames)
     for run in h.memory.within(low, high):
         _change(h, frames, run.start, run.end, None)

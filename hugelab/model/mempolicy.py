@@ -1,4 +1,4 @@
-"""Which memory node a page comes from (mm/mempolicy.c), and whose turn a node is when a pool changes size."""
+"""Which memory node a page comes from (mm/mempolicy.c)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ LOCAL = 0  # numa_node_id(): the programs of the model run on the first node
 
 
 def zonelist(h: hstate, preferred: int) -> Iterable[hstate_node]:
-    """All nodes in the order in which an allocation that prefers one looks at them."""
+    """All nodes in the order of an allocation that prefers node ``preferred``."""
     return (*h.nodes[preferred:], *h.nodes[:preferred])
 
 
 def policy_of(vma: vm_area_struct) -> Policy | None:
-    """get_vma_policy(): the mapping's own, else the task's."""
+    """The mapping's own policy, else the task's (get_vma_policy)."""
     return vma.policy or vma.mm.policy
 
 
 def huge_node(vma: vm_area_struct, index: int) -> list[hstate_node]:
     """The nodes that may give the page of a file index, best first.
 
-    MPOL_BIND allows only its nodes; MPOL_PREFERRED and MPOL_INTERLEAVE begin at a node of theirs and then take any;
+    MPOL_BIND allows only its nodes; MPOL_PREFERRED and MPOL_INTERLEAVE begin at one of their nodes, then take any;
     MPOL_PREFERRED_MANY tries its nodes first.
     """
     h, policy = vma.h, policy_of(vma)
@@ -39,15 +39,15 @@ def huge_node(vma: vm_area_struct, index: int) -> list[hstate_node]:
 
 
 def allowed_mems(h: hstate, mm: mm_struct | None) -> list[hstate_node]:
-    """The nodes that the task's own MPOL_BIND allows, the local one first; all without (policy_mbind_nodemask)."""
+    """The nodes that the task's own MPOL_BIND allows, else all; the local node first (policy_mbind_nodemask)."""
     policy = mm.policy if mm else None
     bound = policy is not None and policy.mode == "MPOL_BIND"
     return [node for node in zonelist(h, LOCAL) if not bound or (policy and node.nid in policy.nodes)]
 
 
 def allowed_mems_nr(h: hstate, mm: mm_struct | None) -> int:
-    """Free pages on the nodes that the task's own MPOL_BIND allows: a reservation may not be larger.
+    """Free pages on the nodes that the task's own MPOL_BIND allows: the largest reservation.
 
-    The policy of a mapping is not asked (it may come later, with mbind): that is how mmap passes and a touch dies.
+    A mapping's own policy does not count, as mbind comes after mmap: so mmap can pass, and a touch dies by SIGBUS.
     """
     return sum(node.free_huge_pages for node in allowed_mems(h, mm))

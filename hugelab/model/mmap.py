@@ -34,7 +34,7 @@ from .vma import MMAP_MIN_ADDR, do_munmap, huge_align, hugetlbfs_file_mmap, over
 
 @operation("mmap")
 def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
-    """mmap(2): finds file, length and address, checks the rights, then maps."""
+    """mmap(2): finds file, length and address, checks the rights, then maps. Raises SystemCallError."""
     k.maps.setdefault((mm.proc, op.args["map"]), FAILED)
     flags, kind = map_type(op.names("flags"))
     prot, word = number(PROT, op.names("prot")), 1 << k.machine.word
@@ -49,11 +49,10 @@ def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
     h = node.h if node else k.hstate_sizelog(number(MAP, flags))
     if h is None:
         if "MAP_HUGETLB" in flags:
-            raise SystemCallError("EINVAL")  # an ordinary file, or a page size this machine does not have
+            raise SystemCallError("EINVAL")  # an ordinary file, or a page size that the machine lacks
         raise Unsupported("mappings of ordinary files")
-    k.state.rows[-1].size = h.size  # the pool that the events of this call are about
-    length = k.length_of(op) % word
-    length = huge_align(h, length) % word
+    k.state.rows[-1].size = h.size  # the pool of this call's events
+    length = huge_align(h, k.length_of(op) % word) % word
     if length == 0:
         raise SystemCallError("EINVAL")
     if length > k.machine.task_size:
@@ -70,26 +69,26 @@ def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
 
 
 def map_type(flags: set[str]) -> tuple[set[str], str | None]:
-    """The flags of an mmap without those of its type, and the type: MAP_SHARED ...; None if there is no such type."""
+    """The flags of an mmap without those of its type, and the type, such as MAP_SHARED; None for an invalid type."""
     types = {"MAP_SHARED", "MAP_PRIVATE", "MAP_SHARED_VALIDATE"}
     wanted = number(MAP, flags & types)
     return flags - types, next((name for name in types if MAP[name] == wanted), None)
 
 
 def can_do_mlock(mm: mm_struct) -> None:
-    """Raises SystemCallError EPERM where RLIMIT_MEMLOCK is 0; root may always."""
+    """Raises SystemCallError EPERM if RLIMIT_MEMLOCK is 0, except for root."""
     if mm.uid and mm.rlimit_memlock == 0:
         raise SystemCallError("EPERM")
 
 
 def mlock_future_ok(mm: mm_struct, length: int) -> None:
-    """Raises SystemCallError EAGAIN for a locked mapping of more than RLIMIT_MEMLOCK; root may always."""
+    """Raises SystemCallError EAGAIN for a locked mapping of more than RLIMIT_MEMLOCK, except for root."""
     if mm.uid and mm.rlimit_memlock is not None and length > mm.rlimit_memlock:
         raise SystemCallError("EAGAIN")
 
 
 def calc_vm_flags(k: Core, flags: set[str], kind: str | None, prot: int, opened: file | None, end: int) -> int:
-    """The vm_flags of a new mapping, after the checks of do_mmap: type, rights of the descriptor, growing down."""
+    """The vm_flags of a new mapping, after the checks of do_mmap. Raises SystemCallError."""
     if end >= 1 << 63:  # file_mmap_ok; an anonymous mapping has a file, too
         raise SystemCallError("EOVERFLOW")
     if kind is None or (kind == "MAP_SHARED_VALIDATE" and not k.rules.shared_validate):
@@ -122,9 +121,9 @@ def mmap_region(
     offset: int,
     vm_flags: int,
 ) -> dict[str, Any] | None:
-    """Make the mapping; with MAP_FIXED what is there goes first.
+    """Make the mapping; MAP_FIXED removes the mappings in its place first. Raises SystemCallError.
 
-    A failure leaves what was there as it was, unless the kernel bug failed_map_fixed_leaves_a_hole is on.
+    A failure restores those mappings, unless the kernel bug failed_map_fixed_leaves_a_hole is on.
     """
     end = start + length
     replaces = bool(overlapping(mm, start, end))
@@ -170,7 +169,7 @@ def put_all(k: Core, mm: mm_struct, nodes: list[inode]) -> None:
 def new_mapping(
     k: Core, mm: mm_struct, op: Op, opened: file | None, h: hstate, start: int, end: int, pgoff: int, vm_flags: int
 ) -> vm_area_struct:
-    """A VMA for a free range, promised its pages. Raises SystemCallError ENOMEM with nothing left behind."""
+    """A VMA for a free range, with its pages reserved. Raises SystemCallError ENOMEM with no change left."""
     node = opened.f_inode if opened else hugetlb_file_setup(k, h, end - start)
     node.refs += 1
     fields = {"mm": mm, "vm_start": start, "vm_end": end, "vm_pgoff": pgoff, "vm_flags": vm_flags}
@@ -190,7 +189,7 @@ def new_mapping(
 
 
 def get_unmapped_area(k: Core, mm: mm_struct, op: Op, flags: set[str], h: hstate, length: int) -> int:
-    """Where the mapping goes: MAP_FIXED exactly there, else the hint if it fits, else top down."""
+    """The address of a new mapping: MAP_FIXED's, else the hint's if that range is free, else top down."""
     hint = place(op.args, k.unit(op), k.mapping(mm, op.args["at"]["map"])) if op.get("at") else None
     fixed = flags & ({"MAP_FIXED", "MAP_FIXED_NOREPLACE"} if k.rules.fixed_noreplace else {"MAP_FIXED"})
     if fixed:
@@ -221,10 +220,10 @@ def hugetlb_file_setup(k: Core, h: hstate, length: int) -> inode:
 
 @operation("munmap")
 def sys_munmap(k: Core, mm: mm_struct, op: Op) -> None:
-    """munmap(2): the default is the whole map. Lengths are only rounded to 4 KiB."""
+    """munmap(2); the default is the whole mapping. Lengths are rounded up to 4 KiB, not to huge pages."""
     whole = k.mapping(mm, op.args["map"])
     if whole is FAILED:
-        raise SystemCallError("EINVAL")  # MAP_FAILED is no page address
+        raise SystemCallError("EINVAL")  # MAP_FAILED is no address of a page
     start, length = span(op.args, k.unit(op), whole)
     length = page_align(length) if sized(op.args) else length
     if start % BASE_PAGE_SIZE or length <= 0 or start + length > k.machine.task_size:

@@ -23,13 +23,13 @@ SB_FLAGS = {"ro", "rw", "sync", "async", "dirsync", "lazytime", "nolazytime", "m
 def hugetlbfs_fill_super(k: Core, name: str, options: str) -> super_block:
     """Mount with ``size=, min_size=, nr_inodes=, mode=, uid=, gid=, pagesize=``.
 
-    Raises SystemCallError: EINVAL for an option it does not know or cannot read, ENOMEM when the pool
-    cannot reserve min_size=. Raises ScenarioError for a name that no folder can have.
+    Raises SystemCallError EINVAL (unknown or unreadable option), ENOMEM (the pool cannot reserve min_size=);
+    ScenarioError for a name that no folder can have.
     """
     if not nameable(name):
         raise ScenarioError(f"nothing can be called {name!r}")
     h, most, least, inodes, owner = hugetlbfs_parse_params(k, options)
-    if inodes == 0:  # not even the root directory
+    if inodes == 0:  # no room for the root directory
         raise SystemCallError("ENOMEM")
     if most != -1 and least > most:
         raise SystemCallError("EINVAL")
@@ -45,7 +45,7 @@ def hugetlbfs_fill_super(k: Core, name: str, options: str) -> super_block:
 
 
 def readonly(options: str) -> bool:
-    """The last of ro and rw decides."""
+    """Do the options mount read-only? The last of ro and rw decides."""
     chosen = [part for part in options.split(",") if part in ("ro", "rw")]
     return bool(chosen) and chosen[-1] == "ro"
 
@@ -71,7 +71,7 @@ def hugetlbfs_parse_params(k: Core, options: str) -> tuple[hstate, int, int, int
 
 
 def _pages(h: hstate, text: str) -> int:
-    """A size option in pages, rounded down; ``50%`` is of the configured pool at this moment."""
+    """A size option in pages, rounded down; ``50%`` is half of the configured pool now."""
     value, rest = memparse(text)
     if rest.startswith("%"):
         return value * h.persistent_huge_pages // 100
@@ -79,9 +79,9 @@ def _pages(h: hstate, text: str) -> int:
 
 
 def memparse(text: str) -> tuple[int, str]:
-    """A number as the kernel reads it (lib/cmdline.c): 0x and 0 prefixes, one of k m g t p e; what follows is left.
+    """A number with prefix 0x or 0 and suffix k m g t p e, and the rest of the text (lib/cmdline.c).
 
-    Raises ValueError when there is no digit first.
+    ``memparse("2M%")`` is (2097152, "%"). Raises ValueError for text that does not begin with a digit.
     """
     match = re.match(r"(0[xX][0-9a-fA-F]+|\d+)([kmgtpe]?)(.*)", text, re.DOTALL | re.IGNORECASE)
     if not match:
@@ -99,7 +99,7 @@ def _c_number(digits: str) -> int:
 
 
 def _id(text: str) -> int:
-    """A user or group; -1 is nobody."""
+    """A user or group. Raises ValueError for -1, which is no user."""
     value = _c_number(text)
     if not 0 <= value < 0xFFFFFFFF:
         raise ValueError(text)
@@ -108,7 +108,7 @@ def _id(text: str) -> int:
 
 # -- system calls ------------------------------------------------------------------------------------
 def find_mount(k: Core, name: str) -> super_block:
-    """The file system that a mount name leads to. Raises ScenarioError when there is none."""
+    """The topmost mounted file system of a name. Raises ScenarioError if there is none."""
     for sb in reversed(k.state.of(super_block)):
         if sb.name == name and sb.mounted:
             return sb
@@ -124,9 +124,9 @@ def sys_mount(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 @operation("remount")
 def sys_remount(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """mount -o remount: the options are read, and all but ro and rw ignored (hugetlbfs has no reconfigure).
+    """mount -o remount: options are checked, and all but ro and rw ignored (hugetlbfs has no reconfigure).
 
-    Raises SystemCallError: EINVAL an option, EBUSY ro while something is open for writing.
+    Raises SystemCallError EINVAL (an option), EBUSY (ro while a file is open for writing).
     """
     sb = find_mount(k, op.args["mount"])
     hugetlbfs_parse_params(k, op.get("options"))
@@ -137,7 +137,7 @@ def sys_remount(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 
 def written(sb: super_block) -> bool:
-    """Is a file of it open for writing (a mapping counts), or in use without a name (sb_prepare_remount_readonly)?"""
+    """Is a file of the mount open or mapped for writing, or in use without a name (sb_prepare_remount_readonly)?"""
     state = sb.state
     return (
         any(opened.f_inode.sb is sb and opened.writable for opened in state.every(file))
@@ -148,7 +148,7 @@ def written(sb: super_block) -> bool:
 
 @operation("umount")
 def sys_umount(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """umount2(0): EBUSY while a file is open or mapped; files that were never unlinked go with it."""
+    """umount2(0); files that still have names are evicted. Raises SystemCallError EBUSY (a file is open or mapped)."""
     sb = find_mount(k, op.args["mount"])
     if in_use(sb):
         raise SystemCallError("EBUSY")
@@ -157,7 +157,7 @@ def sys_umount(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 @operation("umount_lazy")
 def sys_umount_lazy(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """umount2(MNT_DETACH): no path leads there any more; the rest goes when the last file is let go."""
+    """umount2(MNT_DETACH): paths end now; the file system itself goes with its last user."""
     sb = find_mount(k, op.args["mount"])
     sb.mounted = False
     if not in_use(sb):
@@ -166,7 +166,7 @@ def sys_umount_lazy(k: Core, mm: mm_struct | None, op: Op) -> None:
 
 @operation("statfs")
 def sys_statfs(k: Core, mm: mm_struct | None, op: Op) -> dict[str, int]:
-    """statfs(2), in pages; -1 stands for no limit. Without size= and min_size= all is 0, nr_inodes= or not."""
+    """statfs(2), in pages; -1 is no limit. Without size= and min_size= all numbers but bsize are 0."""
     sb = find_mount(k, op.args["mount"])
     spool = sb.subpool
     size = sb.h.size if sb.h else BASE_PAGE_SIZE

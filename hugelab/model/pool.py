@@ -10,31 +10,31 @@ from .mempolicy import LOCAL, allowed_mems, allowed_mems_nr, zonelist
 
 # -- the free list -----------------------------------------------------------------------------------
 def enqueue_huge_page(h: hstate, node: hstate_node, frames: Run) -> None:
-    """Put pages on the free list of their node, one after another; the last is handed out first."""
+    """Push pages on the free list of their node, one after another; the last is handed out first."""
     node.freelist.push(frames.value, frames.count, frames.step)
     h.count(node, free=frames.count)
 
 
 def dequeue_huge_page_node(h: hstate, node: hstate_node, n: int) -> Run:
-    """Take up to n pages off a free list that lie in one run (dequeue_hugetlb_folio_node_exact)."""
+    """Pop up to n pages that lie in one run off a free list (dequeue_hugetlb_folio_node_exact)."""
     frames = node.freelist.pop(n)
     h.count(node, free=-frames.count)
     return frames
 
 
 def turned(frames: Run) -> Run:
-    """The same frames, last one first."""
+    """The same frames in reverse order."""
     return Run(0, frames.count, frames.at(frames.end - 1), -frames.step)
 
 
 def node_of(k: Core, h: hstate, frame: int) -> hstate_node:
-    """The node whose memory a frame is (folio_nid)."""
+    """The node that a frame lies on (folio_nid)."""
     return h.nodes[0] if len(h.nodes) == 1 else h.nodes[k.machine.node_of(h.size, frame)]
 
 
 # -- the buddy allocator -----------------------------------------------------------------------------
 def alloc_fresh_huge_page(k: Core, h: hstate, node: hstate_node, n: int) -> Run | None:
-    """Up to n frames in one run from a node's buddy allocator (alloc_fresh_hugetlb_folio); None when it has none."""
+    """Up to n frames in one run from a node's buddy allocator (alloc_fresh_hugetlb_folio); None if it has none."""
     if node.buddy:
         return node.buddy.pop(n)
     try:
@@ -46,7 +46,7 @@ def alloc_fresh_huge_page(k: Core, h: hstate, node: hstate_node, n: int) -> Run 
 
 
 def update_and_free_page(h: hstate, node: hstate_node, frames: Run) -> None:
-    """Pages leave the pool for the buddy allocator."""
+    """Give pages from the pool back to the buddy allocator."""
     node.buddy.push(frames.value, frames.count, frames.step)
     h.count(node, nr=-frames.count)
 
@@ -54,7 +54,7 @@ def update_and_free_page(h: hstate, node: hstate_node, frames: Run) -> None:
 def remove_pool_huge_page(h: hstate, n: int, nodes: list[hstate_node], surplus: bool = False) -> None:
     """Give up to n free pages back to the buddy allocator, nodes in turn.
 
-    ``surplus``: only from nodes that have surplus pages, and the count of those falls too.
+    ``surplus``: only from nodes that have surplus pages, and their surplus falls, too.
     """
     room = {node: min(node.free_huge_pages, node.surplus_huge_pages if surplus else n) for node in nodes}
     for node, share in in_turn(h, "next_nid_to_free", n, room):
@@ -69,7 +69,7 @@ def remove_pool_huge_page(h: hstate, n: int, nodes: list[hstate_node], surplus: 
 def in_turn(h: hstate, turn: str, n: int, room: dict[hstate_node, int]) -> list[tuple[hstate_node, int]]:
     """Spread n pages over nodes round robin, each up to its room (for_each_node_mask_to_alloc, _to_free).
 
-    ``turn`` is the field that says whose turn it is. Whole rounds are taken at once.
+    Returns (node, pages). ``turn`` is the hstate field that holds the next node. Whole rounds are taken at once.
     """
     if len(h.nodes) == 1:
         return [(node, min(n, most)) for node, most in room.items()]
@@ -88,10 +88,10 @@ def in_turn(h: hstate, turn: str, n: int, room: dict[hstate_node, int]) -> list[
 
 # -- reservations ------------------------------------------------------------------------------------
 def hugetlb_acct_memory(k: Core, h: hstate, delta: int, mm: mm_struct | None = None) -> bool:
-    """Promise ``delta`` more pages, or (negative) take promises back. False = ENOMEM, and nothing changed.
+    """Reserve ``delta`` more pages, or (negative) drop reservations. False = ENOMEM, without any change.
 
-    All or nothing: what the free pages do not cover must come as surplus pages. A process ``mm`` that is bound to
-    nodes cannot be promised more than is free there.
+    All or nothing: pages that are not free must come as surplus pages. A process ``mm`` that is bound to nodes cannot
+    reserve more than the free pages there.
     """
     refused: dict[str, str] = {}
     if delta <= 0:
@@ -106,21 +106,21 @@ def hugetlb_acct_memory(k: Core, h: hstate, delta: int, mm: mm_struct | None = N
 
 
 def refusal(rule: str, why: str, result: str = "ENOMEM") -> dict[str, str]:
-    """What an event says that is the end of a request: the function that decides, and why."""
+    """The detail of an event that refuses a request: the result, the function that decided, and the reason."""
     return {"result": result, "rule": rule, "why": why}
 
 
 def shortage(k: Core, h: hstate, wanted: int) -> str:
-    """The pool as a refusal tells it."""
+    """The reason for a refusal by the pool: pages wanted, available, and allowed as surplus."""
     available = max(h.free_huge_pages - h.resv_huge_pages, 0)
     return f"{wanted:,} wanted, {available:,} available, {surplus_room(k, h):,} more allowed as surplus"
 
 
 def gather_surplus_pages(k: Core, h: hstate, delta: int, mm: mm_struct | None) -> bool:
-    """Reserve ``delta`` pages; if free pages are short, allocate the missing ones beyond the configured number.
+    """Reserve ``delta`` pages; missing free pages are allocated as surplus pages. False if that fails.
 
-    Each surplus page needs surplus < nr_overcommit_hugepages; a gigantic size never gets one. They come from the nodes
-    that the task is bound to, if the kernel looks.
+    Each surplus page needs surplus < nr_overcommit_hugepages; a gigantic size never gets one. With the rule
+    surplus_obeys_mempolicy they come only from the nodes that the task is bound to.
     """
     needed = h.resv_huge_pages + delta - h.free_huge_pages
     if needed > 0:
@@ -134,7 +134,7 @@ def gather_surplus_pages(k: Core, h: hstate, delta: int, mm: mm_struct | None) -
         for node, frames in ((node, turned(frames)) for node, frames in reversed(found)):
             if needed:
                 node.buddy.push(frames.value, frames.count, frames.step)
-            else:  # the page allocated first ends on top
+            else:  # the page that was allocated first ends on top
                 enqueue_huge_page(h, node, frames)
                 h.count(node, nr=frames.count, surplus=frames.count)
         if needed:
@@ -144,14 +144,14 @@ def gather_surplus_pages(k: Core, h: hstate, delta: int, mm: mm_struct | None) -
 
 
 def surplus_room(k: Core, h: hstate) -> int:
-    """How many surplus pages may still be allocated (hstate_is_gigantic: none)."""
+    """The number of surplus pages that may still be allocated (hstate_is_gigantic: none)."""
     if k.machine.gigantic(h.size):
         return 0
     return max(h.nr_overcommit_huge_pages - h.surplus_huge_pages, 0)
 
 
 def alloc_surplus_huge_page(k: Core, h: hstate, nodes: list[hstate_node]) -> Run | None:
-    """One page beyond the configured number, straight to the caller (alloc_buddy_huge_page in 3.10)."""
+    """One surplus page, straight to the caller (alloc_buddy_huge_page in 3.10); None if there is none."""
     if surplus_room(k, h):
         for node in nodes:
             if frames := alloc_fresh_huge_page(k, h, node, 1):
@@ -161,7 +161,7 @@ def alloc_surplus_huge_page(k: Core, h: hstate, nodes: list[hstate_node]) -> Run
 
 
 def return_unused_surplus_pages(h: hstate, unused: int) -> None:
-    """Drop ``unused`` promises; as many free pages as are surplus go back to the buddy allocator."""
+    """Drop ``unused`` reservations, and give up to so many surplus pages back to the buddy allocator."""
     h.resv_huge_pages -= unused
     remove_pool_huge_page(h, min(unused, h.surplus_huge_pages), list(h.nodes), surplus=True)
 
@@ -170,8 +170,8 @@ def return_unused_surplus_pages(h: hstate, unused: int) -> None:
 def set_max_huge_pages(k: Core, h: hstate, count: int, nid: int | None = None) -> None:
     """Write ``count`` to nr_hugepages, of one node if ``nid`` is given. A shortage of memory is no error.
 
-    Growing turns surplus pages into persistent ones first. Shrinking never takes a page that is used or
-    promised: what cannot go now becomes surplus and goes when it is freed.
+    Growing first turns surplus pages into persistent ones. Shrinking never takes a page that is used or reserved: such
+    a page becomes surplus and leaves the pool when it is freed.
     """
     nodes = list(h.nodes) if nid is None else [h.nodes[nid]]
     if nid is not None and k.rules.node_file_counts_surplus:
@@ -191,7 +191,7 @@ def set_max_huge_pages(k: Core, h: hstate, count: int, nid: int | None = None) -
 
 
 def adjust_pool_surplus(h: hstate, delta: int, nodes: list[hstate_node]) -> None:
-    """Call ``delta`` more pages surplus (negative: that many surplus pages persistent), as far as the nodes allow."""
+    """Turn ``delta`` pages into surplus (negative: surplus pages into persistent ones), as far as the nodes allow."""
     if delta < 0:
         room = {node: node.surplus_huge_pages for node in nodes}
         for node, share in in_turn(h, "next_nid_to_alloc", -delta, room):
@@ -218,7 +218,7 @@ def grow(k: Core, h: hstate, wanted: int, nodes: list[hstate_node]) -> None:
 
 
 def demote_pool_huge_page(h: hstate, into: hstate, n: int) -> int:
-    """Break up to n free pages into pages of a smaller pool, node by node, beginning where the turn is; how many."""
+    """Break up to n free pages into pages of a smaller pool, node by node from next_nid_to_free; returns how many."""
     done, count = 0, len(h.nodes)
     for node in [h.nodes[(h.next_nid_to_free + i) % count] for i in range(count)]:
         if done == n:

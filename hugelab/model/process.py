@@ -1,4 +1,4 @@
-"""A program uses its memory: user and kernel access (arch/x86/mm/fault.c, lib/clear_user)."""
+"""Accesses of a program to its memory, from user space and in the kernel (arch/x86/mm/fault.c, lib/clear_user)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .vma import areas
 
 @operation("touch")
 def touch(k: Core, mm: mm_struct, op: Op) -> Any:
-    """Write or read one byte in each of ``count`` pages, one page after another, until one faults.
+    """Write or read one byte in each of ``count`` pages, one page after another, until a signal.
 
     value: ``done`` pages, ``bytes`` read, ``si_code`` of the signal. ``catch`` false: the signal kills the process.
     """
@@ -55,13 +55,13 @@ def touch(k: Core, mm: mm_struct, op: Op) -> Any:
 
 
 def is_canonical(machine: Machine, addr: int) -> bool:
-    """Can a program name this address at all? (x86-64: 47 bits, sign-extended; else a general protection fault.)"""
+    """Is the address valid for the CPU (x86-64: 47 bits, sign-extended)? Others are a general protection fault."""
     addr %= 1 << machine.word
     return machine.word == 32 or not 1 << 47 <= addr < (1 << 64) - (1 << 47)
 
 
 def signalled(k: Core, mm: mm_struct, op: Op, fault: Fault) -> Fault:
-    """The program's handler runs; without one the process dies."""
+    """The fault, after the program's handler ran; without a handler, the death of the process."""
     if op.get("catch") is not False:
         return fault
     do_exit(k, mm)
@@ -69,7 +69,7 @@ def signalled(k: Core, mm: mm_struct, op: Op, fault: Fault) -> Fault:
 
 
 def use(vma: vm_area_struct, addr: int, n: int, offset: int, byte: int | None) -> list[int]:
-    """The access itself, once the pages are mapped."""
+    """Store a byte in n mapped pages, or (None) load one from each; returns the loaded bytes."""
     h, read = vma.h, []
     for run in vma.table.within(addr // h.size, addr // h.size + n):
         if byte is None:

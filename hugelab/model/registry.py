@@ -1,7 +1,6 @@
-"""Which function of the model does which operation: function(kernel, process or None, operation).
+"""Operation -> function of the model: function(kernel, process or None, operation), registered where it is defined.
 
-Each is registered where it is defined; a second copy of the model, as one with a rule changed, has a registry of its
-own.
+A second copy of the model, such as one with a changed rule, has a registry of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""mprotect, mremap and mbind: mappings that change (mm/mprotect.c, mm/mremap.c, mm/mempolicy.c)."""
+"""Changes of mappings: mprotect, mremap and mbind (mm/mprotect.c, mm/mremap.c, mm/mempolicy.c)."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ ACCESS = VM_READ | VM_WRITE | VM_EXEC
 # -- mprotect ----------------------------------------------------------------------------------------
 @operation("mprotect")
 def sys_mprotect(k: Core, mm: mm_struct, op: Op) -> None:
-    """mprotect(2). Raises SystemCallError: EINVAL an edge inside a huge page, EACCES more than may be, ENOMEM a hole.
+    """mprotect(2). Raises SystemCallError EINVAL (an edge inside a huge page), EACCES (not allowed), ENOMEM (a hole).
 
-    The mappings before the one that fails have changed.
+    An error leaves the mappings before it changed.
     """
     prot = number(PROT, op.names("prot"))
     start, end = page_range(k, mm, op)
@@ -61,7 +61,7 @@ def sys_mprotect(k: Core, mm: mm_struct, op: Op) -> None:
 
 
 def hugetlb_change_protection(k: Core, vma: vm_area_struct) -> None:
-    """The page table entries get the right of the mapping: writable only where it is shared and writable.
+    """Give page table entries the rights of the mapping: writable only if it is shared and writable.
 
     A private page becomes writable again in its next fault.
     """
@@ -76,9 +76,9 @@ def hugetlb_change_protection(k: Core, vma: vm_area_struct) -> None:
 # -- mremap ------------------------------------------------------------------------------------------
 @operation("mremap")
 def sys_mremap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
-    """mremap(2): shrinks in place, moves with MREMAP_FIXED, never grows. ``as`` names the result.
+    """mremap(2): shrinks in place, moves with MREMAP_FIXED, never grows; ``as`` names the result.
 
-    value: ``moved``. Raises SystemCallError.
+    Returns whether the address ``moved``. Raises SystemCallError.
     """
     name = op.get("as") or op.args["map"]
     flags = op.names("flags")
@@ -95,14 +95,14 @@ def sys_mremap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
 
 
 def mremap(k: Core, mm: mm_struct, addr: int, old: int, new: int, flags: set[str], target: int) -> int:
-    """Returns the address (bytes) of the mapping afterwards; ``old`` and ``new`` are lengths in bytes."""
+    """The address of the mapping afterwards; ``old`` and ``new`` are lengths in bytes. Raises SystemCallError."""
     check_mremap_params(k, addr, old, new, flags, target)
     if "MREMAP_FIXED" in flags and old == new and "MREMAP_DONTUNMAP" not in flags and k.rules.mremap_moves_many:
         return remap_move(k, mm, addr, old, target)
     vma = vma_lookup(mm, addr)
     if vma is None:
         raise SystemCallError("EFAULT")
-    if not k.rules.mremap and "MREMAP_FIXED" not in flags and new <= old:  # shrinking never looked at the VMA
+    if not k.rules.mremap and "MREMAP_FIXED" not in flags and new <= old:  # no check of the VMA for shrinking
         if new < old:
             put_all(k, mm, do_munmap(k, mm, addr + new, addr + old))
         return addr
@@ -117,7 +117,7 @@ def mremap(k: Core, mm: mm_struct, addr: int, old: int, new: int, flags: set[str
 
 
 def check_mremap_params(k: Core, addr: int, old: int, new: int, flags: set[str], target: int) -> None:
-    """What is refused before any mapping is looked at. Raises SystemCallError EINVAL."""
+    """The checks before any mapping is looked up. Raises SystemCallError EINVAL."""
     if not new or new > k.machine.task_size:
         raise SystemCallError("EINVAL")
     if not flags & {"MREMAP_FIXED", "MREMAP_DONTUNMAP"}:
@@ -131,12 +131,12 @@ def check_mremap_params(k: Core, addr: int, old: int, new: int, flags: set[str],
 
 
 def vma_lookup(mm: mm_struct, addr: int) -> vm_area_struct | None:
-    """The VMA that an address is in."""
+    """The VMA that contains an address, if any."""
     return next((vma for vma in areas(mm) if vma.vm_start <= addr < vma.vm_end), None)
 
 
 def align_hugetlb(k: Core, vma: vm_area_struct, addr: int, old: int, new: int, target: int) -> tuple[int, int]:
-    """Both lengths rounded up to huge pages. Raises SystemCallError EINVAL: an address inside one, or growing."""
+    """Both lengths rounded up to huge pages. Raises SystemCallError EINVAL (an address inside a page, or growing)."""
     old, new = huge_align(vma.h, old), huge_align(vma.h, new)
     if not k.rules.mremap or addr % vma.h.size or target % vma.h.size or new > old:
         raise SystemCallError("EINVAL")
@@ -144,7 +144,7 @@ def align_hugetlb(k: Core, vma: vm_area_struct, addr: int, old: int, new: int, t
 
 
 def remap_move(k: Core, mm: mm_struct, addr: int, length: int, target: int) -> int:
-    """Move all mappings of a range, with the gaps between them as they are (6.17)."""
+    """Move all mappings of a range, and keep the gaps between them (6.17)."""
     end, reached, last_end, moved = addr + length, target, addr, None
     for vma in overlapping(mm, addr, end):
         first, last = max(addr, vma.vm_start), min(end, vma.vm_end)
@@ -163,7 +163,7 @@ def remap_move(k: Core, mm: mm_struct, addr: int, length: int, target: int) -> i
 
 
 def mremap_to(k: Core, mm: mm_struct, addr: int, old: int, new: int, target: int) -> int:
-    """Move one mapping: what is at the target goes first, then what the mapping is shortened by."""
+    """Move one mapping: unmap the target range, then the tail that the mapping is shortened by, then move the rest."""
     vma = vma_lookup(mm, addr)
     if vma is None or addr + new > vma.vm_end:
         raise SystemCallError("EFAULT")
@@ -177,14 +177,14 @@ def mremap_to(k: Core, mm: mm_struct, addr: int, old: int, new: int, target: int
 
 
 def move_vma(k: Core, mm: mm_struct, addr: int, length: int, target: int) -> None:
-    """The page table entries and the reservations move with the addresses."""
+    """Move page table entries and reservations to the new addresses."""
     vma = vma_lookup(mm, addr)
     assert vma is not None
     partial = vma.vm_end - vma.vm_start != length
     strips = partial and vma.resv_map is not None and k.rules.bug("partial_mremap_strips_reserve_map")
     old = carve(k, vma, addr, addr + length)
     if skips_unevenly(old, target):
-        k.danger("mremap past page tables that are not there: the pages behind them are put at a wrong address")
+        k.danger("mremap past missing page tables: the pages behind them are put at a wrong address")
     k.state.row(mm.proc, 1, old.h.size)
     new = copy_vma(k, old, vm_start=target, vm_end=target + length)
     shift = (target - addr) // old.h.size
@@ -204,11 +204,10 @@ def move_vma(k: Core, mm: mm_struct, addr: int, length: int, target: int) -> Non
 
 
 def skips_unevenly(old: vm_area_struct, target: int) -> bool:
-    """Would move_hugetlb_page_tables lose its way?
+    """Would move_hugetlb_page_tables put pages at a wrong address (seen on 6.18)? The model moves them as intended.
 
-    Where a page table (1 GiB of 2 MiB pages) is missing it goes to the end of that table's reach at the old and at the
-    new address. Unless both lie equally in their tables, the pages after it are put at a wrong address, and are lost.
-    Seen on 6.18. The model moves them as meant.
+    Where a page table (1 GiB of 2 MiB pages) is missing, it skips to the end of that table at the old and at the new
+    address. Unless both addresses have the same place in their tables, the pages behind it are lost.
     """
     reach = old.h.size * PTRS
     tables = set(page_tables(old.mm, old.h.size, old.vm_start, old.vm_end))
@@ -222,9 +221,9 @@ def skips_unevenly(old: vm_area_struct, target: int) -> bool:
 
 
 def fixup_hugetlb_reservations(k: Core, new: vm_area_struct) -> None:
-    """The kernel bug: the map is taken from the whole old VMA before it is split, so the parts left behind have none.
+    """The kernel bug: the map is taken from the whole old VMA before the split, so the remaining parts have none.
 
-    What they had not used stays promised for ever.
+    Pages that they did not use stay reserved for ever.
     """
     for vma in areas(new.mm):
         if vma is not new and vma.resv_map is new.resv_map and vma.resv_map is not None:
@@ -240,7 +239,7 @@ MODES = {"MPOL_DEFAULT", "MPOL_PREFERRED", "MPOL_BIND", "MPOL_INTERLEAVE", "MPOL
 
 
 def policy(k: Core, op: Op) -> Policy | None:
-    """``policy`` and ``nodemask`` (bits). Raises SystemCallError EINVAL for nodes that are not there."""
+    """The policy of ``policy`` and ``nodemask`` (bits). Raises SystemCallError EINVAL for nodes that do not exist."""
     mode, mask = op.args["policy"], op.get("nodemask")
     if mode == "MPOL_PREFERRED_MANY" and not k.rules.preferred_many:
         raise SystemCallError("EINVAL")
@@ -260,7 +259,7 @@ def policy(k: Core, op: Op) -> Policy | None:
 
 @operation("mbind")
 def sys_mbind(k: Core, mm: mm_struct, op: Op) -> None:
-    """mbind(2): where pages that are not there yet will come from. Raises SystemCallError EINVAL, EFAULT, EPERM."""
+    """mbind(2): the policy for pages of a range not yet allocated. Raises SystemCallError EINVAL, EFAULT, EPERM."""
     if mm.uid and "MPOL_MF_MOVE_ALL" in op.names("flags"):
         raise SystemCallError("EPERM")
     start, end = page_range(k, mm, op)
@@ -281,5 +280,5 @@ def sys_mbind(k: Core, mm: mm_struct, op: Op) -> None:
 
 @operation("set_mempolicy")
 def sys_set_mempolicy(k: Core, mm: mm_struct, op: Op) -> None:
-    """set_mempolicy(2): the same for all of a process. MPOL_BIND also limits what can be reserved."""
+    """set_mempolicy(2): the policy of a process. MPOL_BIND also limits its reservations."""
     mm.policy = policy(k, op)

@@ -1,4 +1,4 @@
-"""resv_map: which page indices are promised, and what a region means (mm/hugetlb.c, the region_ functions).
+"""resv_map: which page indices are reserved, and what a region means (mm/hugetlb.c, the region_ functions).
 
 Shared map (one for each inode): an entry means "reserved, or has its page already".
 Private map (one for each mapping): an entry means "its reservation has been used".
@@ -14,14 +14,14 @@ from .core import Core
 
 
 def region_chg(resv: resv_map, f: int, t: int) -> int:
-    """How many of the pages [f, t) are not in the map yet: what adding them would cost."""
+    """How many of the pages [f, t) the map lacks: the cost of adding them."""
     return t - f - resv.regions.held(f, t)
 
 
 def region_add(resv: resv_map, f: int, t: int, cgroup: str | None = None) -> int:
     """Enter the pages [f, t); returns how many were new. Neighbouring regions become one.
 
-    ``cgroup`` was charged for the promise of these pages; the region remembers it.
+    ``cgroup``, which was charged for the reservation of these pages, is stored in the region.
     """
     gaps = resv.regions.gaps(f, t)
     for start, end in gaps:
@@ -30,9 +30,9 @@ def region_add(resv: resv_map, f: int, t: int, cgroup: str | None = None) -> int
 
 
 def region_del(k: Core, h: hstate, resv: resv_map, f: int, t: int) -> int:
-    """Remove the pages [f, t) (region_truncate until 4.3); returns how many were there.
+    """Remove the pages [f, t) (region_truncate until 4.3); returns how many the map had.
 
-    Who was charged for their promise is uncharged (hugetlb_cgroup_uncharge_file_region).
+    The cgroup that was charged for their reservation is uncharged (hugetlb_cgroup_uncharge_file_region).
     """
     gone = resv.regions.cut(f, t)
     for run in gone:
@@ -42,23 +42,22 @@ def region_del(k: Core, h: hstate, resv: resv_map, f: int, t: int) -> int:
 
 
 def region_count(resv: resv_map, f: int, t: int) -> int:
-    """How many of the pages [f, t) are in the map."""
+    """How many of the pages [f, t) the map has."""
     return resv.regions.held(f, t)
 
 
 def vma_resv_map(vma: vm_area_struct) -> resv_map | None:
     """The map that decides for a mapping: the inode's if shared, its own if private, None if it has none.
 
-    VM_MAYSHARE decides what is shared, not VM_SHARED: a shared mapping of a read-only descriptor lacks the latter.
+    VM_MAYSHARE, not VM_SHARED, means shared: a shared mapping of a read-only descriptor lacks the latter.
     """
     return vma.inode.resv_map if vma.vm_flags & VM_MAYSHARE else vma.resv_map
 
 
 def needs_reservation(resv: resv_map | None, index: int, limit: int) -> tuple[bool, int]:
-    """Must an allocation at an index find a page nobody promised it? And up to which index (at most limit) alike.
+    """Does an allocation at an index lack a reservation (vma_needs_reservation), and up to which index (at most limit)?
 
-    Shared: yes where the map has no entry. Private owner: yes where it has one. No map: always
-    (vma_needs_reservation).
+    Shared: yes if the map has no entry. Private owner: yes if it has one. No map: always.
     """
     if resv is None:
         return True, limit

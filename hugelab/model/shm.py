@@ -29,7 +29,7 @@ from .vma import areas, do_munmap, huge_align, hugetlb_reserve_pages, hugetlbfs_
 
 
 def segment(k: Core, name: str) -> shmid_kernel:
-    """The segment of a name. Raises SystemCallError EINVAL when it is gone, ScenarioError for a name never used."""
+    """The segment of a name. Raises SystemCallError EINVAL if it was removed, ScenarioError for a name never used."""
     if name not in k.segments:
         raise ScenarioError(f"no shared memory is called {name!r}")
     found = k.segments[name]
@@ -40,9 +40,9 @@ def segment(k: Core, name: str) -> shmid_kernel:
 
 @operation("shmget")
 def sys_shmget(k: Core, mm: mm_struct, op: Op) -> None:
-    """shmget(2): ``flags`` default SHM_HUGETLB|IPC_CREAT; the pages are promised now, to the segment.
+    """shmget(2): makes a segment and reserves its pages.
 
-    Raises SystemCallError: EINVAL size or page size, EPERM without CAP_IPC_LOCK, ENOMEM.
+    Raises SystemCallError EINVAL (size or page size), EPERM (without CAP_IPC_LOCK), ENOMEM.
     """
     k.segments.setdefault(op.args["shm"], None)
     flags = op.names("flags")
@@ -68,14 +68,14 @@ def sys_shmget(k: Core, mm: mm_struct, op: Op) -> None:
 
 
 def can_do_hugetlb_shm(k: Core, mm: mm_struct) -> bool:
-    """CAP_IPC_LOCK (root has it), or a member of vm.hugetlb_shm_group; setuid gives the group of the same number."""
+    """Is the process root or in vm.hugetlb_shm_group? setuid gives the group of the same number."""
     return mm.uid == 0 or any(mm.uid == held.hugetlb_shm_group for held in k.state.of(sysctl))
 
 
 def user_shm_lock(k: Core, mm: mm_struct, length: int) -> bool:
-    """Without CAP_IPC_LOCK, but with all that the user has locked so within RLIMIT_MEMLOCK: True, until 5.15.
+    """Without CAP_IPC_LOCK, until 5.15: True if all locked segments of the user are within RLIMIT_MEMLOCK.
 
-    The kernel says so once a boot. Raises SystemCallError EPERM.
+    The kernel logs a line once a boot. Raises SystemCallError EPERM.
     """
     mine = [one.shm_file for one in k.state.of(shmid_kernel) if one.locked and one.uid == mm.uid]
     most = mm.rlimit_memlock
@@ -91,9 +91,9 @@ def user_shm_lock(k: Core, mm: mm_struct, length: int) -> bool:
 
 @operation("shmat")
 def sys_shmat(k: Core, mm: mm_struct, op: Op) -> None:
-    """shmat(2): maps the whole segment; nothing is promised here. ``flags`` SHM_RDONLY, SHM_EXEC.
+    """shmat(2): maps the whole segment, and reserves nothing. ``flags`` SHM_RDONLY, SHM_EXEC.
 
-    Raises SystemCallError: EINVAL a segment that is gone, EACCES one of another user, ENOMEM no room for it.
+    Raises SystemCallError EINVAL (a removed segment), EACCES (another user's), ENOMEM (no free addresses).
     """
     k.maps.setdefault((mm.proc, op.args["map"]), FAILED)
     flags = op.names("flags")
@@ -125,7 +125,7 @@ def sys_shmat(k: Core, mm: mm_struct, op: Op) -> None:
 
 
 def attached(mm: mm_struct, addr: int) -> list[vm_area_struct]:
-    """The pieces of the segment that is mapped from an address on."""
+    """The VMAs of the segment that was attached at an address; [] if none was."""
     first = next((vma for vma in areas(mm) if vma.vm_start - vma.vm_pgoff * vma.h.size == addr), None)
     if first is None or not first.inode.s_private:
         return []
@@ -134,7 +134,7 @@ def attached(mm: mm_struct, addr: int) -> list[vm_area_struct]:
 
 @operation("shmdt")
 def sys_shmdt(k: Core, mm: mm_struct, op: Op) -> None:
-    """shmdt(2): unmaps the segment. Raises SystemCallError EINVAL where none is mapped."""
+    """shmdt(2): unmaps the segment. Raises SystemCallError EINVAL if none is mapped there."""
     area = k.mapping(mm, op.args["map"])
     parts = attached(mm, area.addr)
     if area is FAILED or not parts:
@@ -145,7 +145,7 @@ def sys_shmdt(k: Core, mm: mm_struct, op: Op) -> None:
 
 @operation("shmrm")
 def sys_shmrm(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """shmctl(IPC_RMID): the segment goes with the last mapping. Raises SystemCallError EINVAL."""
+    """shmctl(IPC_RMID): the segment goes with its last mapping. Raises SystemCallError EINVAL."""
     found = segment(k, op.args["shm"])
     found.dest = True
     k.state.point("do_shm_rmid")

@@ -1,4 +1,4 @@
-"""What /proc/PID/smaps shows of a mapping (fs/proc/task_mmu.c)."""
+"""/proc/PID/smaps of a mapping (fs/proc/task_mmu.c)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 from ..linux.abi import FAILED
 from ..linux.scenario import Op
-from ..linux.structs import inode, mm_struct, vm_area_struct
+from ..linux.structs import mm_struct, vm_area_struct
 from .core import Core
 from .errors import SystemCallError
 from .registry import operation
 from .vma import areas
 
-# show_smap_vma_flags(): two letters a bit, in the order of the bits.
+# Bit -> its two letters, in the order of the bits (show_smap_vma_flags).
 LETTERS = {
     0x1: "rd", 0x2: "wr", 0x4: "ex", 0x8: "sh", 0x10: "mr", 0x20: "mw", 0x40: "me", 0x80: "ms", 0x2000: "lo",
     0x8000: "sr", 0x10000: "rr", 0x20000: "dc", 0x40000: "de", 0x200000: "nr", 0x400000: "ht", 0x4000000: "dd",
@@ -22,38 +22,29 @@ LETTERS = {
 
 @operation("smaps")
 def smaps(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
-    """The fields of the VMA at the start of a map, in kB. Huge pages are not in Rss and Pss.
+    """The fields of the VMA at the start of a mapping, in kB; huge pages are not in Rss and Pss.
 
-    Raises SystemCallError ENOENT where nothing is mapped.
+    Raises SystemCallError ENOENT if there is no VMA.
     """
     area = k.mapping(mm, op.args["map"])
     vma = next((vma for vma in areas(mm) if vma.vm_start <= area.addr < vma.vm_end), None)
     if area is FAILED or vma is None:
         raise SystemCallError("ENOENT")
     size = vma.h.size // 1024
-    shared = private = 0
-    for run in vma.mapped():
-        for key in range(run.start, run.end):
-            if mapcount(k, vma, run.at(key), vma.index(key * vma.h.size)) > 1:
-                shared += 1
-            else:
-                private += 1
-    return {
-        "Size": vma.pages * size,
-        "KernelPageSize": size,
-        "MMUPageSize": size,
-        "Rss": 0,
-        "Pss": 0,
-        **({"Shared_Hugetlb": shared * size, "Private_Hugetlb": private * size} if k.rules.hugetlb_usage else {}),
-        "VmFlags": [letters for bit, letters in LETTERS.items() if vma.vm_flags & bit],
-    }
+    shown = {"Size": vma.pages * size, "KernelPageSize": size, "MMUPageSize": size, "Rss": 0, "Pss": 0}
+    if k.rules.hugetlb_usage:
+        entries = [
+            (run.at(key), vma.index(key * vma.h.size)) for run in vma.mapped() for key in range(run.start, run.end)
+        ]
+        shared = sum(mapcount(k, vma, frame, index) > 1 for frame, index in entries)
+        shown |= {"Shared_Hugetlb": shared * size, "Private_Hugetlb": (len(entries) - shared) * size}
+    return {**shown, "VmFlags": [letters for bit, letters in LETTERS.items() if vma.vm_flags & bit]}
 
 
 def mapcount(k: Core, vma: vm_area_struct, frame: int, index: int) -> int:
-    """How many page table entries map a page of a file's index (folio_mapcount)."""
-    node: inode = vma.inode
-    found = 0
-    for other in k.state.of(vm_area_struct):
-        if other.inode is node and other.vm_pgoff <= index < other.vm_pgoff + other.pages:
-            found += other.table.get(other.addr(index) // other.h.size) == frame
-    return found
+    """The number of page table entries that map a page at a file index (folio_mapcount)."""
+    return sum(
+        other.table.get(other.addr(index) // other.h.size) == frame
+        for other in k.state.of(vm_area_struct)
+        if other.inode is vma.inode and other.vm_pgoff <= index < other.vm_pgoff + other.pages
+    )

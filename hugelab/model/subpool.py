@@ -8,7 +8,7 @@ from .pool import hugetlb_acct_memory
 
 
 def hugepage_new_subpool(k: Core, h: hstate, max_hpages: int, min_hpages: int) -> hugepage_subpool | None:
-    """The budget of a new mount; None when the pool cannot promise min_size= now."""
+    """The budget of a new mount; None if the pool cannot reserve min_size=."""
     if min_hpages > 0 and not hugetlb_acct_memory(k, h, min_hpages):
         return None
     spool = k.state.enter(hugepage_subpool(k.state, k.number("subpool"), h, max_hpages, min_hpages))
@@ -17,9 +17,9 @@ def hugepage_new_subpool(k: Core, h: hstate, max_hpages: int, min_hpages: int) -
 
 
 def hugepage_subpool_get_pages(spool: hugepage_subpool | None, delta: int) -> int | None:
-    """Take ``delta`` pages out of the budget; returns how many of them the pool must still promise.
+    """Take ``delta`` pages out of the budget; returns how many the pool must reserve, None if size= forbids it.
 
-    None if the mount's size= forbids it. Pages that min_size= has reserved cost the pool nothing.
+    Pages that min_size= has reserved cost the pool nothing.
     """
     if spool is None:
         return delta
@@ -35,23 +35,20 @@ def hugepage_subpool_get_pages(spool: hugepage_subpool | None, delta: int) -> in
 
 
 def over_size(spool: hugepage_subpool | None, delta: int) -> tuple[str, str]:
-    """The function that refuses when the budget is used up, and why."""
+    """The function that refuses pages over size=, and the reason as text."""
     assert spool is not None
     left = spool.max_hpages - spool.used_hpages
     return "hugepage_subpool_get_pages", f"{delta:,} wanted, {left:,} left of the mount's size= of {spool.max_hpages:,}"
 
 
 def hugepage_subpool_forget(spool: hugepage_subpool | None, delta: int) -> None:
-    """Pages that the mount granted and the pool then refused were never used (out_put_pages)."""
+    """Take back a grant of ``delta`` pages that the pool then refused (out_put_pages)."""
     if spool is not None and spool.max_hpages != -1:
         spool.used_hpages -= delta
 
 
 def hugepage_subpool_put_pages(k: Core, spool: hugepage_subpool | None, delta: int) -> int:
-    """Give ``delta`` pages back; returns how many reservations the pool may drop.
-
-    The others refill what min_size= keeps reserved.
-    """
+    """Give ``delta`` pages back; returns how many reservations the pool may drop. The others refill min_size=."""
     if spool is None:
         return delta
     if spool.max_hpages != -1:
@@ -66,14 +63,14 @@ def hugepage_subpool_put_pages(k: Core, spool: hugepage_subpool | None, delta: i
 
 
 def hugepage_put_subpool(k: Core, spool: hugepage_subpool | None) -> None:
-    """The super block is gone: so is its budget, at once or with the last page that it paid for."""
+    """End the budget of a removed super block, at once or with the last page that counts in it."""
     if spool is not None:
         spool.count -= 1
         unlock_or_release_subpool(k, spool)
 
 
 def unlock_or_release_subpool(k: Core, spool: hugepage_subpool) -> None:
-    """Nobody uses the budget any more: what min_size= kept reserved is dropped."""
+    """Remove a budget without a user, and drop the pages that min_size= kept reserved."""
     if spool.count:
         return
     free = spool.used_hpages == 0 if spool.max_hpages != -1 else spool.rsv_hpages == spool.min_hpages

@@ -1,4 +1,4 @@
-"""vm_area_struct: flags, addresses, mapping and unmapping (mm/mmap.c, fs/hugetlbfs/inode.c, mm/hugetlb.c)."""
+"""vm_area_struct: addresses, mapping and unmapping (mm/mmap.c, fs/hugetlbfs/inode.c, mm/hugetlb.c)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def overlapping(mm: mm_struct, start: int, end: int) -> list[vm_area_struct]:
 
 
 def unmapped_area(k: Core, mm: mm_struct, length: int, align: int) -> int:
-    """Top down: the highest gap that fits with its alignment (vm_unmapped_area). Raises SystemCallError ENOMEM."""
+    """The highest address of a gap that fits (vm_unmapped_area). Raises SystemCallError ENOMEM."""
     taken = ((vma.vm_start, vma.vm_end) for vma in areas(mm))
     start = highest_gap(taken, MMAP_MIN_ADDR, k.machine.top, length, align)
     if start is None:
@@ -43,10 +43,7 @@ def unmapped_area(k: Core, mm: mm_struct, length: int, align: int) -> int:
 
 # -- mmap --------------------------------------------------------------------------------------------
 def hugetlbfs_file_mmap(k: Core, vma: vm_area_struct, extends_file: bool) -> None:
-    """Give a new VMA to hugetlbfs: check the offset, reserve, grow the file.
-
-    Raises SystemCallError ENOMEM when the pages cannot be promised; nothing is changed then.
-    """
+    """Reserve the pages of a new VMA and grow its file. Raises SystemCallError ENOMEM, without any change."""
     node, h = vma.inode, vma.h
     start = {"file": node.name, "vma_size": vma.vm_end - vma.vm_start, "vm_flags": vma.vm_flags}
     vma.vm_flags |= VM_HUGETLB | VM_DONTEXPAND
@@ -61,10 +58,10 @@ def hugetlbfs_file_mmap(k: Core, vma: vm_area_struct, extends_file: bool) -> Non
 
 
 def hugetlb_reserve_pages(k: Core, mm: mm_struct, node: inode, f: int, t: int, vma: vm_area_struct | None) -> bool:
-    """Promise the pages [f, t) of a file to a mapping (``vma`` None: to System V shared memory, before it is mapped).
+    """Reserve the pages [f, t) of a file for a mapping (``vma`` None: for a System V segment). False = ENOMEM.
 
-    Shared: only what the inode's map does not hold yet. Private: the whole length, in a map of its own. The cgroup
-    of the process is charged, then the mount's budget, then the pool. False = ENOMEM.
+    Shared: only pages that the inode's map lacks. Private: the whole length, in a new map. The cgroup of the process is
+    charged, then the mount's budget, then the pool.
     """
     h, spool = hstate_inode(node), subpool_inode(node)
     k.state.point("hugetlb_reserve_pages", "start", f=f, t=t, needed=t - f)
@@ -99,30 +96,30 @@ def hugetlb_reserve_pages(k: Core, mm: mm_struct, node: inode, f: int, t: int, v
 
 
 def _unreserved(k: Core, vma: vm_area_struct | None) -> bool:
-    """Nothing was reserved: a private mapping's new map goes again (out_err). Always False."""
+    """Remove the new map of a private mapping after a refusal (out_err). Returns False."""
     if vma is not None and vma.resv_map is not None:
         k.state.leave(vma.resv_map)
         vma.resv_map = None
     return False
 
 
-def _put_pages_back(k: Core, spool: hugepage_subpool | None, chg: int, promise: int) -> None:
-    """The mount granted ``chg`` pages, the pool refused to promise ``promise`` of them (out_put_pages)."""
-    if k.rules.bug("min_size_given_back_twice") and spool is not None and chg > promise:
-        if spool.max_hpages != -1 and spool.used_hpages - (chg - promise) >= spool.min_hpages:
+def _put_pages_back(k: Core, spool: hugepage_subpool | None, chg: int, refused: int) -> None:
+    """The mount granted ``chg`` pages, the pool refused to reserve ``refused`` of them (out_put_pages)."""
+    if k.rules.bug("min_size_given_back_twice") and spool is not None and chg > refused:
+        if spool.max_hpages != -1 and spool.used_hpages - (chg - refused) >= spool.min_hpages:
             k.danger("min_size= with size=: the pages that the mount keeps reserved are given back twice")
-        hugetlb_acct_memory(k, spool.h, -hugepage_subpool_put_pages(k, spool, chg - promise))
-        hugepage_subpool_forget(spool, promise)
+        hugetlb_acct_memory(k, spool.h, -hugepage_subpool_put_pages(k, spool, chg - refused))
+        hugepage_subpool_forget(spool, refused)
     else:
-        hugepage_subpool_forget(spool, promise)
-        hugepage_subpool_put_pages(k, spool, chg - promise)
+        hugepage_subpool_forget(spool, refused)
+        hugepage_subpool_put_pages(k, spool, chg - refused)
 
 
 # -- munmap ------------------------------------------------------------------------------------------
 def do_munmap(k: Core, mm: mm_struct, start: int, end: int) -> list[inode]:
-    """Unmap [start, end): split what sticks out, zap, close. The caller calls iput for the files it returns.
+    """Unmap [start, end): split VMAs at the edges, zap and remove them. The caller calls iput for the returned files.
 
-    Raises SystemCallError EINVAL, before anything is changed, when an edge cuts a huge page.
+    Raises SystemCallError EINVAL, before any change, if an edge cuts a huge page.
     """
     found = overlapping(mm, start, end)
     for vma in found:
@@ -137,13 +134,13 @@ def do_munmap(k: Core, mm: mm_struct, start: int, end: int) -> list[inode]:
 
 
 def check_split(vma: vm_area_struct, addr: int) -> None:
-    """hugetlb_vm_op_split: a VMA is cut at huge pages only. Raises SystemCallError EINVAL."""
+    """Raises SystemCallError EINVAL for a split of a VMA inside a huge page (hugetlb_vm_op_split)."""
     if vma.vm_start < addr < vma.vm_end and addr % vma.h.size:
         raise SystemCallError("EINVAL")
 
 
 def carve(k: Core, vma: vm_area_struct, start: int, end: int) -> vm_area_struct:
-    """Split off what of a VMA sticks out of [start, end); returns the part inside."""
+    """Split a VMA at the edges of [start, end); returns the part inside."""
     if vma.vm_start < start:
         vma = split_vma(k, vma, start)
     if vma.vm_end > end:
@@ -152,9 +149,9 @@ def carve(k: Core, vma: vm_area_struct, start: int, end: int) -> vm_area_struct:
 
 
 def vma_modify_flags(k: Core, vma: vm_area_struct, start: int, end: int, vm_flags: int) -> vm_area_struct:
-    """Give the part [start, end) of a VMA other flags; it becomes a VMA of its own, which is returned.
+    """Give the part [start, end) of a VMA other flags; returns that part, now a VMA of its own.
 
-    Raises SystemCallError EINVAL when an edge cuts a huge page.
+    Raises SystemCallError EINVAL if an edge cuts a huge page.
     """
     if vm_flags == vma.vm_flags:
         return vma
@@ -166,7 +163,7 @@ def vma_modify_flags(k: Core, vma: vm_area_struct, start: int, end: int, vm_flag
 
 
 def copy_vma(k: Core, vma: vm_area_struct, **changed: Any) -> vm_area_struct:
-    """Another VMA of the same file, with its hold on file and private reservation map (hugetlb_vm_op_open)."""
+    """Another VMA of the same file; it counts as holder of the file and of the private map (hugetlb_vm_op_open)."""
     names = ("mm", "vm_start", "vm_end", "vm_pgoff", "vm_flags", "inode", "h", "resv_map", "name")
     more = ("for_writing", "unmapped", "anon_vma", "policy")
     fields = {name: getattr(vma, name) for name in (*names, *more)} | changed
@@ -185,8 +182,8 @@ def split_vma(k: Core, vma: vm_area_struct, addr: int) -> vm_area_struct:
 
 
 class Zapped(NamedTuple):
-    """Private pages whose page table entries are to go, and that nobody else maps: they are freed together
-    when all of the range is looked at (mmu_gather). ``restores``: their reservation comes back."""
+    """Private pages to be unmapped that no other mapping has: tlb_finish_mmu frees them at the end of the range
+    (mmu_gather). ``restores``: their reservation comes back."""
 
     vma: vm_area_struct
     run: Run  # page table entries
@@ -194,23 +191,18 @@ class Zapped(NamedTuple):
 
 
 def unmap_vmas(k: Core, parts: list[vm_area_struct]) -> None:
-    """The page tables of whole VMAs go, with their private pages."""
+    """Remove the page table entries of whole VMAs, and free their private pages."""
     zapped = []
     for vma in parts:
         zapped += unmap_hugepage_range(k, vma, vma.vm_start, vma.vm_end, final=True)
     tlb_finish_mmu(k, zapped)
 
 
-def zap_page_range(k: Core, vma: vm_area_struct, start: int, end: int) -> None:
-    """Remove the page table entries in [start, end) of a VMA that stays."""
-    tlb_finish_mmu(k, unmap_hugepage_range(k, vma, start, end))
-
-
 def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, final: bool = False) -> list[Zapped]:
     """Remove the page table entries in [start, end) (__unmap_hugepage_range); returns the pages to free.
 
-    Pages of the page cache stay there, private pages that others map stay with them. Of the owner's private pages
-    6.10 and later give the reservation back. ``final``: the whole VMA goes.
+    Pages of the page cache, and private pages that another VMA maps, are only unmapped. Since 6.9 the reservations of
+    the owner's private pages come back. ``final``: the whole VMA goes.
     """
     h, table = vma.h, vma.table
     k.state.row(vma.mm.proc, 1, h.size)
@@ -243,7 +235,7 @@ def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, fin
 
 
 def tlb_finish_mmu(k: Core, zapped: list[Zapped]) -> None:
-    """Free the private pages that were unmapped."""
+    """Unmap and free private pages."""
     for vma, run, restores in zapped:
         h, table, resv = vma.h, vma.table, vma.resv_map
         shift = vma.vm_start // h.size - vma.vm_pgoff  # page table key of file index 0
@@ -261,7 +253,7 @@ def tlb_finish_mmu(k: Core, zapped: list[Zapped]) -> None:
 
 
 def by_sharing(vma: vm_area_struct, run: Run) -> list[tuple[Run, bool]]:
-    """Cut a run of page table entries of private pages into stretches, each with: does another process map them?
+    """Cut a run of page table entries of private pages into stretches: (run, does another VMA map these pages?).
 
     After a fork both sides have entries for one page, at the same file index (page_mapcount > 1).
     """
@@ -284,7 +276,7 @@ def by_sharing(vma: vm_area_struct, run: Run) -> list[tuple[Run, bool]]:
             end = key + last - mine
             if entry is not None and entry.tag[1]:
                 shared |= entry.at(mine) == run.at(key)
-                if entry.step != run.step:  # what is so for this page need not be so for the next
+                if entry.step != run.step:  # the next page may differ
                     end = key + 1
         found.append((run.clip(key, end), shared))
         key = end
@@ -304,7 +296,7 @@ PTRS = 512  # entries of one page table
 
 
 def page_tables(mm: mm_struct, size: int, start: int, end: int) -> Iterator[int]:
-    """The numbers of the page tables (of 512 pages) that exist and reach into the addresses from start to end."""
+    """The numbers (address / (512 * size)) of the page tables that exist for the addresses from start to end."""
     reach = size * PTRS
     for one, first, last in mm.pmds:
         if one == size:
@@ -312,7 +304,7 @@ def page_tables(mm: mm_struct, size: int, start: int, end: int) -> Iterator[int]
 
 
 def set_page_tables(mm: mm_struct, size: int, numbers: Iterable[int]) -> None:
-    """The page tables of a size are these; side by side they are kept as one stretch."""
+    """Set the page tables of a size; neighbours are kept as one stretch."""
     found: list[tuple[int, int, int]] = []
     for number in sorted(numbers):
         if found and found[-1][2] == number:
@@ -323,7 +315,7 @@ def set_page_tables(mm: mm_struct, size: int, numbers: Iterable[int]) -> None:
 
 
 def huge_pte_alloc(vma: vm_area_struct, addr: int, n: int = 1) -> None:
-    """The page tables for n pages from an address on exist from now on."""
+    """Make the page tables for n pages from an address on, if they do not exist."""
     mm, size = vma.mm, vma.h.size
     first, end = addr // (size * PTRS), (addr + (n - 1) * size) // (size * PTRS) + 1
     if not any(one == size and low <= first and end <= high for one, low, high in mm.pmds):
@@ -331,7 +323,7 @@ def huge_pte_alloc(vma: vm_area_struct, addr: int, n: int = 1) -> None:
 
 
 def free_pgtables(mm: mm_struct, gone: list[vm_area_struct]) -> None:
-    """Page tables go with the last mapping that they could serve."""
+    """Free the page tables of removed VMAs that no other VMA can use."""
     for size in {stretch[0] for stretch in mm.pmds}:
         reach = size * PTRS
         lost = {
@@ -345,7 +337,7 @@ def free_pgtables(mm: mm_struct, gone: list[vm_area_struct]) -> None:
 
 
 def remove_vma(k: Core, vma: vm_area_struct) -> inode:
-    """The VMA itself goes, with its hold on the file, which is returned: the caller calls iput for it."""
+    """Remove a VMA; returns its file, for which the caller calls iput."""
     k.state.row(vma.mm.proc, 1, vma.h.size)
     hugetlb_vm_op_close(k, vma)
     k.state.leave(vma)
@@ -355,7 +347,7 @@ def remove_vma(k: Core, vma: vm_area_struct) -> inode:
 
 
 def hugetlb_vm_op_close(k: Core, vma: vm_area_struct) -> None:
-    """A mapping ends. Shared: nothing at all. Private: the reservations it did not use are dropped."""
+    """A VMA is closed. Shared: no change. Private: the unused reservations are dropped."""
     k.state.point("hugetlb_vm_op_close", "pid", pid=vma.mm.pid)
     k.state.point("hugetlb_vm_op_close", "vma", start=vma.vm_start, end=vma.vm_end, vm_flags=vma.vm_flags)
     resv = vma.resv_map
@@ -378,14 +370,14 @@ def hugetlb_vmdelete_list(k: Core, node: inode, start: int, end: int | None = No
         last = vma.vm_pgoff + vma.pages if end is None else min(end, vma.vm_pgoff + vma.pages)
         first = max(start, vma.vm_pgoff)
         if vma.inode is node and first < last:
-            zap_page_range(k, vma, vma.addr(first), vma.addr(last))
+            tlb_finish_mmu(k, unmap_hugepage_range(k, vma, vma.addr(first), vma.addr(last)))
 
 
 def page_align(length: int) -> int:
-    """A length rounded up to whole base pages, as the kernel does with bytes from a program."""
+    """A length in bytes, rounded up to base pages."""
     return -(-length // BASE_PAGE_SIZE) * BASE_PAGE_SIZE
 
 
 def huge_align(h: hstate, length: int) -> int:
-    """A length rounded up to whole huge pages."""
+    """A length in bytes, rounded up to huge pages."""
     return -(-length // h.size) * h.size

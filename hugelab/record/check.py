@@ -1,4 +1,4 @@
-"""Hold recorded answers against a kernel, the model or the running one: the ``expect`` of each step of a scenario."""
+"""Compare a kernel, the model or the running one, with recorded answers: the ``expect`` of each step of a scenario."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .source import Source, record
 
 @dataclass
 class CaseResult:
-    """How one case went: steps compared, steps the source does not know yet, and the first difference."""
+    """The result of one case: steps compared, steps that were not run, and the first difference."""
 
     scenario: Scenario
     recording: Recording
@@ -29,19 +29,13 @@ class CaseResult:
 
 
 def check_case(scenario: Scenario, machine: Machine | None = None) -> CaseResult:
-    """Check a case on the model (x86-64 if ``machine`` is None).
-
-    Raises ScenarioError for a case that cannot be run as written.
-    """
+    """:func:`check` a case on the model; ``machine`` None is x86-64."""
     return check(boot(scenario, machine), scenario)
 
 
 def check(source: Source, scenario: Scenario) -> CaseResult:
-    """Run a case on a kernel that has booted and compare each step with its ``expect``, then what is left after
-    everybody has gone.
-
-    Raises ScenarioError for a case that cannot be run as written.
-    """
+    """Run a case on a booted kernel and compare each step with its ``expect``, then the counters after all processes
+    have ended and all mounts are gone. Raises ScenarioError for a case that cannot be run as written."""
     initial = source.state.counters()[0].shown._asdict()
     recording = record(source, scenario)
     difference, compared = None, 0
@@ -62,7 +56,7 @@ def check(source: Source, scenario: Scenario) -> CaseResult:
 
 
 def _at_the_end(source: Source, scenario: Scenario) -> Difference | None:
-    """The counters after every process is dead, then after everything is unmounted."""
+    """The first difference of the counters after all processes have ended, then after all is unmounted."""
     difference, rows = None, len(source.state.rows)
     ends = (("after_kill_all_processes", source.kill_all), ("after_unlink_and_umount", source.umount_all))
     for key, end in ends:

@@ -1,7 +1,5 @@
-"""Where an event lies: its phase, the chain of functions around it, and the log line that a kernel prints there.
-
-What is true of all kernels is in ``linux.chains`` and ``linux.lines``; here it meets a Recording.
-"""
+"""The phase of an event, the call chain around it, and its log line: ``linux.chains`` and ``linux.lines``, applied to a
+Recording."""
 
 from __future__ import annotations
 
@@ -14,30 +12,27 @@ from ..linux.names import function_name
 from ..linux.scenario import Op
 from .recording import Event, Recording
 
-_POPULATES = {"mmap", "mlock", "mlockall", "madvise", "shmat"}  # their faults come from the kernel itself
+_POPULATES = {"mmap", "mlock", "mlockall", "madvise", "shmat"}  # their faults are the kernel's
 _LINE_AT = {(line.name, line.moment): line for line in LINES}
 
 
 # -- phases ------------------------------------------------------------------------------------------
 def phase_of(recording: Recording, event: Event) -> str | None:
-    """The chain that an event belongs to, by its key in CHAINS.
-
-    None where no huge page code runs (a name that goes, a descriptor that is closed).
-    """
+    """The key in CHAINS of an event's chain; None if no huge page code runs (unlink, close)."""
     return _stretch(recording, event)[0]
 
 
 def chain(recording: Recording, event: Event) -> tuple[Call, ...]:
-    """The chain of an event's phase, as its step goes through it; () where there is none."""
+    """The chain of an event's phase, with the entry of its step; () without a phase."""
     phase = phase_of(recording, event)
     op = _op(recording, event)
     return chain_of(phase, op.row if op else None) if phase else ()
 
 
 def passed(recording: Recording, event: Event) -> list[bool]:
-    """For each box of the event's chain: was it, or one that it calls, reached up to the event?
+    """For each box of the event's chain: has its function, or one below it, been reached up to the event?
 
-    Since the phase began; in a page fault since the fault began: what another page reached does not count.
+    Events count from the beginning of the phase; in a page fault from the beginning of this page's fault.
     """
     _, names = _stretch(recording, event)
     calls = chain(recording, event)
@@ -54,14 +49,14 @@ def _op(recording: Recording, event: Event) -> Op | None:
 
 
 def _own_chain(op: Op) -> str | None:
-    """The chain that an operation begins with."""
+    """The key of the first chain of an operation, None without one."""
     if op.op == "fallocate" and "FALLOC_FL_PUNCH_HOLE" in op.get("mode"):
         return "hole"
     return op.row.chain or None
 
 
 def _stretch(recording: Recording, event: Event) -> tuple[str | None, set[str]]:
-    """The phase of an event, and the functions that were reached since it began, the way in among them."""
+    """The phase of an event, and the functions reached since the phase began, with the kernel entry."""
     op = _op(recording, event)
     last, unit, point = recording.place(event.index)
     entry = {op.row.entry} if op else set()
@@ -88,31 +83,23 @@ def _stretch(recording: Recording, event: Event) -> tuple[str | None, set[str]]:
 
 # -- log lines ---------------------------------------------------------------------------------------
 def log_text(event: Event, machine: Machine, extra: bool = False) -> str | None:
-    """The line that the lesson's kernel prints at an event, without the time; None where it prints none.
+    """The line that the lesson's kernel prints at an event, without the time; None if it prints none.
 
-    ``extra`` adds the two shapes that are not the lesson's kernel's own (eviction, unreserve).
+    ``extra`` adds two lines that the lesson's kernel does not print (eviction, unreserve).
     """
     line = _LINE_AT.get((event.name, event.moment))
     if line is None or (line.extra and not extra):
         return None
     page = machine.struct_page_of(event.pfn) if event.pfn is not None else None
     addr = event.addr
-    if addr is None and event.page is not None:  # fallocate has no address: it passes the offset in the file
+    if addr is None and event.page is not None:  # fallocate prints the offset in the file as its address
         addr = event.page * event.size
-    fields = {
-        **event.detail,
-        "fn": function_name(event.name, machine.version),
-        "addr": addr,
-        "pfn": event.pfn,
-        "page": page,
-        "free": event.counters.free,
-        "resv": event.counters.rsvd,
-    }
-    return line.text.format_map(fields)
+    fields = {"addr": addr, "pfn": event.pfn, "page": page, "free": event.counters.free, "resv": event.counters.rsvd}
+    return line.text.format_map({**event.detail, "fn": function_name(event.name, machine.version), **fields})
 
 
 def log_line_events(recording: Recording, first: int, last: int, extra: bool = False) -> Iterator[tuple[int, str]]:
-    """The events ``first .. last`` that print a line, with its text."""
+    """(event number, line) for each of the events ``first .. last`` that prints a line."""
     for index in range(first, last + 1):
         event = recording.event(index)
         text = log_text(event, recording.machine, extra)
@@ -121,10 +108,7 @@ def log_line_events(recording: Recording, first: int, last: int, extra: bool = F
 
 
 def log(recording: Recording, start: float = 384.353754, extra: bool = False) -> Iterator[str]:
-    """The whole kernel log, a line at a time, with times: ``start`` in seconds, and 2 us more each line.
-
-    The default start is the lesson's; real distances between lines are what they are on a machine.
-    """
+    """The lines of the whole kernel log, with times: ``start`` in seconds (default: the lesson's), then 2 us a line."""
     microseconds = round(start * 1_000_000)
     for _, text in log_line_events(recording, 0, len(recording) - 1, extra):
         yield f"[{microseconds // 1_000_000}.{microseconds % 1_000_000:06d}] {text}"

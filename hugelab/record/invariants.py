@@ -1,15 +1,12 @@
-"""What must be true of a state at every moment (DESIGN, decision 4). It costs runs, not pages.
+"""Invariants of a state, at a cost of runs, not pages. A kernel bug breaks them.
 
-:func:`broken` checks one state. All but one rule hold after every *event*; the last one, ``rsvd`` is what maps and
-subpools promise, may be off between two events of one operation (region_add is a later event than the
-hugetlb_acct_memory that counts it, a failed mmap has charged the subpool when it prints, ...), so it is asked for
-only with ``settled=True``: at the last event of a step.
+:func:`broken` checks one state. All rules but one hold after every *event*. The exception, ``rsvd`` equals the
+reservations in maps and subpools, can fail between two events of one operation (hugetlb_acct_memory comes before
+region_add, for example), so it is checked only with ``settled=True``: at the last event of a step.
 
-In the middle of a fault, between the event that takes the page off the free list and the one that gives it to a file
-or a page table, nobody holds the page but the kernel's own local variable; the same between the two lines of a free.
-:func:`in_flight` says which frame that is; no other may be missing.
-
-The rules are those of the design. A kernel bug breaks them: that is what makes it one.
+During a fault, between the event that takes a page off the free list and the event that gives it to a file or a page
+table, only a local variable of the kernel holds the page; the same between the two lines of a free. :func:`in_flight`
+returns that frame; no other frame may lack a holder.
 """
 
 from __future__ import annotations
@@ -26,7 +23,7 @@ _GIVES = {"add_to_page_cache", "hugetlb_no_page", "hugetlb_cow"}
 
 
 def in_flight(recording: Recording, index: int) -> int | None:
-    """The frame that the kernel has in its hands right after an event, if any."""
+    """The frame that only a local variable of the kernel holds right after an event; None if there is none."""
     event = recording.event(index)
     if event.pfn is None:
         return None
@@ -42,18 +39,18 @@ def in_flight(recording: Recording, index: int) -> int | None:
 def broken(state: Records, settled: bool = False, moving: tuple[int, int] | None = None) -> str | None:
     """The first rule that a State or a Moment breaks, in words; None if it breaks none.
 
-    ``settled``: see the module; ``moving``: page size (bytes) and frame of the page that the kernel has in its hands.
+    ``settled``: see the module; ``moving``: page size (bytes) and frame of the page in flight.
     """
     for h in state.every(hstate):
         flying = moving[1] if moving and moving[0] == h.size else None
-        found = _counters(h, flying is not None) or _owners(state, h, flying) or (settled and _promises(state, h))
+        found = _counters(h, flying is not None) or _owners(state, h, flying) or (settled and _reservations(state, h))
         if found:
             return f"{h.key} {h.counters}: {found}"
     return _tables(state)
 
 
 def unsound(recording: Recording, every_event: bool = True) -> str | None:
-    """The first event, or (not ``every_event``) the first step, that leaves a state that breaks a rule, in words."""
+    """The first event (of all, or of the last ones of steps) that breaks a rule, with the rule, in words; else None."""
     lasts = [step.last for step in recording.steps]
     settled = set(lasts)
     for index in range(len(recording)) if every_event else lasts:
@@ -67,11 +64,11 @@ def unsound(recording: Recording, every_event: bool = True) -> str | None:
 
 
 def _counters(h: hstate, flying: bool) -> str | None:
-    """Counts that no kernel has; between the dequeue and its end a 6.x kernel has paid no promise yet."""
+    """Impossible counters; with a page in flight, a 6.x kernel has not used up its reservation yet."""
     if min(h.nr_huge_pages, h.free_huge_pages, h.resv_huge_pages, h.surplus_huge_pages) < 0:
         return "a counter is negative"
     if h.resv_huge_pages > h.free_huge_pages + flying:
-        return "more pages are promised than are free"
+        return "more pages are reserved than are free"
     if h.surplus_huge_pages > h.nr_huge_pages:
         return "more surplus than pages"
     for name in ("nr_huge_pages", "free_huge_pages", "surplus_huge_pages"):
@@ -90,7 +87,7 @@ def _frames(run: Run) -> tuple[int, int]:
 
 
 def _owners(state: Records, h: hstate, flying: int | None) -> str | None:
-    """Each frame is held by a free list, one page cache, private page table entries, or the buddy allocator."""
+    """Each frame has one holder: a free list, a page cache, private page table entries, or the buddy allocator."""
     held = [] if flying is None else [(flying, flying + 1)]
     for node in state.every(inode):
         if node.h is h:
@@ -111,7 +108,7 @@ def _owners(state: Records, h: hstate, flying: int | None) -> str | None:
 
 
 def _union(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same frames, each once: after a fork two processes map one private page."""
+    """The union of the ranges: after a fork two processes map one private page."""
     found: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
         if found and low <= found[-1][1]:
@@ -121,19 +118,19 @@ def _union(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def _promises(state: Records, h: hstate) -> str | None:
-    promised = sum(node.promised for node in state.every(inode) if node.h is h)
+def _reservations(state: Records, h: hstate) -> str | None:
+    reserved = sum(node.reserved for node in state.every(inode) if node.h is h)
     for vma in state.every(vm_area_struct):
         if vma.h is h and vma.resv_map is not None:
-            promised += vma.pages - vma.resv_map.regions.held(vma.vm_pgoff, vma.vm_pgoff + vma.pages)
-    promised += sum(spool.rsv_hpages for spool in state.every(hugepage_subpool) if spool.h is h)
-    if promised != h.resv_huge_pages:
-        return f"maps and subpools promise {promised} pages"
+            reserved += vma.pages - vma.resv_map.regions.held(vma.vm_pgoff, vma.vm_pgoff + vma.pages)
+    reserved += sum(spool.rsv_hpages for spool in state.every(hugepage_subpool) if spool.h is h)
+    if reserved != h.resv_huge_pages:
+        return f"maps and subpools reserve {reserved} pages"
     return None
 
 
 def _tables(state: Records) -> str | None:
-    """Every page table entry lies in a mapping; one that is not private is the page cache's page."""
+    """Every page table entry lies in a mapping; an entry that is not private maps the page of the page cache."""
     found: dict[int, int] = {}
     for vma in state.every(vm_area_struct):
         for run in vma.mapped():
@@ -154,7 +151,7 @@ def _cached(vma: vm_area_struct, run: Run) -> str | None:
         index = vma.index(key * vma.h.size)
         cached, end = pages.stretch(index, index + run.end - key)
         if cached is None:
-            return f"{key * vma.h.size:#x} maps a page that the file no longer has"
+            return f"{key * vma.h.size:#x} maps a page that the file does not have"
         if cached.at(index) != run.at(key) or (end - index > 1 and cached.step != run.step):
             return f"{key * vma.h.size:#x} maps frame {run.at(key)}, the file has {cached.at(index)}"
         key += end - index

@@ -1,4 +1,4 @@
-"""A Moment: everything that a kernel holds right after one event, as a value that nothing moves or changes."""
+"""A Moment: the whole state of a kernel right after one event, as an immutable value."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ..core.units import size_name
 if TYPE_CHECKING:
     from .recording import Event, Recording
 
-_PLAIN = frozenset({int, str, bool, type(None), frozenset, State})  # needs no copy; the State makes way for the Copy
+_PLAIN = frozenset({int, str, bool, type(None), frozenset, State})  # needs no copy; the State is replaced by the Copy
 
 
 class Copy(Records):
-    """Copies of all records of a State, which refer to each other and to nothing outside. None can be changed."""
+    """Read-only copies of all records of a State, which refer to each other only."""
 
     def __init__(self, state: State):
         self._known: dict[int, Record] = {}
         self.records = MappingProxyType({key: self._record(record) for key, record in state.records.items()})
         self.pools = tuple(map(self._record, state.pools))
-        del self._known  # ids of records that may go
+        del self._known  # its ids may be reused
 
     @property
     def pending(self) -> Any:
-        """Where a record of a State writes down its changes: there is no such place here."""
+        """The journal of a State, which a Copy lacks. Raises AttributeError."""
         raise AttributeError("a record of a Moment cannot be changed")
 
     def _record(self, record: Record) -> Record:
@@ -53,11 +53,11 @@ class Copy(Records):
 
 
 class Moment(Records):
-    """The state right after an event, copied: it costs records and runs, never pages.
+    """A copy of the state right after an event; it costs records and runs, never pages.
 
     ``index`` is the event's number, -1 before the first. ``records`` (by key) and ``pools`` (struct hstate, default
-    size first) are copies of the kernel's structs. Whoever changes one gets an AttributeError (an attribute) or a
-    TypeError (a dict or a RunMap). Two Moments are equal if the event and all records are.
+    size first) are copies of the kernel's structs. A change raises AttributeError (an attribute) or TypeError (a dict
+    or a RunMap). Two Moments are equal if their events and all records are.
     """
 
     index: int
@@ -69,17 +69,17 @@ class Moment(Records):
 
     @cached_property
     def event(self) -> Event | None:
-        """The event itself; None before the first."""
+        """The event; None before the first."""
         return None if self.index < 0 else self._recording.event(self.index)
 
     @property
     def step(self) -> int:
-        """The number of its step, from 0; -1 before the first step."""
+        """The number of the event's step, from 0; -1 before the first step."""
         return self._recording.step_of(self.index)
 
     @property
     def counters(self) -> dict[str, Counters]:
-        """The pools by size name (``"2M"``), in pages, as a step's counters are."""
+        """The pools by size name (``"2M"``), in pages, as in a step's counters."""
         return {size_name(h.size): h.counters.shown for h in self.pools}
 
     def __setattr__(self, *change: object) -> None:
@@ -99,7 +99,7 @@ class Moment(Records):
 
 
 def _plain(value: Any) -> Any:
-    """Records as dicts of their values; one that another refers to as its key."""
+    """Records as dicts of their values; a reference to a record as its key."""
     if isinstance(value, MappingProxyType):
         return {
             key: {name: _plain(of) for name, of in item.__dict__.items() if name != "_state"}

@@ -1,7 +1,7 @@
-"""What a kernel did: counters, events and steps, with the whole state at any of them.
+"""Recordings: the steps, events and counters of a run, with the whole state at any event.
 
 A source (the model, a log) writes rows into a :class:`~hugelab.core.state.State`; a :class:`Recording` reads them. One
-row can stand for a million equal events; an :class:`Event` and a :class:`Moment` are made when they are looked at.
+row can stand for a million equal events; an :class:`Event` and a :class:`Moment` are made on demand.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Counters", "Difference", "Event", "Moment", "Recording", "Step", "compare"]
 
-LAST = 8  # Moments that are kept: the views of a frame, and of the next one, look at the same
+LAST = 8  # Moments that are kept, as the views of a frame and of the next frame ask for the same
 _COUNTS = dict.fromkeys(Counters._fields, "uint64")  # sysfs shows unsigned longs, and an rsvd of 2**64 - 1 is one
 _PLACES = dict.fromkeys(("addr", "page", "pfn"), "UInt64")  # an event may have none
 
 
 class Event(NamedTuple):
-    """One place that one process passed in the kernel.
+    """One place in the kernel that one process passed.
 
-    ``name`` is the kernel function under its 3.10 name (``flow`` knows the later ones), ``moment`` which of its
-    lines, ``detail`` what else that line shows. ``addr`` bytes, ``page`` index in the file, ``pfn`` in 4 KiB pages;
-    None where there is none. ``counters`` are those of ``size`` (bytes) right after the event.
+    ``name`` is the kernel function by its 3.10 name, ``moment`` which of its log lines, ``detail`` the other fields of
+    that line. ``addr`` in bytes, ``page`` index in the file, ``pfn`` in 4 KiB pages, each None if the event has none.
+    ``counters`` are those of the pool of ``size`` (bytes) right after the event.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index
@@ -55,7 +55,7 @@ class Event(NamedTuple):
 
     @property
     def result(self) -> Any:
-        """What came out, where the event is an end: an errno or signal name, a number; else None."""
+        """The result of an event that ends a call: an errno or signal name, or a number; else None."""
         return self.detail.get("result")
 
 
@@ -63,8 +63,8 @@ class Event(NamedTuple):
 class Step:
     """One operation and its outcome.
 
-    ``outcome`` is ``"ok"``, an errno name, a signal name or ``"unsupported"`` (then ``note`` says why); ``counters``
-    are those after it, by size name (``"2M"``); ``first`` and ``last`` are its events.
+    ``outcome`` is ``"ok"``, an errno name, a signal name or ``"unsupported"`` (``note`` has the reason); ``counters``
+    are the pools after it, by size name (``"2M"``); ``first`` and ``last`` are the numbers of its events.
     """
 
     index: int
@@ -89,7 +89,7 @@ class Step:
 
 
 class Difference(NamedTuple):
-    """The first place where two recordings differ: step (from 0), what, and the two values."""
+    """The first difference of two recordings: step (from 0), name of the value, and the two values."""
 
     step: int
     what: str
@@ -106,15 +106,15 @@ def _show(value: Any) -> str:
 
 @dataclass(repr=False)
 class Recording:
-    """What happened when a scenario ran: steps, events, and the state at each of them.
+    """One run of a scenario: steps, events, and the state at each event.
 
-    ``source`` says who ran it ("model", "log"). A Recording is a value: no look at it changes it, nor what an earlier
-    look has given, in whichever thread.
+    ``source`` names its source ("model", "live", "log"). A Recording is a value: reading changes neither it nor results
+    of earlier reads, in any thread.
     """
 
     scenario: Scenario
     machine: Machine
-    _state: State  # goes to the event that is looked at
+    _state: State  # moved to the event that is read
     source: str = "model"
     steps: list[Step] = field(default_factory=list)
     _ends: list[int] = field(default_factory=list)  # events up to and with each row
@@ -145,7 +145,7 @@ class Recording:
 
     @property
     def rows(self) -> list[Row]:
-        """The runs of equal events: what the recording costs in memory."""
+        """The runs of equal events, which are the cost of the recording in memory."""
         return self._state.rows
 
     # -- events --------------------------------------------------------------------------------------
@@ -162,36 +162,25 @@ class Recording:
         number, unit, point = self.place(index)
         row = self._state.rows[number]
         name, moment, detail = row.points[point]
+        addr = None if row.addr is None else row.addr + unit * row.size
+        page = None if row.page is None else row.page + unit
         pfn = None
         if row.frame is not None:
             pfn = (row.frame + unit * row.frame_step) * (row.size // BASE_PAGE_SIZE)
-        return Event(
-            index,
-            self.step_of(index),
-            number,
-            unit,
-            row.proc,
-            name,
-            moment,
-            None if row.addr is None else row.addr + unit * row.size,
-            None if row.page is None else row.page + unit,
-            pfn,
-            row.size,
-            self._counters(number, unit, point, self._pool(row.size)),
-            detail,
-        )
+        now, step = self._counters(number, unit, point, self._pool(row.size)), self.step_of(index)
+        return Event(index, step, number, unit, row.proc, name, moment, addr, page, pfn, row.size, now, detail)
 
     def first_event(self, row: int) -> int:
         """The number of a row's first event."""
         return self._ends[row - 1] if row else 0
 
     def step_of(self, index: int) -> int:
-        """The number of the step that an event belongs to; -1 for what came before the first."""
+        """The number of an event's step, from 0; -1 for events before the first step."""
         return bisect_right(self.steps, index, key=lambda step: step.first) - 1
 
     @property
     def booted(self) -> int:
-        """The last event before the first step: pools and mounts are there. -1 if they were from the start."""
+        """The last event before the first step, when pools and mounts exist; -1 if there is none."""
         return self.steps[0].first - 1 if self.steps else len(self) - 1
 
     # -- counters ------------------------------------------------------------------------------------
@@ -212,14 +201,14 @@ class Recording:
         return Counters(*now).shown
 
     def _changes(self, number: int) -> list[tuple[int, ...]]:
-        """What a row does to the pools: (point, pool, counter, change over all units)."""
+        """A row's changes of pools: (point, index of the pool, index of the counter, pages over all units)."""
         if number not in self._deltas:
             self._deltas[number] = self._state.counter_changes(self._state.rows[number])
         return self._deltas[number]
 
     # -- time travel ---------------------------------------------------------------------------------
     def at(self, index: int) -> Moment:
-        """Everything the kernel holds right after an event; -1 is before the first. No later look changes it.
+        """The whole state right after an event (-1: before the first), as an immutable value.
 
         Costs runs and records, never pages. Raises IndexError if there is no such event.
         """
@@ -234,16 +223,16 @@ class Recording:
 
     @property
     def end(self) -> Moment:
-        """Everything the kernel holds after the last event."""
+        """The whole state after the last event."""
         return self.at(len(self) - 1)
 
     def changes(self, index: int) -> bool:
-        """Does an event change anything?"""
+        """Does an event change the state?"""
         row, _, point = self.place(index)
         return any(at == point for at, _ in self.rows[row].changes)
 
     def _like(self, index: int) -> Copy | None:
-        """What the Moment before or after this one holds, if it is kept and no event between them changes anything."""
+        """The records of the kept Moment before or after this one, if no event between them changes the state."""
         for near, event in ((index - 1, index), (index + 1, index + 1)):
             if near in self._moments and event >= 0 and not self.changes(event):
                 return self._moments[near]._copy
@@ -251,12 +240,12 @@ class Recording:
 
     @contextmanager
     def _standing(self, index: int) -> Iterator[State]:
-        """The state itself, which stays at an event as long as the ``with`` lasts: to be read there, and not kept."""
+        """The State itself, at an event for the time of the ``with`` block: read it there, do not keep it."""
         with self._lock:
             yield self._seek(index)
 
     def _seek(self, index: int) -> State:
-        """Take the state to an event."""
+        """Move the state to an event."""
         row = unit = points = 0
         if index != -1:
             row, unit, point = self.place(index)
@@ -270,13 +259,13 @@ class Recording:
 
     # -- data ----------------------------------------------------------------------------------------
     def to_dataframe(self, level: str = "step") -> pandas.DataFrame:
-        """The recording as a table for plots of one's own, in order; counters in pages, unsigned as in sysfs.
+        """The recording as a table for your own plots, in order; counters in pages, unsigned as in sysfs.
 
         ``"step"``: a row for each step and page size; columns step (from 1, as ``hugelab run`` prints it), proc, op,
-        outcome, size (``"2M"``), total, free, rsvd, surp. ``"event"``: a row for each event, all of a million equal
-        ones; columns step (0 before the first), proc, event (the function, by its name in this kernel version), moment,
-        addr (bytes), page (index in the file), pfn (in 4 KiB pages), size, total, free, rsvd, surp. Raises ValueError
-        for another level, ImportError where pandas is missing.
+        outcome, size (``"2M"``), total, free, rsvd, surp. ``"event"``: a row for each event, also of a million equal
+        ones; columns step (0 before the first), proc, event (the function by its name in this release), moment, addr
+        (bytes), page (index in the file), pfn (in 4 KiB pages), size, total, free, rsvd, surp. Raises ValueError for
+        another level, ImportError if pandas is missing.
         """
         if level not in ("step", "event"):
             raise ValueError(f'level is "step" or "event", not {level!r}')
@@ -313,7 +302,7 @@ class Recording:
 def compare(ours: Recording, theirs: Recording) -> Difference | None:
     """The first step at which two recordings differ in outcome, value or counters, or None.
 
-    Compared is what both know: a log holds no values, and a machine without 1 GiB pages no counters of them.
+    Only common parts are compared: a log holds no values, a machine without 1 GiB pages no counters of them.
     """
     values = "log" not in (ours.source, theirs.source)
     for index, (a, b) in enumerate(zip(ours.steps, theirs.steps, strict=False)):
@@ -332,9 +321,9 @@ def compare(ours: Recording, theirs: Recording) -> Difference | None:
 
 
 def compare_step(index: int, ours: dict[str, Any], theirs: dict[str, Any]) -> Difference | None:
-    """The first key in which a step differs; keys are those of ``expect``, and one missing in both is equal.
+    """The first difference of a step from a recorded one, with the keys of ``expect``.
 
-    A value with several fields is compared in those that were recorded: today's may have more.
+    A value with several fields is compared in the recorded fields only, as newer values may have more.
     """
     for key in ("outcome", "value", "total", "free", "rsvd", "surp", "1G"):
         mine, other = ours.get(key), theirs.get(key)

@@ -1,4 +1,4 @@
-"""What runs a Scenario: the model or the running kernel. Both are driven from here, operation by operation."""
+"""Sources, which run Scenarios (the model, the running kernel), and the loop that drives them step by step."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 class Source(Protocol):
-    """A kernel that has booted with a scenario: ``model.kernel.Kernel`` or ``live.kernel.LiveKernel``.
+    """A kernel booted with a scenario: ``model.kernel.Kernel`` or ``live.kernel.LiveKernel``.
 
-    ``state`` holds the pools (always) and whatever else the source can know.
+    ``state`` holds the pools and, if the source knows them, other structs.
     """
 
     name: str  # "model" or "live"
@@ -26,30 +26,30 @@ class Source(Protocol):
     state: State
 
     def run(self, op: Op) -> tuple[str, Any]:
-        """Do one operation: (outcome, value).
+        """Do one operation; returns (outcome, value).
 
-        outcome: ``"ok"``, an errno name, a signal name or ``"KILLED"``. Raises Unsupported for what the source does
-        not know and ScenarioError for what no program can do; both leave everything as it was.
+        outcome: ``"ok"``, an errno name, a signal name or ``"KILLED"``. Raises Unsupported for an operation that the
+        source lacks and ScenarioError for one that no program can do; both change nothing.
         """
 
     def kill_all(self) -> None:
-        """Every process of the scenario ends."""
+        """End every process of the scenario."""
 
     def umount_all(self) -> None:
-        """Every file is unlinked and every mount of the scenario unmounted."""
+        """Unlink every file and unmount every mount of the scenario."""
 
 
 def record(source: Source, scenario: Scenario) -> Recording:
-    """Run the steps of a scenario on a kernel that has booted.
+    """Run the steps of a scenario on a booted kernel.
 
-    An operation that the source does not know has outcome "unsupported" and ends the recording. Raises
-    ScenarioError, with the step, for what no program can do (a name that was never given to anything).
+    An operation that the source lacks has outcome "unsupported" and ends the recording. Raises ScenarioError, with the
+    step, for an operation that no program can do (a mapping that was never made).
     """
     return finish(record_slowly(source, scenario))
 
 
 def finish(work: Generator[Any, None, T]) -> T:
-    """The result of work that is done in pieces, without a look at what it yields."""
+    """The result of a generator, without the values that it yields."""
     while True:
         try:
             next(work)
@@ -59,7 +59,7 @@ def finish(work: Generator[Any, None, T]) -> T:
 
 
 def record_slowly(source: Source, scenario: Scenario) -> Generator[int, None, Recording]:
-    """As :func:`record`, but yields before each step how many are done: whoever drives it may show that, or stop."""
+    """:func:`record` as a generator, which yields the number of finished steps before each step, to show it or stop."""
     steps: list[Step] = []
     sizes = [size_name(size) for size in source.machine.sizes]
     rows, events = 0, 0

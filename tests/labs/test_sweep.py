@@ -345,9 +345,9 @@ def test_a_broken_rule_is_shown_and_raised(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(BrokenRule):
         lab.controls["pages"].value = 3
     assert "This lab has a fault: BrokenRule: the model broke one of its rules: event" in lab.explorer.message["html"]
-    assert "more pages are promised than are free" in lab.explorer.message["html"]
+    assert "more pages are reserved than are free" in lab.explorer.message["html"]
     assert lab.recording is before
-    with pytest.raises(BrokenRule, match="more pages are promised"):
+    with pytest.raises(BrokenRule, match="more pages are reserved"):
         labs.start()
 
 

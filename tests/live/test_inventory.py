@@ -39,12 +39,12 @@ def replace_private(held: Held) -> Held:
     return held._replace(private=(0,) * len(held.private))
 
 
-def test_promises() -> None:
+def test_reservations() -> None:
     """To files that are mapped shared or by nobody; to what private mappings have not touched; to mounts."""
-    assert FOUND.open_promises(PAGE) == (2, 2, 0)
+    assert FOUND.open_reservations(PAGE) == (2, 2, 0)
     lazy = tuple(held._replace(noreserve=True) for held in FOUND.held)
     found = replace(FOUND, held=lazy, budgets={PAGE: 4})
-    assert found.open_promises(PAGE) == (1, 0, 4)
+    assert found.open_reservations(PAGE) == (1, 0, 4)
 
 
 def test_what_was_not_found() -> None:
@@ -59,13 +59,13 @@ def test_what_was_not_found() -> None:
 def test_text() -> None:
     """Pool, a row a process, a row a file with who keeps it, the sums."""
     lines = FOUND.text().splitlines()
-    assert lines[0].startswith("Pool of 2 MB pages: 20 = 10 in use + 10 free; of the free ones 3 are promised, so 7")
+    assert lines[0].startswith("Pool of 2 MB pages: 20 = 10 in use + 10 free; of the free ones 3 are reserved, so 7")
     rows = [line.split() for line in lines]
     assert ["7", "server", "8", "6", "4", "2"] in rows and ["8", "child", "3", "2", "0", "2"] in rows
     assert any(row[0] == "/mnt/m/left" and row[1:] == ["3", "4", "its", "name"] for row in rows if row)
     assert any("mapped by 7, open in 7" in line for line in lines)
     assert not any("anon_hugepage" in line for line in lines)
-    assert lines[-1].startswith("Promised 3: at most 2 to files, 2 to private mappings, 0 to mounts")
+    assert lines[-1].startswith("Reserved 3: at most 2 for files, 2 for private mappings, 0 for mounts")
 
 
 def test_pools() -> None:

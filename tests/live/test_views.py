@@ -179,7 +179,7 @@ def test_every_page_in_use_is_found(pool: BorrowedPool) -> None:
         found = who_holds()
         assert found.pools[PAGE] == moment.counters and not found.moved and found.hidden == hidden
         assert found.not_found(PAGE) == 0, (moment.op, found.text())
-        assert moment.counters.rsvd <= sum(found.open_promises(PAGE)), moment.op
+        assert moment.counters.rsvd <= sum(found.open_reservations(PAGE)), moment.op
         pids = {kernel.crew.members[name].pid for name, texts in moment.texts.items() if texts.smaps}
         assert {held.pid for held in found.held} == pids
         assert all(file.name.startswith((folder, "/memfd", "/anon_hugepage")) for file in found.files)

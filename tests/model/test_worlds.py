@@ -27,11 +27,11 @@ def test_the_beginning_of_every_world_is_sound(world: World) -> None:
 
 
 def test_a_wrong_rule_is_found_with_the_way_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """munmap forgets the promises of a private mapping: the walk says where, and how it came there."""
+    """munmap forgets the reservations of a private mapping: the walk says where, and how it came there."""
     monkeypatch.setattr(vma, "hugetlb_vm_op_close", lambda k, area: None)
     found = next(found for found in map(walk, WORLDS) if found.problem)
     assert found.problem is not None
-    assert "promise" in found.problem and "munmap" in found.problem and "mmap" in found.problem
+    assert "reserve" in found.problem and "munmap" in found.problem and "mmap" in found.problem
 
 
 def test_worlds_use_operations_that_the_model_has() -> None:

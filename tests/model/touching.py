@@ -1,7 +1,7 @@
-"""A program that touches its pages one by one, a million times, at the price of a few stretches.
+"""A program that touches its pages one by one, a million times, at the cost of a few stretches.
 
-The first page of a stretch handles the whole stretch ahead; the pages after it only count. Whatever the program
-did not get to is taken back when it turns to something else, so the state and the log are those of single faults.
+The first page of a stretch handles the whole stretch in advance; the pages after it only count. Pages that the program
+does not reach are undone when it does anything else, so state and log are those of single faults.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from hugelab.model.vma import areas
 class Touching:
     """``with Touching(kernel, "A") as touch: touch(0); touch(1)``: each call is one access to one page.
 
-    A call returns ``"ok"``, or the signal the program gets. Inside the with block nothing else may use the kernel;
-    its state is exact after the block, or after :meth:`settle`.
+    A call returns ``"ok"`` or the name of a signal. Inside the with block no other code may use the kernel; its state
+    is exact after the block, or after :meth:`settle`.
     """
 
     __slots__ = ("_area", "_byte", "_kernel", "_limit", "_mm", "_next", "_write")
@@ -41,21 +41,21 @@ class Touching:
         self.settle()
 
     def __call__(self, page: int) -> str:
-        """Touch one page (index in the mapping)."""
+        """Touch one page (its index in the mapping)."""
         if page == self._next and page < self._limit:
             self._next = page + 1
             return "ok"
         return self._turn(page)
 
     def settle(self) -> None:
-        """Take back what was done ahead."""
+        """Undo the pages that were touched in advance."""
         if self._next < self._limit:
             state = self._kernel.state
             state.shorten(state.rows[-1].n - (self._limit - self._next))
         self._next = self._limit = -1
 
     def _turn(self, page: int) -> str:
-        """The first page of a stretch."""
+        """Touch the first page of a stretch, and the stretch in advance."""
         self.settle()
         kernel, area = self._kernel, self._area
         addr = area.addr + page * area.size

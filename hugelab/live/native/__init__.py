@@ -1,4 +1,2 @@
-"""The machine code and the C library: system calls that Python lacks, and accesses that survive a SIGBUS.
-
-Runs inside a scenario's processes, so it imports little: the standard library alone.
-"""
+"""System calls that Python lacks, and memory accesses that survive SIGBUS. Runs inside a scenario's processes, so it
+imports little."""

@@ -1,10 +1,9 @@
-"""Touch memory and live to tell: a loop in machine code, and a signal handler that knows where it may jump to.
+"""Touch memory and survive the signal: a loop in machine code, and a signal handler that continues after the loop.
 
 Python cannot survive SIGBUS or SIGSEGV: its own handlers run only after the faulting instruction, which never ends.
-A child process for each access could, but fork changes what is measured (it makes private pages shared). So the
-access itself is a few bytes of x86-64 code, and the handler, when the signal came from one of its two access
-instructions, writes down what happened and continues behind the loop. A signal from anywhere else takes its default
-action: a real crash still crashes.
+A child process for each access would survive, but fork changes the result (it makes private pages shared). So the
+access is a few bytes of x86-64 code; if the signal came from one of its two access instructions, the handler stores
+signal and address and continues after the loop. A signal from any other place takes its default action.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from ...linux.flags import MAP, PROT
 from ..errors import LiveUnavailable
 from . import syscalls
 
-# Each instruction: a label (or ""), its bytes, what it is. {name:n} stands for the distance, in n bytes, from the
-# end of the instruction to a label; it is always what an instruction ends with.
+# Each instruction: a label (or ""), its bytes, its assembly. {name:n}, always at the end of an instruction, is the
+# distance, in n bytes, from there to a label.
 CODE = (
     # long touch(char *addr, long count, long stride, long write, char byte, char *out): pages touched.
     # rdi = addr, rsi = count, rdx = stride, rcx = write, r8 = byte, r9 = out (System V calling convention)
@@ -46,8 +45,8 @@ CODE = (
     ("", "48 8d 0d {read:4}", "lea rcx, [rip+read]"),
     ("", "48 39 c8", "cmp rax, rcx          ; our load?"),
     ("", "74 {ours:1}", "je ours"),
-    # Not ours. The default action, and the same signal again: pending while we are in the handler, it ends the
-    # process on return. (Returning alone would do for a fault, but not for a signal that kill(2) sent.)
+    # Not ours: set the default action and send the same signal again. It is pending in the handler and ends the process
+    # on return. (Returning alone would be enough for a fault, but not for a signal from kill(2).)
     ("", "41 89 f8", "mov r8d, edi          ; keep signo: a system call spares r8"),
     ("", "48 8d 35 {default:4}", "lea rsi, [rip+default]; struct kernel_sigaction of zeros: SIG_DFL"),
     ("", "31 d2", "xor edx, edx          ; no old action wanted"),
@@ -75,11 +74,11 @@ CODE = (
 )
 SA_SIGINFO = 4
 SIGNALS = (signal.SIGBUS, signal.SIGSEGV)
-PIECE = 1 << 20  # pages touched in one call of the loop: bounds the buffer for what was read
+PIECE = 1 << 20  # pages touched in one call of the loop, which is the size of the buffer for loaded bytes
 
 
 def assemble(code: tuple[tuple[str, str, str], ...] = CODE) -> tuple[bytes, dict[str, int]]:
-    """The code as bytes, and where each label is."""
+    """The code as bytes, and the offset of each label."""
     sizes = {"1": 1, "4": 4}
     labels, at = {}, 0
     for label, text, _ in code:
@@ -99,9 +98,9 @@ def assemble(code: tuple[tuple[str, str, str], ...] = CODE) -> tuple[bytes, dict
 
 
 class Touched(NamedTuple):
-    """How far an access came: pages ``done``, the bytes ``read`` from them, and the signal that ended it (or None).
+    """The result of accesses: pages ``done``, the bytes ``read`` from them, and the signal that ended them (or None).
 
-    ``si_code`` is 2 (BUS_ADRERR), 1 (SEGV_MAPERR), 2 (SEGV_ACCERR); 128 (SI_KERNEL) for an address that cannot be.
+    ``si_code`` is 2 (BUS_ADRERR), 1 (SEGV_MAPERR), 2 (SEGV_ACCERR); 128 (SI_KERNEL) for an invalid address.
     """
 
     done: int
@@ -122,13 +121,13 @@ class _Sigaction(ctypes.Structure):
 
 
 class _Seen(ctypes.Structure):
-    """What the handler wrote down."""
+    """The data that the handler stores."""
 
     _fields_ = [("signo", ctypes.c_int), ("si_code", ctypes.c_int), ("si_addr", ctypes.c_void_p)]
 
 
 def unavailable() -> str:
-    """Why this machine cannot run the code, as one line; "" if it can."""
+    """The reason why this machine cannot run the code, as one line; "" if it can."""
     machine = os.uname().machine
     if sys.platform == "linux" and machine in ("x86_64", "AMD64") and sys.maxsize > 1 << 32:
         return ""
@@ -138,7 +137,7 @@ def unavailable() -> str:
 class Toucher:
     """The code in memory, with its handler installed for SIGBUS and SIGSEGV of this whole process.
 
-    Survives fork: the child has its own copy. Raises LiveUnavailable where the code cannot run.
+    A forked child has its own copy. Raises LiveUnavailable if the code cannot run here.
     """
 
     def __init__(self) -> None:
@@ -159,7 +158,7 @@ class Toucher:
         self._catch(True)
 
     def touch(self, address: int, count: int, stride: int, write: bool, byte: int = 0, catch: bool = True) -> Touched:
-        """Access one byte at address, address + stride ..., ``count`` of them, until a signal comes.
+        """Access ``count`` bytes, at address, address + stride ..., until a signal comes.
 
         ``byte`` is stored with ``write``. Not ``catch``: a signal ends this process.
         """
@@ -177,7 +176,7 @@ class Toucher:
         while done < count:
             self._seen.signo = 0
             wanted = min(count - done, PIECE)
-            # one call may do part of it; the rest is not tried again after a signal
+            # one call may do a part; after a signal the rest is not tried
             came = self._loop(address + done * stride, wanted, stride, write, byte, out)
             done += came
             if not write:

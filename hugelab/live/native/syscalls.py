@@ -1,7 +1,7 @@
 """The system calls that Python's os and mmap modules lack.
 
 Addresses, lengths and offsets are bytes; any integer is taken modulo 2**64, as a C program would pass it. Every call
-raises OSError with the kernel's errno and changes nothing of its own then. Linux on x86-64.
+raises OSError with the kernel's errno. Linux on x86-64.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _int, _long, _size, _text, _pointer = ctypes.c_int, ctypes.c_long, ctypes.c_size
 
 
 def errno_name(number: int) -> str:
-    """``ENOMEM``; 95 is ENOTSUP, the name that the recorded answers use for it (it is EOPNOTSUPP, too)."""
+    """The name of an errno, such as ``ENOMEM``; 95 is ENOTSUP, as in the recorded answers, not EOPNOTSUPP."""
     return "ENOTSUP" if number == 95 else errno.errorcode.get(number, str(number))
 
 
@@ -41,7 +41,7 @@ def _call(name: str, *types: type) -> Callable[..., int]:
     return call
 
 
-# Those that return an address or a length, so that 64 bits count.
+# Calls that return an address or a length of 64 bits.
 _WIDE = {"mmap", "mremap", "shmat", "readahead", "read", "syscall"}
 
 mmap = _call("mmap", _size, _size, _int, _int, _int, _long)  # addr, length, prot, flags, fd, offset -> address
@@ -53,7 +53,7 @@ mlock = _call("mlock", _size, _size)
 munlock = _call("munlock", _size, _size)
 mlockall = _call("mlockall", _int)
 msync = _call("msync", _size, _size, _int)
-read = _call("read", _int, _size, _size)  # into any address: EFAULT where the kernel may not write
+read = _call("read", _int, _size, _size)  # into any address; EFAULT if the kernel may not write there
 fallocate = _call("fallocate", _int, _int, _long, _long)  # fd, mode, offset, length
 readahead = _call("readahead", _int, _long, _size)
 truncate = _call("truncate", _text, _long)
@@ -76,8 +76,8 @@ MAXNODE = 65  # bits of a node mask of one word, plus one: the kernel takes one 
 
 def mincore(address: int, length: int, step: int) -> list[int]:
     """For every ``step`` bytes: 1 if their first 4 KiB are in memory."""
-    # One byte for each 4 KiB, in memory that is not there before the kernel writes to it: a range may be huge, and
-    # one that no process can have is refused before anything is written.
+    # One byte for each 4 KiB, in memory that is allocated only when the kernel writes to it: a range may be huge, and
+    # an impossible range is refused before any write.
     pages = max(min((length + 4095) // 4096, 1 << 35), 1)
     with anonymous_mmap(-1, pages, flags=MAP["MAP_PRIVATE"] | MAP["MAP_ANONYMOUS"] | MAP["MAP_NORESERVE"]) as found:
         view = ctypes.c_ubyte.from_buffer(found)
@@ -89,19 +89,19 @@ def mincore(address: int, length: int, step: int) -> list[int]:
 
 
 def shm_remove(shmid: int) -> None:
-    """shmctl(IPC_RMID): gone when the last process has detached it."""
+    """shmctl(IPC_RMID): the segment goes when the last process has detached it."""
     _shmctl(shmid, IPC_RMID, None)
 
 
 def remount(path: str, options: str) -> None:
-    """mount(2) with MS_REMOUNT. Options that a NUL would cut short are EINVAL, as those of an unknown name."""
+    """mount(2) with MS_REMOUNT. Options with a NUL are EINVAL, as unknown options."""
     if not nameable(options):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     _mount(b"none", os.fsencode(path), None, MS_REMOUNT, os.fsencode(options))
 
 
 def become_subreaper() -> None:
-    """Orphans below this process become its children, so that it can wait for them."""
+    """Make orphaned descendants children of this process, so that it can wait for them."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
