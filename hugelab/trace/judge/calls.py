@@ -94,6 +94,10 @@ class Calls:
         """Look at one line."""
         if "at" in entry.fields:
             self._symbol(entry)
+        if entry.kind is Kind.MARK and entry.name == "STEP":
+            self.marked = True
+            if entry.pid in self._tasks:  # a fault is over when the next step begins: fallocate takes pages without one
+                self._tasks[entry.pid].fault = self._tasks[entry.pid].alloc = None
         do = self._do.get(entry.name)
         if do is None or entry.kind not in (Kind.CALL, Kind.RETURN, Kind.POINT):
             return
@@ -272,7 +276,10 @@ class Calls:
     def _alloc(self, entry: Entry, task: _Task) -> None:
         addr = _int(entry, "addr")
         if self._entered(entry):
-            if entry.pid in self._over and entry.kind is Kind.CALL:
+            mapped = addr is not None and self.areas.at(
+                addr, entry.pid
+            )  # fallocate's addresses are offsets in the file
+            if entry.pid in self._over and (entry.kind is Kind.CALL or not mapped):
                 task.fault = None
             task.alloc, task.dequeued = entry, None
             if addr is not None and task.fault:
