@@ -30,7 +30,8 @@ def phase_of(recording: Recording, event: Event) -> str | None:
 def chain(recording: Recording, event: Event) -> tuple[Call, ...]:
     """The chain of an event's phase, as its step goes through it; () where there is none."""
     phase = phase_of(recording, event)
-    return chain_of(phase, _op(recording, event)) if phase else ()
+    op = _op(recording, event)
+    return chain_of(phase, op.row if op else None) if phase else ()
 
 
 def passed(recording: Recording, event: Event) -> list[bool]:
@@ -38,10 +39,8 @@ def passed(recording: Recording, event: Event) -> list[bool]:
 
     Since the phase began; in a page fault since the fault began: what another page reached does not count.
     """
-    phase, names = _stretch(recording, event)
-    if phase is None:
-        return []
-    calls = chain_of(phase, _op(recording, event))
+    _, names = _stretch(recording, event)
+    calls = chain(recording, event)
     found: list[bool] = []
     for i, call in enumerate(calls):
         below = calls[i + 1 :]

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.state import Counters, Row, State
-from ..core.units import BASE_PAGE_SIZE, address, size_name
+from ..core.units import BASE_PAGE_SIZE, size_name
 from ..linux.names import function_name
 from ..linux.scenario import Op, Scenario
 from .moment import Copy, Moment
@@ -343,16 +343,3 @@ def compare_step(index: int, ours: dict[str, Any], theirs: dict[str, Any]) -> Di
         if mine != other:
             return Difference(index, key, mine, other)
     return None
-
-
-def describe(event: Event) -> str:
-    """One line for people: where, and what it is about."""
-    about = []
-    if event.addr is not None:
-        about.append(f"addr {address(event.addr)}")
-    if event.page is not None:
-        about.append(f"page {event.page}")
-    if event.pfn is not None:
-        about.append(f"pfn {event.pfn}")
-    size = f" [{size_name(event.size)}]" if event.size else ""
-    return f"{event.name} {event.moment} {', '.join(about)}{size} {event.counters}".replace("  ", " ")
