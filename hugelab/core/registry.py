@@ -1,4 +1,4 @@
-"""Functions registered by the name of what they do, where they are defined."""
+"""A table of functions by name, each entered where the function is defined."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Registry(dict[str, Callable[..., Any]]):
     """Name -> function. ``@registry("munmap")`` enters the function below it."""
 
     def __call__(self, *names: str) -> Callable[[Function], Function]:
-        """A decorator that enters a function under each name, and leaves it as it is."""
+        """A decorator that enters a function under each name and returns it unchanged."""
 
         def register(function: Function) -> Function:
             self.update((name, function) for name in names)

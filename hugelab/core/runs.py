@@ -20,7 +20,7 @@ class Run(NamedTuple):
     """``count`` keys from ``start`` on; the key ``start + i`` holds ``value + i * step``."""
 
     start: int
-    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
+    count: int  # type: ignore[assignment]  # hides tuple.count, which no run needs
     value: int = 0
     step: int = 0
     tag: Any = None
@@ -46,7 +46,7 @@ class Run(NamedTuple):
         return range(self.value, self.value + self.count * self.step, self.step)
 
     def _join(self, after: Run) -> Run | None:
-        """This run and the one that starts where it ends as one run, if they can be."""
+        """This run and the run ``after`` it as one; None where their values or tags do not continue."""
         if self.tag != after.tag:
             return None
         step = after.value - self.at(self.end - 1)
@@ -60,15 +60,15 @@ class Run(NamedTuple):
 class RunMap:
     """A map from whole numbers to whole numbers, kept as runs.
 
-    ``on_change(map, put, run, backwards)`` is called for every change, so that it can be journaled;
-    ``backwards`` says that the change went from the run's last key to its first (a stack that is popped).
+    ``on_change(map, put, run, backwards)`` is called for every change, so that a State can journal it; ``backwards``:
+    the change went from the run's last key to its first (a stack that is popped).
     """
 
     __slots__ = ("_frozen", "_runs", "on_change")
 
     def __init__(self, on_change: Callable[[RunMap, bool, Run, bool], None] | None = None):
         self._runs: list[Run] = []
-        self._frozen: RunMap | None = None  # the copy of what is there now, if one was made
+        self._frozen: RunMap | None = None  # a read-only copy of the current runs, if there is one
         self.on_change = on_change
 
     def __iter__(self) -> Iterator[Run]:
@@ -96,20 +96,20 @@ class RunMap:
     __hash__ = None  # type: ignore[assignment]
 
     def frozen(self) -> RunMap:
-        """A copy that cannot be changed: whoever tries gets a TypeError, and it stays as it is."""
+        """A read-only copy: its methods that change a map raise TypeError."""
         if self._frozen is None:
             self._frozen = RunMap(_refuse)
-            self._frozen._runs = tuple(self._runs)  # type: ignore[assignment]  # so not even "quietly" can it change
+            self._frozen._runs = tuple(self._runs)  # type: ignore[assignment]  # a tuple: put_quietly fails, too
         return self._frozen
 
     @property
     def runs(self) -> int:
-        """The number of runs: what the map costs in memory."""
+        """The number of runs, which is the cost of the map in memory."""
         return len(self._runs)
 
     @property
     def end(self) -> int:
-        """The first key after the last one, 0 when empty."""
+        """The last key + 1; 0 when empty."""
         return self._runs[-1].end if self._runs else 0
 
     def find(self, key: int) -> Run | None:
@@ -125,7 +125,7 @@ class RunMap:
         return None if run is None else run.at(key)
 
     def stretch(self, key: int, limit: int) -> tuple[Run | None, int]:
-        """What holds ``key``, and how far on it stays so: ``(run or None, first key that differs)``, at most limit."""
+        """The run that holds ``key`` (None: no run does), and the first key, at most ``limit``, where that changes."""
         i = bisect_right(self._runs, key, key=_start) - 1
         if i >= 0 and key < self._runs[i].end:
             return self._runs[i], min(self._runs[i].end, limit)
@@ -162,13 +162,13 @@ class RunMap:
         if run.count <= 0:
             return
         if self.held(run.start, run.end):
-            raise ValueError(f"{run} overlaps a run that is there already")
+            raise ValueError(f"{run} overlaps a run of the map")
         if self.on_change:
             self.on_change(self, True, run, backwards)
         self.put_quietly(run)
 
     def cut(self, start: int, end: int, backwards: bool = False) -> list[Run]:
-        """Remove ``[start, end)``; returns the runs that were there, in the order they went."""
+        """Remove the keys ``[start, end)``; returns the removed runs in the order of removal."""
         gone = self.within(start, end)
         for run in reversed(gone) if backwards else gone:
             if self.on_change:
@@ -177,7 +177,7 @@ class RunMap:
         return gone[::-1] if backwards else gone
 
     def put_quietly(self, run: Run) -> None:
-        """``put`` of a run that fits, without a word to ``on_change``: for undo and redo."""
+        """``put`` of a run that fits, without calling ``on_change``: for undo and redo."""
         runs, self._frozen = self._runs, None
         i = bisect_right(runs, run.start, key=_start)
         if i < len(runs) and runs[i].start == run.end and (joined := run._join(runs[i])):
@@ -189,7 +189,7 @@ class RunMap:
             runs.insert(i, run)
 
     def cut_quietly(self, gone: Run) -> None:
-        """``cut`` of what lies inside one run, without a word to ``on_change``."""
+        """``cut`` of keys inside one run, without calling ``on_change``."""
         i = bisect_right(self._runs, gone.start, key=_start) - 1
         run = self._runs[i]
         self._frozen = None
@@ -197,25 +197,22 @@ class RunMap:
         self._runs[i : i + 1] = [part for part in (left, right) if part.count > 0]
 
     def push(self, value: int, count: int = 1, step: int = 0) -> None:
-        """Use the map as a stack: the values go on top, the last one highest."""
+        """Push values on the map as on a stack; the last value is the top."""
         self.put(Run(self.end, count, value, step))
 
     def stretch_down(self, most: int) -> int:
-        """How many of the ``most`` values on top ``pop`` would give at once."""
+        """The number of values that ``pop(most)`` would return."""
         return min(self._runs[-1].count, most) if self._runs else 0
 
     def pop(self, most: int = 1) -> Run:
-        """Take up to ``most`` values off the top that form one run, top value first.
-
-        The run returned has the keys ``0 .. count-1``. Raises IndexError when the stack is empty.
-        """
+        """Pop up to ``most`` values in one run, top value first, with keys from 0. Raises IndexError if empty."""
         top = self._runs[-1]
         (gone,) = self.cut(max(top.start, top.end - most), top.end, backwards=True)
         return Run(0, gone.count, gone.at(gone.end - 1), -gone.step)
 
 
 def _alike(a: Run | None, b: Run | None, first: int, last: int) -> bool:
-    """Do two runs that both hold, or do not hold, all keys from first to last have the same values there?"""
+    """Are two runs equal at the keys first to last, which each of them holds all or none (None) of?"""
     if a is None or b is None:
         return a is b
     return (a.at(first), a.at(last), a.tag) == (b.at(first), b.at(last), b.tag)

@@ -1,11 +1,11 @@
 """The kernel's structs as records whose every change is journaled.
 
-A :class:`State` holds the records (hstate, inode, resv_map, vm_area_struct, mm_struct ...) that a source
-fills in, and a list of :class:`Row`: what happened, and what it changed. Because each change is kept with its
-inverse, the state can be taken to any event, forwards or back, and a system call that fails leaves no trace.
+A :class:`State` holds the records (hstate, inode, resv_map, vm_area_struct, mm_struct ...) that a source fills in, and
+a list of :class:`Row`: events with the changes they made. Each change can be undone, so the state can be moved to any
+event, forwards or back, and a failed system call leaves no trace.
 
-One row stands for ``n`` equal events one after another (n page faults, n pages freed): it keeps the first one
-and how far each number moves from one to the next.
+One row stands for ``n`` equal units one after another (n page faults, n pages freed): it keeps the first unit and how
+far each number moves from unit to unit.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Record:
 
     @property
     def state(self) -> State:
-        """The state it belongs to; of a copy in a Moment: the Moment."""
+        """The State that holds the record; for a record of a Moment, the copied records of that Moment."""
         return self._state
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -91,7 +91,7 @@ class Record:
 
 
 class _Set:
-    """An attribute moved from old to new; a number of a row with n units moves by an n-th each unit."""
+    """An attribute went from ``old`` to ``new``; in a row of n units, a number goes an n-th of the way in each unit."""
 
     __slots__ = ("name", "new", "old", "record")
 
@@ -114,10 +114,7 @@ class _Set:
 
 
 class _Runs:
-    """A run was put into a map, or cut from it; each unit of the row did an equal part of the keys.
-
-    ``units`` (first, end) says which units of the row did it; None: all of them.
-    """
+    """A run was put into a map, or cut from it: an equal share of its keys in each unit of the row, or of ``units``."""
 
     __slots__ = ("backwards", "map", "put", "run", "units")
 
@@ -139,7 +136,7 @@ class _Runs:
             self.map.put_quietly(self.run)
 
     def _part(self, n: int, begin: int, end: int) -> Run:
-        """What the units [begin, end) of n did."""
+        """The part of the run that the units [begin, end) of n put or cut."""
         run = self.run
         if self.units is not None:
             first, last = self.units
@@ -179,15 +176,15 @@ class _Appear:
             del self.record._state.records[self.record.key]
 
     def shorten(self, n: int, units: int) -> None:
-        """Appearing is not a matter of degree."""
+        """Nothing to shorten: a record enters or leaves as a whole."""
 
 
 Change = _Set | _Runs | _Appear
 
 
 class Point(NamedTuple):
-    """One place in the kernel that a row passes: ``name`` is the function (its 3.10 name), ``moment`` which
-    of its lines (start, success ...), ``detail`` what that line shows beside address, page and pfn."""
+    """A place in the kernel that a row passes: ``name``, the function by its 3.10 name; ``moment``, which of its log
+    lines (start, success ...); ``detail``, the fields of that line beside address, page and pfn."""
 
     name: str
     moment: str
@@ -221,18 +218,18 @@ R = TypeVar("R", bound=Record)
 
 
 class Records:
-    """Records by key, to be read: what a State and a Moment of a Recording have in common."""
+    """Records by key, for reading: the common part of State and Moment."""
 
     records: Mapping[str, Record]
     pools: Sequence[Any]  # the hstates, default size first
 
     def of(self, kind: type[R]) -> list[R]:
-        """All records of a kind, in the order they came."""
+        """All records of a class and its subclasses, in the order in which they were made."""
         found = [record for record in self.records.values() if isinstance(record, kind)]
         return sorted(found, key=lambda record: record._made)
 
     def every(self, kind: type[R]) -> list[R]:
-        """The same in no particular order, and quicker."""
+        """All records of exactly this class, in no particular order: faster than ``of``."""
         return [record for record in self.records.values() if type(record) is kind]
 
     def __iter__(self) -> Iterator[Record]:
@@ -240,27 +237,27 @@ class Records:
 
 
 class State(Records):
-    """All records by key, and the rows that made them what they are."""
+    """All records by key, and the rows of the events that changed them."""
 
     records: dict[str, Record]
     pools: list[Any]
 
     def __init__(self) -> None:
         self.records = {}
-        self.pending: list[Change] = []  # made since the last event
+        self.pending: list[Change] = []  # changes since the last point
         self.rows: list[Row] = []
         self.pools = []
         self.made = 0  # records so far, to keep their order
         self.units: tuple[int, int] | None = None  # which units of the row the next changes of runs belong to
-        self._row = self._unit = self._points = 0  # where the state stands: rows, units, points that are done
+        self._row = self._unit = self._points = 0  # the place in time: rows, units, points that are done
 
-    # -- what is there ---------------------------------------------------------------------------
+    # -- counters --------------------------------------------------------------------------------
     def counters(self) -> tuple[Counters, ...]:
         """The pools now, default size first."""
         return tuple(h.counters for h in self.pools)
 
     def counter_changes(self, row: Row) -> list[tuple[int, ...]]:
-        """What a row does to the pools: (point, number of the pool, number of the counter, change over all units)."""
+        """A row's changes of pools: (point, index of the pool, index of the counter, pages over all units)."""
         names = ("nr_huge_pages", "free_huge_pages", "resv_huge_pages", "surplus_huge_pages")
         pools = {id(h): i for i, h in enumerate(self.pools)}
         return [
@@ -269,15 +266,15 @@ class State(Records):
             if isinstance(change, _Set) and id(change.record) in pools and change.name in names
         ]
 
-    # -- what a source calls ---------------------------------------------------------------------
+    # -- called by a source ----------------------------------------------------------------------
     def enter(self, record: R) -> R:
-        """A record comes into being."""
+        """Add a record."""
         self.records[record.key] = record
         self.pending.append(_Appear(record, True))
         return record
 
     def leave(self, record: Record) -> None:
-        """A record ceases to be."""
+        """Remove a record."""
         del self.records[record.key]
         self.pending.append(_Appear(record, False))
 
@@ -307,7 +304,7 @@ class State(Records):
         return row
 
     def point(self, name: str, moment: str = "", **detail: Any) -> None:
-        """The current row passes a point; what changed since the last one belongs to it."""
+        """The current row passes a point, which gets the changes since the last point."""
         row = self.rows[-1]
         row.points.append(Point(name, moment, detail))
         if self.pending:
@@ -322,12 +319,12 @@ class State(Records):
             self.pending.clear()
 
     def finish(self) -> None:
-        """What is still pending belongs to the last event."""
+        """End the log: the last point gets the pending changes."""
         self._settle(-1)
         self._row, self._unit, self._points = len(self.rows), 0, 0
 
     def shorten(self, units: int) -> None:
-        """Make the last row ``units`` long: what it did beyond that is undone."""
+        """Cut the last row to ``units`` units; the others are undone."""
         self._settle(-1)
         row = self.rows[-1]
         for _, change in reversed(row.changes):
@@ -336,7 +333,7 @@ class State(Records):
         row.n = units
 
     def rollback(self, rows: int) -> None:
-        """Undo everything since there were ``rows`` rows, and forget it (a call that failed)."""
+        """Undo and drop the pending changes and all rows from number ``rows`` on (a call that failed)."""
         for change in reversed(self.pending):
             change.undo()
         self.pending.clear()
@@ -345,9 +342,9 @@ class State(Records):
                 change.move(row.n, row.n, 0)
         del self.rows[rows:]
 
-    # -- going to and fro ------------------------------------------------------------------------
+    # -- moving in time --------------------------------------------------------------------------
     def goto(self, row: int, unit: int, points: int) -> None:
-        """Take the state to where ``unit`` units of a row are done, and ``points`` points of the next one."""
+        """Move to the time when ``unit`` units of a row are done, and ``points`` points of the next unit."""
         while self._row > row:
             if self._unit or self._points:
                 self._move(self._row, 0, 0)
@@ -362,7 +359,7 @@ class State(Records):
             self._move(row, unit, points)
 
     def _move(self, row: int, unit: int, points: int) -> None:
-        """Inside one row: undo or redo what lies between here and there."""
+        """The same inside the current row: undo or redo the changes in between."""
         n, changes = self.rows[row].n, self.rows[row].changes
         back = (unit, points) < (self._unit, self._points)
         for point, change in reversed(changes) if back else changes:

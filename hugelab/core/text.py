@@ -1,20 +1,20 @@
-"""Text that came from a file or from a machine: how it is shown, and whether the kernel could be given it as a name."""
+"""Text from files and machines: escaped before it is shown, and checked before it is used as a name."""
 
 from __future__ import annotations
 
 import unicodedata
 from html import escape  # noqa: TID251
 
-# Controls, halves of surrogate pairs, code points that are no character, separators of lines and of paragraphs.
+# Controls, surrogates, unassigned code points, separators of lines and of paragraphs.
 _HIDDEN = frozenset(("Cc", "Cs", "Cn", "Zl", "Zp"))
 _TURNING = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))  # bidi classes, UAX #9
 
 
 def showable(text: object) -> str:
-    """The text in one line that steers no terminal and fits into XML: ``\\x1b``, ``\\n``, ``\\u202e`` are written so.
+    """The text as one line that is safe in a terminal and in XML: ``\\x1b``, ``\\n``, ``\\u202e`` are written so.
 
-    Escaped are controls, what turns the direction of the text around it, separators of lines, lone surrogates and
-    code points that are no character. Letters of every script and emoji stay, and so does what was escaped before.
+    Escaped are controls, characters that turn the direction of text, separators of lines, surrogates and unassigned
+    code points. Letters of every script, emoji and backslashes stay.
     """
     shown = str(text)
     return shown if shown.isprintable() else "".join(map(_character, shown))
@@ -26,15 +26,12 @@ def _character(one: str) -> str:
 
 
 def markup(text: object) -> str:
-    """The same as text or attribute value of HTML and SVG."""
+    """``showable(text)``, escaped for HTML and SVG (text or attribute value)."""
     return escape(showable(text))
 
 
 def nameable(text: str) -> bool:
-    """Can a system call be given it: without NUL, and all of it characters that UTF-8 can write?
-
-    The halves of surrogate pairs that stand for bytes of a file name (os.fsdecode) can be written.
-    """
+    """Can a system call take the text as a name: has it no NUL, and does os.fsencode know all its characters?"""
     try:
         return b"\0" not in text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -17,10 +17,7 @@ _SIZE = re.compile(r"^\s*(\d+)\s*([kmgt]?)(i?b)?\s*$", re.IGNORECASE)
 
 
 def parse_size(text: str | int) -> int:
-    """Bytes in ``"2M"``, ``"2 MiB"``, ``"2048kB"``, ``"1g"`` or a plain number.
-
-    Raises ValueError, naming the text, when it is none of these.
-    """
+    """Bytes in ``"2M"``, ``"2 MiB"``, ``"2048kB"``, ``"1g"`` or a plain number. Raises ValueError for other text."""
     if isinstance(text, int):
         return text
     match = _SIZE.match(text)

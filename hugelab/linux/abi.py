@@ -1,7 +1,7 @@
-"""What a program gives to system calls and gets back, the same for the model and the running kernel.
+"""Arguments and results of system calls, read in one place for the model and for the live kernel.
 
-Both read the arguments of an operation here; light, because a scenario's processes import it. ``args`` are those of an
-operation, its defaults filled in; ``unit`` is the size in bytes of the pages that it counts.
+Imports little, because every process of a live scenario imports it. ``args`` are an operation's arguments with
+defaults filled in; ``unit`` is its page size in bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BASE_PAGE = 4096
 
 
 class Area(NamedTuple):
-    """What a program knows of a mapping: address and length in bytes, and the page size."""
+    """A mapping as its program knows it: address, length and page size in bytes."""
 
     addr: int
     length: int
@@ -28,7 +28,7 @@ FAILED = Area(-1, 0, 0)  # MAP_FAILED
 
 
 class Fault(NamedTuple):
-    """An access that ended with a signal: its name, and what the handler could see."""
+    """An access that ended with a signal: the signal's name, and the values that its handler saw."""
 
     outcome: str
     value: dict[str, Any]
@@ -45,13 +45,13 @@ def sized(args: Mapping[str, Any]) -> bool:
 
 
 def span(args: Mapping[str, Any], unit: int, whole: Area) -> tuple[int, int]:
-    """Start and length in bytes of the part of a mapping that an operation names; all of it by default."""
+    """Start and length, in bytes, of the part of a mapping that an operation names; the whole mapping by default."""
     offset = length_of(args, unit, "page", "off_bytes")
     return whole.addr + offset, length_of(args, unit) if sized(args) else whole.length - offset
 
 
 def place(args: Mapping[str, Any], unit: int, base: Area) -> int:
-    """The address that ``at`` stands for, when ``base`` is the mapping that it names."""
+    """The address that the argument ``at`` names; ``base`` is the mapping in it."""
     at = args["at"]
     return base.addr + int(at.get("page", 0)) * unit + int(at.get("bytes", 0))
 
@@ -65,16 +65,16 @@ def octal(text: Any) -> int:
 
 
 def huge_size(flags: int) -> int:
-    """The page size in bytes that HUGE_ flags ask for, 0 without. Two of them are or-ed into a third."""
+    """The page size in bytes in the MAP_HUGE_, MFD_HUGE_ or SHM_HUGE_ bits of flags; 0 without such bits."""
     shift = flags >> HUGE_SHIFT & HUGE_MASK
     return 1 << shift if shift else 0
 
 
 def highest_gap(taken: Iterable[tuple[int, int]], bottom: int, top: int, length: int, align: int) -> int | None:
-    """Top down, the address of the highest gap between ``taken`` ranges (vm_unmapped_area); None where none fits.
+    """The highest address in a gap between ``taken`` ranges that fits (vm_unmapped_area, top down); None: no gap fits.
 
-    The kernel asks for length + align - 4096 bytes wherever the gap begins, so a gap of exactly the length is passed
-    over; only the gap at the bottom is taken as it is.
+    The kernel asks for length + align - 4096 bytes, so it passes over a gap of exactly the length; only the gap at the
+    bottom may have that length.
     """
     for low, high in sorted(taken, reverse=True):
         if top - high >= length + align - BASE_PAGE:

@@ -1,7 +1,7 @@
 """Who calls whom: for each phase of an operation the chain of functions inside the kernel, outermost first.
 
-Functions by their 3.10 names (``names`` knows the later ones). A test holds the chains against what the model's events
-say, in both directions: each event has a box, and each box that has an event is lit by a program.
+Functions go by their 3.10 names (``names`` has the later ones). A test compares the chains with the model's events in
+both directions: each event has a box, and each box that has an event is lit by a program.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .operations import ADMINISTRATOR, Operation
 
 
 class Call(NamedTuple):
-    """One box of a call flow: its layer, the 3.10 name of the function, how deep it is called."""
+    """One box of a call flow: its layer, the function's 3.10 name, its depth in the chain, and what it does."""
 
     layer: str
     name: str
@@ -223,20 +223,20 @@ TITLES = {
 }
 
 
-# The first chain that begins with a function; an event of one begins its phase, unless the phase it is in has it, too.
+# Function -> the first chain that has it: its event begins that phase, unless the current phase has the function, too.
 _BEGINS: dict[str, str] = {}
 for _phase, _chain in CHAINS.items():
     for _call in _chain:
         _BEGINS.setdefault(_call.name, _phase)
 _BEGINS |= {"truncate_hugepages": "evict", "__unmap_hugepage_range": "munmap", "hugetlbfs_evict_inode": "evict"}
-# Functions of many phases: they begin none.
+# Functions of many phases, which begin none.
 _EVERYWHERE = frozenset(
     ("hugetlb_acct_memory", "free_huge_page", "alloc_huge_page", "hugetlbfs_get_inode", "fput", "fd_install")
 )
 
 
 def begins(name: str) -> str | None:
-    """The phase that a function begins; None for one of many phases, and for one that is in no chain."""
+    """The phase that a function begins; None for a function of many phases or of no chain."""
     return None if name in _EVERYWHERE else _BEGINS.get(name)
 
 

@@ -1,4 +1,4 @@
-"""How an operation is refused before any kernel sees it."""
+"""Refusals of an operation before any kernel runs it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from ..core.text import showable
 
 
 class ScenarioError(ValueError):
-    """A scenario that cannot be run as written: one line that says where and why, with nothing raw of the scenario."""
+    """A scenario cannot be run as written; the message is one line, with the scenario's own text escaped."""
 
     def __init__(self, text: object):
         super().__init__(showable(str(text)))
 
 
 class Unsupported(Exception):
-    """This source does not know the operation, flag or field, or this page size."""
+    """The source does not know this operation, flag, field or page size."""

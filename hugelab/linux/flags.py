@@ -1,4 +1,4 @@
-"""Flags, each name with its number, and back: what programs pass, and what log lines hold."""
+"""Flags of system calls and log lines: tables of name -> number, and both ways of translating."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VM_READ, VM_WRITE, VM_EXEC, VM_SHARED, VM_MAYREAD, VM_MAYWRITE, VM_MAYEXEC, VM_M
 _locked, VM_SEQ_READ, VM_RAND_READ, VM_DONTCOPY, VM_DONTEXPAND, VM_NORESERVE, VM_HUGETLB, *_rest = _rest
 VM_DONTDUMP, VM_HUGEPAGE, VM_NOHUGEPAGE = _rest
 
-# include/linux/mm.h (3.10, 5.10), mm_types.h (6.1, 6.18): renumbered in 4.0, then grown: it takes the release.
+# include/linux/mm.h (3.10, 5.10), mm_types.h (6.1, 6.18): renumbered in 4.0, extended later.
 _SINCE_4_0 = {
     "FAULT_FLAG_WRITE": 0x0001, "FAULT_FLAG_MKWRITE": 0x0002, "FAULT_FLAG_ALLOW_RETRY": 0x0004,
     "FAULT_FLAG_RETRY_NOWAIT": 0x0008, "FAULT_FLAG_KILLABLE": 0x0010, "FAULT_FLAG_TRIED": 0x0020,
@@ -30,20 +30,12 @@ _SINCE_4_0 = {
 _SINCE_5_19 = _SINCE_4_0 | {"FAULT_FLAG_UNSHARE": 0x0400, "FAULT_FLAG_ORIG_PTE_VALID": 0x0800}
 FAULT_FLAGS = {  # by the release that changed them
     "3.10": {
-        "FAULT_FLAG_WRITE": 0x01,
-        "FAULT_FLAG_NONLINEAR": 0x02,
-        "FAULT_FLAG_MKWRITE": 0x04,
-        "FAULT_FLAG_ALLOW_RETRY": 0x08,
-        "FAULT_FLAG_RETRY_NOWAIT": 0x10,
-        "FAULT_FLAG_KILLABLE": 0x20,
-        "FAULT_FLAG_TRIED": 0x40,
-        "FAULT_FLAG_USER": 0x80,
+        "FAULT_FLAG_WRITE": 0x01, "FAULT_FLAG_NONLINEAR": 0x02, "FAULT_FLAG_MKWRITE": 0x04,
+        "FAULT_FLAG_ALLOW_RETRY": 0x08, "FAULT_FLAG_RETRY_NOWAIT": 0x10, "FAULT_FLAG_KILLABLE": 0x20,
+        "FAULT_FLAG_TRIED": 0x40, "FAULT_FLAG_USER": 0x80,
     },
-    "4.0": _SINCE_4_0,
-    "5.19": _SINCE_5_19,
-    "6.4": _SINCE_5_19 | {"FAULT_FLAG_VMA_LOCK": 0x1000},
-}
-
+    "4.0": _SINCE_4_0, "5.19": _SINCE_5_19, "6.4": _SINCE_5_19 | {"FAULT_FLAG_VMA_LOCK": 0x1000},
+}  # fmt: skip
 
 # include/uapi/linux/kernel-page-flags.h, in the order of the bits.
 KPF = (
@@ -52,7 +44,7 @@ KPF = (
     *("NOPAGE", "KSM", "THP", "OFFLINE", "ZERO_PAGE", "IDLE", "PGTABLE"),
 )
 
-# -- what a program passes to a system call (uapi headers of x86-64) ---------------------------------------
+# -- arguments of system calls (uapi headers of x86-64) ----------------------------------------------------
 HUGE_SHIFT, HUGE_MASK = 26, 0x3F  # where MAP_, MFD_ and SHM_ flags hold log2 of a page size
 HUGE_SIZES = {
     **{f"{size}KB": size << 10 for size in (16, 64, 512)},
@@ -126,7 +118,7 @@ def _names(value: int, table: dict[str, int]) -> list[str]:
 
 
 def vm_flags(value: int) -> list[str]:
-    """The names of the bits of vm_flags, lowest first; what has no name here is given in hex."""
+    """The names of the bits of vm_flags, lowest first; bits without a name here as one hex number."""
     return _names(value, VM_FLAGS)
 
 
@@ -157,10 +149,10 @@ class PageAddresses(NamedTuple):
 
 
 def page_addresses(struct_page: int, mem_map: int, size: int) -> PageAddresses:
-    """From a ``page=`` of the log to the page it stands for.
+    """The page of a ``page=`` in the log, which is the address of its struct page.
 
     ``mem_map`` is the address of the struct page of pfn 0, ``size`` the bytes of one struct page. Raises ValueError
-    when no struct page can lie at that address.
+    for an address at which no struct page lies.
     """
     pfn, rest = divmod(struct_page - mem_map, size)
     if rest or pfn < 0:
@@ -170,7 +162,7 @@ def page_addresses(struct_page: int, mem_map: int, size: int) -> PageAddresses:
 
 # -- names as numbers --------------------------------------------------------------------------------
 class UnknownName(ValueError):
-    """A flag or mode that is not in its table."""
+    """A flag or mode is not in its table."""
 
 
 def number(table: Mapping[str, int], names: Iterable[str]) -> int:

@@ -1,11 +1,11 @@
-"""Kernel bugs: what real kernels do and nobody meant. A machine has those of its release, unless it is asked not to.
+"""Kernel bugs: real kernels do it, their authors did not mean it. A machine has the bugs of its release by default.
 
-Each has the releases that have it, what it is, where it was recorded, and the smallest program that shows it.
+Each has its releases, an explanation, the recorded cases that show it, and the smallest program that does.
 
 Not here, because no two runs agree: on Linux 6.18.44 the child of a fork sometimes lacks the entry of a private
-1 GiB page and then reads zeros, and smaps calls such a page now shared, now private. Nor is mremap past a page table
-that is not there (remap.skips_unevenly): what becomes of those pages cannot be tried without losing them. "mm/hugetlb:
-preserve mremap address delta when skipping page tables" mends it (in the stable 7.2.9 and 6.12.112, not in 7.1).
+1 GiB page and then reads zeros, and smaps calls such a page now shared, now private. Nor is mremap past a missing page
+table (remap.skips_unevenly), which cannot be tried without losing pages. "mm/hugetlb: preserve mremap address delta
+when skipping page tables" mends it (in the stable 7.2.9 and 6.12.112, not in 7.1).
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ OPEN = Scenario("", 2).open(fd="f", path="m/a")
 
 
 class KernelBug(NamedTuple):
-    """``about``: what goes wrong, in which function; ``recorded``: recorded cases; ``program``: the smallest.
+    """``about``: the fault and its function; ``recorded``: recorded cases; ``program``: the smallest that shows it.
 
-    ``source``: the commit that brought it, after "; mended by" the one that took it away, or the files of the releases
-    that were read. Releases are those of the mainline; a stable tree may have the bug or its cure as a backport.
+    ``source``: the commit that introduced it and, after "; mended by", the commit that fixed it, or the files of the
+    releases that were read. Releases are mainline; a stable tree may have the bug or its fix as a backport.
     """
 
     about: str
     recorded: str
     program: Scenario
     source: str
-    since: str = "0.0"  # the release it came with; 0.0: it is older than the oldest release here
-    until: str = ""  # the first release without it; "": all recorded ones have it
+    since: str = "0.0"  # its first release; 0.0: older than all releases here
+    until: str = ""  # the first release without it; "": no release mends it
     do_not_run: bool = False  # it does lasting harm to a live kernel
 
     def holds(self, version: str) -> bool:
@@ -95,8 +95,8 @@ KERNEL_BUGS = {
     ),
     "restore_while_shared": KernelBug(
         "the owner of a private mapping unmaps a page that its child still maps: the map's entry is deleted at once, so"
-        " the promise is dropped, and comes back when the child lets the page go; in between resv_huge_pages is too low"
-        " (__unmap_hugepage_range)",
+        " the reservation is dropped, and comes back when the child unmaps the page; in between resv_huge_pages is too"
+        " low (__unmap_hugepage_range)",
         "quirk_fork_parent_munmap_first_underflow, quirk_fork_parent_dontneed_while_child_maps, "
         "fork_parent_exits_first",
         Scenario("", 2).mmap(map="A", pages=1, flags=PRIVATE).touch(map="A").fork(child="C").munmap(map="A"),
@@ -118,7 +118,7 @@ KERNEL_BUGS = {
     ),
     "partial_mremap_strips_reserve_map": KernelBug(
         "mremap of a part of a private mapping takes the reservation map from all of the old one"
-        " (fixup_hugetlb_reservations comes before the split). What the rest had not used is then promised for ever",
+        " (fixup_hugetlb_reservations comes before the split). Pages that the rest did not use stay reserved for ever",
         "mremap_move_partial_private, quirk_partial_mremap_loses_reservation",
         Scenario("", 2)
         .mmap(map="A", pages=2, flags=PRIVATE)
@@ -149,17 +149,17 @@ KERNEL_BUGS = {
         until="7.4",
         do_not_run=True,
     ),
-    "promised_page_leaves_the_pool": KernelBug(
-        "a page that min_size= keeps reserved goes to the buddy allocator when it is freed while there is surplus; more"
-        " is promised then than is free (free_huge_folio)",
+    "reserved_page_leaves_the_pool": KernelBug(
+        "a page that min_size= keeps reserved goes to the buddy allocator when it is freed while there is surplus; then"
+        " more pages are reserved than are free (free_huge_folio)",
         "mount_min_size_takes_surplus, mount_min_size_shrink_pool, quirk_min_size_guarantee_lost_after_surplus",
         _GONE,
         "1c5ecae3a93f hugetlbfs: add minimum size accounting to subpools",
         since="4.1",
     ),
-    "demote_takes_promised_pages": KernelBug(
-        "writing to demote looks once whether any page is free and not promised, and then demotes as many as asked,"
-        " promised ones, too; with more promised than free it goes on, and ends with EBUSY (demote_store, since 6.12)",
+    "demote_takes_reserved_pages": KernelBug(
+        "writing to demote looks once whether any page is free and not reserved, and then demotes as many as asked,"
+        " reserved ones, too; with more reserved than free it goes on, and ends with EBUSY (demote_store, since 6.12)",
         "",
         Scenario("", 0)
         .set_nr(n=2, hsize="1G")
@@ -169,7 +169,7 @@ KERNEL_BUGS = {
         since="6.12",
     ),
     "available_is_unsigned": KernelBug(
-        "with more promised than free, free - rsvd wraps round, and a fault that nobody promised a page takes one"
+        "with more pages reserved than free, free - rsvd wraps round, and a fault without a reservation takes a page"
         " (available_huge_pages)",
         "quirk_fork_underflow_lets_others_steal",
         _GONE.mmap(map="B", pages=1, flags=LAZY).touch(map="B"),

@@ -1,4 +1,4 @@
-"""Machines to run a scenario on: sizes, addresses, where struct pages lie, which frames a pool gets."""
+"""Machines to run a scenario on: page sizes, addresses, the place of struct pages, the frames of a pool."""
 
 from __future__ import annotations
 
@@ -17,11 +17,7 @@ AS_INTENDED = "kernel bugs off: as its authors meant it"
 
 @dataclass(frozen=True)
 class Machine:
-    """What of a machine decides a number in a log line or in an answer.
-
-    Addresses and sizes in bytes; ``memory`` is RAM in bytes; ``top`` is where the hole ends that mappings fill from
-    above (mm->mmap_base less what the program itself mapped)
-    """
+    """The properties of a machine that decide a number in a log line or in an answer. Addresses and sizes in bytes."""
 
     name: str
     title: str
@@ -29,10 +25,10 @@ class Machine:
     sizes: tuple[int, ...]  # huge page sizes, default first
     word: int  # bits of an address
     task_size: int  # the first address a program cannot have
-    top: int  # end of the hole below mm->mmap_base
+    top: int  # end of the hole that mappings fill from above (mm->mmap_base less the program's own mappings)
     struct_page: int  # bytes of one struct page
     mem_map: int  # address of the struct page of pfn 0
-    memory: int
+    memory: int  # RAM
     fault_flags: int  # FAULT_FLAG_ bits of a first user fault that reads; a write adds 1
     pid: int = 2385
     first_ino: int = 16079
@@ -50,11 +46,11 @@ class Machine:
         return size > self.buddy_most
 
     def capacity(self, size: int) -> int:
-        """How many pages of a size the pool can get at most."""
+        """The most pages of a size that the pool can get."""
         return self.node_capacity(size) * self.nodes
 
     def node_capacity(self, size: int) -> int:
-        """How many pages of a size one node can give at most."""
+        """The most pages of a size that one node can give."""
         if self.frames:
             return sum(run.count for run in self.frames)
         return self.memory // self.nodes // size
@@ -65,7 +61,7 @@ class Machine:
         return base // size + node * self.node_capacity(size)
 
     def node_of(self, size: int, frame: int) -> int:
-        """The node whose memory a frame is. A page that was demoted lies in the range of the larger size."""
+        """The number of the node that a frame lies on. A page that was demoted lies in the range of the larger size."""
         for whole in self.sizes:
             at = frame * size // whole - self.first_frame(whole, 0)
             if 0 <= at < self.capacity(whole):
@@ -73,9 +69,9 @@ class Machine:
         return 0
 
     def frame_run(self, size: int, node: int, taken: int, most: int) -> Run:
-        """The next frames that a node's buddy allocator gives: a run of 1 to ``most`` values, keys from 0.
+        """The next frames of a node's buddy allocator, ``taken`` before: a run of 1 to ``most``, keys from 0.
 
-        ``taken`` frames of this size were given before. Raises IndexError when memory is exhausted.
+        Raises IndexError when memory is exhausted.
         """
         if self.frames:
             for run in self.frames:
@@ -88,31 +84,31 @@ class Machine:
         return Run(0, min(most, self.node_capacity(size) - taken), self.first_frame(size, node) + taken, 1)
 
     def struct_page_of(self, pfn: int) -> int:
-        """The address of a page's struct page: what the log's ``page=`` shows."""
+        """The address of a page's struct page, which the log shows as ``page=``."""
         return self.mem_map + pfn * self.struct_page
 
     def pfn_of(self, struct_page: int) -> int:
-        """The other way round."""
+        """The pfn whose struct page lies at an address."""
         return (struct_page - self.mem_map) // self.struct_page
 
     def as_intended(self) -> Machine:
-        """The same machine without the kernel bugs of its release: the design that its authors meant."""
+        """The same machine without the kernel bugs of its release."""
         if not self.rules.bugs:
             return self
         return replace(self, title=f"{self.title}, {AS_INTENDED}", rules=self.rules.as_intended())
 
     def with_slips(self) -> Machine:
-        """An old name: a machine has its kernel bugs now."""
+        """This machine: kernel bugs are on by default now. Kept for older notebooks."""
         return self
 
 
 def _buddy_order(first: int, low: int) -> tuple[Run, ...]:
-    """One odd 2 MB block, then 4 MB blocks from high to low, each split lower half first (GROUND_TRUTH 1)."""
+    """One odd 2 MB block, then 4 MB blocks from high to low, each split lower half first (docs/lesson.md)."""
     return (Run(0, 1, first), *(Run(0, 2, block, 1) for block in range(first - 2, low - 1, -2)))
 
 
-# The five frames of the lesson are 992, 995, 994, 997, 996, top of the stack first, from a pool of ten: so ten
-# allocations ended with 996, 997, 994, 995, 992. The rest continues that rule; the lesson does not show it.
+# The lesson's five frames are 992, 995, 994, 997, 996, top of the stack first, from a pool of ten: so its allocations
+# ended with 996, 997, 994, 995, 992. The lesson does not show the others, which continue that rule.
 LESSON = Machine(
     name="lesson",
     title="the lesson's machine: 32-bit x86 with PAE, 2 GB of RAM, Linux 3.10",
@@ -136,17 +132,16 @@ _FAULT_FLAGS = (("3.10", 0x28), ("3.12", 0xA8), ("4.0", 0x54), ("5.7", 0x254), (
 def machine(version: str) -> Machine:
     """An x86-64 server with a kernel of a release such as "6.11"; ``machine("6.11").name`` is "x86-64-6.11".
 
-    A release later than NEWEST gets the newest rules that are known, and its title says so. Raises ValueError for one
-    before OLDEST, or for text that is no release.
+    A release after NEWEST gets the rules of NEWEST, and its title says so. Raises ValueError for a release before
+    OLDEST, or for text that is no release.
     """
     rules = rules_of(version)
     short = ".".join(map(str, release(version)))
     later = f" (by the rules of {NEWEST}, the newest that are known)" if release(version) > release(NEWEST) else ""
     flags = next(flags for since, flags in reversed(_FAULT_FLAGS) if release(since) <= release(version))
-    title = f"a 64-bit x86 server with 4 TB of RAM, Linux {short}{later}"
     return Machine(
         name=f"x86-64-{short}",
-        title=title,
+        title=f"a 64-bit x86 server with 4 TB of RAM, Linux {short}{later}",
         rules=rules,
         sizes=(SIZE_2M, SIZE_1G),
         word=64,

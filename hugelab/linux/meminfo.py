@@ -1,4 +1,4 @@
-"""/proc/meminfo, that of a memory node, and every text that holds lines of one: read in one place.
+"""Reads /proc/meminfo, the meminfo of a memory node, and lines of either in any text.
 
 Source: Documentation/filesystems/proc.rst, Documentation/admin-guide/mm/hugetlbpage.rst.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-# The pool's lines, by the name of the counter; they count pages of the default size, Hugepagesize.
+# The lines of the pool -> the names of its counters; they count pages of the default size, Hugepagesize.
 COUNTERS = {"HugePages_Total": "total", "HugePages_Free": "free", "HugePages_Rsvd": "rsvd", "HugePages_Surp": "surp"}
 # "grep -H" and a node's own meminfo put something before the name.
 _LINE = re.compile(
@@ -19,7 +19,7 @@ _LINE = re.compile(
 
 
 class Line(NamedTuple):
-    """One line: of which ``node`` (None: of the machine), its name, its number as printed, and whether that is kB."""
+    """One line: its ``node`` (None: the machine), its name, its number as printed, and whether that is in kB."""
 
     node: int | None
     name: str
@@ -37,8 +37,8 @@ def read_line(text: str) -> Line | None:
 def read(text: str) -> dict[str, int]:
     """The numbers of a meminfo by name, as printed: kB where the kernel says kB, pages for HugePages_.
 
-    ``Hugetlb`` is all pools of all sizes together. A node has no ``HugePages_Rsvd``: reservations belong to no node.
-    Raises ValueError for a text without such lines.
+    ``Hugetlb`` is the sum of the pools of all sizes. A node has no ``HugePages_Rsvd``, as reservations belong to no
+    node. Raises ValueError for a text without such lines.
     """
     lines = [line for line in map(read_line, text.splitlines()) if line]
     if not lines:

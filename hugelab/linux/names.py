@@ -1,22 +1,22 @@
-"""What the kernel's functions are called, version by version. Everywhere else they go by their 3.10 names."""
+"""Names of kernel functions, release by release. All other modules use the 3.10 names."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
 
-# A function's 3.10 name -> the releases that changed it, in order, each with the name since then. A function that
-# 3.10 does not have goes by the name it has today. Where a name went because the function did, the next is the one
-# that does its work now. 3.10, 6.1 and 6.18 as recorded, 5.10 and 6.1 as in their sources, the rest from history.
+# 3.10 name -> (release, name since then), in order. A function that 3.10 lacks is listed under its current name. Where
+# a function was removed, the next name is the function that took over its work. Sources: recordings of 3.10, 6.1 and
+# 6.18, the code of 5.10 and 6.1, and git history for the other releases.
 NAMES: dict[str, tuple[tuple[str, str], ...]] = {
-    # system calls whose program-side name leads elsewhere now; all others: see function_name
+    # system calls with a new entry; all others get a prefix, see function_name
     "sys_open": (("4.17", "__x64_sys_openat"),),
     "sys_mmap_pgoff": (("4.17", "ksys_mmap_pgoff"),),
     "sys_exit": (("4.17", "__x64_sys_exit_group"),),
     "sys_fork": (("4.17", "__x64_sys_clone"),),
     "sys_stat": (("4.17", "__x64_sys_newstat"),),
     "sys_fstat": (("4.17", "__x64_sys_newfstat"),),
-    # the ways in
+    # entries
     "do_sys_open": (("5.6", "do_sys_openat2"),),
     "do_fallocate": (("3.19", "vfs_fallocate"),),
     "do_mmap_pgoff": (("5.9", "do_mmap"),),
@@ -28,7 +28,7 @@ NAMES: dict[str, tuple[tuple[str, str], ...]] = {
         ("6.16", "zap_page_range_single_batched"),
         ("7.1", "zap_vma_range_batched"),
     ),
-    # a page is taken
+    # allocation
     "hugetlb_cow": (("5.19", "hugetlb_wp"),),
     "find_lock_page": (("6.3", "filemap_lock_folio"), ("6.7", "filemap_lock_hugetlb_folio")),
     "alloc_huge_page": (("6.3", "alloc_hugetlb_folio"),),
@@ -42,7 +42,7 @@ NAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "clear_huge_page": (("6.11", "folio_zero_user"),),
     "copy_user_huge_page": (("6.4", "copy_user_large_folio"),),
     "add_to_page_cache": (("4.3", "huge_add_to_page_cache"), ("6.1", "hugetlb_add_to_page_cache")),
-    # a page comes back
+    # unmapping and freeing
     "__unmap_hugepage_range_final": (("6.6", "__unmap_hugepage_range"),),
     "hugetlb_vmtruncate": (("4.3", "hugetlb_vmdelete_list"),),
     "truncate_hugepages": (("4.3", "remove_inode_hugepages"),),
@@ -64,7 +64,7 @@ def release(version: str) -> tuple[int, int]:
 
 @cache
 def function_name(name: str, version: str) -> str:
-    """What a function, given by its 3.10 name, is called in a kernel version ("3.10" or later)."""
+    """The name, in a release such as "6.11", of a function given by its 3.10 name."""
     at, now = release(version), name
     if at >= WRAPPED and name.startswith("sys_"):
         now = f"__x64_{name}"
@@ -75,11 +75,11 @@ def function_name(name: str, version: str) -> str:
 
 
 def all_names(name: str) -> tuple[str, ...]:
-    """Every name that a function, given by its 3.10 name, has or had."""
+    """Every name in any release of a function given by its 3.10 name."""
     return tuple(dict.fromkeys((name, *(later for _, later in NAMES.get(name, ())))))
 
 
-# Later names in NAMES that 3.10 has, too, for a function of their own.
+# Later names in NAMES that are another function in 3.10.
 _ALSO_IN_3_10 = frozenset(("handle_mm_fault", "zap_page_range_single", "__unmap_hugepage_range"))
 
 
@@ -95,7 +95,7 @@ def _by_later_name() -> dict[str, str]:
 
 @cache
 def function_name_310(name: str) -> str:
-    """The other way round: the 3.10 name of a function, whatever kernel called it so; its own if no table has it."""
+    """The 3.10 name of a function given by its name in any release; that name itself if NAMES does not have it."""
     for prefix in ("__x64_sys_", "__ia32_sys_", "__se_sys_", "__do_sys_", "SyS_", "ksys_"):
         if name.startswith(prefix) and name not in _by_later_name():
             name = "sys_" + name.removeprefix(prefix)

@@ -1,8 +1,8 @@
-"""Everything a scenario can do, one row an operation: who may do it, the kernel's entry, its chain, its arguments.
+"""The operations of a scenario, one row each: who may do it, its entry into the kernel, its call chain, its arguments.
 
-A row's usage is what people type and ``hugelab ops`` prints: ``name`` must be given, ``[name]`` may, ``a|b`` is one of
-both; ``name=default``; ``name:TABLE`` holds flags of that table of ``flags``. Scenarios are checked against the rows,
-and the model, the live kernel and the random programs of the tests do what they say.
+A row's usage is printed by ``hugelab ops``: ``name`` must be given, ``[name]`` may be, ``a|b`` is one of both;
+``name=default``; ``name:TABLE`` takes flags of that table in ``flags``. Scenarios are checked against the rows; the
+model, the live kernel and the random programs of the tests follow them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ PROCESS, ANYBODY, ADMINISTRATOR = "a process", "a process or a shell", "the admi
 
 
 class Argument(NamedTuple):
-    """One argument: what kind of value it takes and what it stands for.
+    """One argument of an operation.
 
-    ``kind``: "name" (text that names something of the scenario), "number" (a whole number), "flags" (a list of names
-    of ``table``), "choice" (one name of ``table``), "text", "list", "place" (see ``at``), "any".
+    ``kind``: "name" (a name that the scenario gives), "number" (a whole number), "flags" (a list of names of
+    ``table``), "choice" (one name of ``table``), "text", "list", "place" (see ``at``), "any".
     """
 
     name: str
@@ -32,8 +32,8 @@ class Argument(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """One row. ``needs``: names that must be given, "a|b" for one of both; ``arguments`` by name; ``entry``: the
-    function of the kernel that an operation enters and leaves (its 3.10 name); ``chain``: its call chain, "" for none.
+    """One row. ``needs``: arguments that must be given, "a|b" for one of both; ``arguments`` by name; ``entry``: the
+    kernel function that the operation enters and leaves (its 3.10 name); ``chain``: its call chain, "" for none.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Operation(NamedTuple):
 
 
 def _wrong(argument: Argument, value: Any) -> str:
-    """What the value should be, and is not; "" if it fits."""
+    """The end of an error message for a value of the wrong kind, such as "a whole number, not 'x'"; "" if it fits."""
     kind, name = argument.kind, argument.name
     if kind == "number" and (not isinstance(value, int) or isinstance(value, bool)):
         return f"a whole number, not {value!r}"
@@ -80,14 +80,14 @@ def _wrong(argument: Argument, value: Any) -> str:
     return ""
 
 
-# What the arguments are, whatever operation takes them: kind and help.
+# Argument -> kind and help, the same in every operation.
 _ARGUMENTS = {
     "fd": ("name", "a descriptor, by the name that open gave it; null: none"),
     "path": ("name", "MOUNT/NAME; the mount @ is an ordinary file system"),
     "new": ("name", "the new MOUNT/NAME"),
-    "target": ("name", "what the link says"),
+    "target": ("name", "the path that the link holds"),
     "map": ("name", "a mapping, by the name that mmap gave it"),
-    "as": ("name", "the name of what comes out; by default that of what goes in"),
+    "as": ("name", "the name of the result; by default that of the argument"),
     "mount": ("name", "a mount of the scenario"),
     "shm": ("name", "a System V segment, by the name that shmget gave it"),
     "child": ("name", "the new process"),
@@ -109,7 +109,7 @@ _ARGUMENTS = {
     "gid": ("number", "a group"),
     "code": ("number", "the exit status"),
     "version": ("number", "of control groups, 1 or 2"),
-    "byte": ("number", "what is written to each page"),
+    "byte": ("number", "the byte that is written to each page"),
     "mode": ("any", "rights in octal, such as 0755"),
     "at": ("place", 'an address: {"map": NAME, "page": N, "bytes": N}'),
     "want_align": ("any", "true: tell whether the address is aligned to a huge page"),
@@ -118,14 +118,14 @@ _ARGUMENTS = {
     "signal": ("text", "one that ends a process"),
     "file": ("text", "a file of the group"),
     "files": ("list", "files of the group"),
-    "value": ("any", "what is written to it"),
+    "value": ("any", "the text that is written to it"),
     "seconds": ("any", "how long"),
     "flags": ("flags", "names of flags"),
-    "prot": ("flags", "what may be done with the pages"),
-    "seals": ("flags", "what is forbidden from now on"),
-    "advice": ("choice", "what is to happen with the pages"),
+    "prot": ("flags", "the rights to the pages"),
+    "seals": ("flags", "the changes that are forbidden from now on"),
+    "advice": ("choice", "the advice"),
     "policy": ("choice", "which nodes give pages"),
-    "whence": ("choice", "what the offset counts from"),
+    "whence": ("choice", "where the offset counts from"),
 }
 COMMON = {
     "hsize": Argument("hsize", "name", "the page size of this operation, such as 1G; by default the machine's"),
@@ -141,7 +141,7 @@ _ROWS = (
     ("sendfd", PROCESS, "sys_sendmsg", "", "fd to [as]", "pass a descriptor to another process (SCM_RIGHTS)"),
     ("memfd", PROCESS, "sys_memfd_create", "open", "fd [flags:MFD=MFD_HUGETLB]", "make a file without a name"),
     ("seal", PROCESS, "sys_fcntl", "", "fd seals:SEALS", "forbid changes of a memfd"),
-    ("unlink", ANYBODY, "sys_unlink", "", "path", "remove a name; the file goes when nobody holds it"),
+    ("unlink", ANYBODY, "sys_unlink", "", "path", "remove a name; the file goes with its last holder"),
     ("link", ANYBODY, "sys_link", "", "path new", "give a file a second name"),
     ("rename", ANYBODY, "sys_rename", "", "path new", "give a file another name"),
     ("mkdir", ANYBODY, "sys_mkdir", "", "path [mode=0755]", "make a directory"),
@@ -166,7 +166,7 @@ _ROWS = (
     ("kread", PROCESS, "sys_read", "fault", "map [page=0] [off_bytes=0]", "read(2) a zero into a page: the kernel writes there"),
     ("munmap", PROCESS, "sys_munmap", "munmap", _RANGE, "give addresses back"),
     ("mremap", PROCESS, "sys_mremap", "mremap", f"{_RANGE} new_pages|new_bytes [flags:MREMAP=MREMAP_MAYMOVE] [at] [as]", "move or shorten a mapping"),
-    ("mprotect", PROCESS, "sys_mprotect", "mprotect", f"{_RANGE} prot:PROT", "change what may be done with the pages"),
+    ("mprotect", PROCESS, "sys_mprotect", "mprotect", f"{_RANGE} prot:PROT", "change the rights to the pages"),
     ("madvise", PROCESS, "sys_madvise", "madvise", f"{_RANGE} advice:MADV", "advice about a range, such as MADV_DONTNEED"),
     ("mlock", PROCESS, "sys_mlock", "populate", _RANGE, "fault all pages in"),
     ("munlock", PROCESS, "sys_munlock", "", _RANGE, "nothing to do for huge pages"),
@@ -175,7 +175,7 @@ _ROWS = (
     ("mincore", PROCESS, "sys_mincore", "", _RANGE, "which pages are there"),
     ("mbind", PROCESS, "sys_mbind", "", f"{_RANGE} policy:MPOL [nodemask=0] [flags:MPOL_MF]", "which nodes give the pages of a range"),
     ("set_mempolicy", PROCESS, "sys_set_mempolicy", "", "policy:MPOL [nodemask=0]", "which nodes give the pages of a process"),
-    ("smaps", PROCESS, "show_smap", "", "map", "what /proc/PID/smaps says of a mapping, in kB"),
+    ("smaps", PROCESS, "show_smap", "", "map", "the /proc/PID/smaps of a mapping, in kB"),
     # -- System V ------------------------------------------------------------------------------------------
     ("shmget", PROCESS, "sys_shmget", "shmget", "shm [pages|bytes] [flags:SHM=SHM_HUGETLB,IPC_CREAT]", "make a segment, and reserve its pages"),
     ("shmat", PROCESS, "sys_shmat", "shmat", "shm map [flags:SHMAT]", "map a segment"),
@@ -200,7 +200,7 @@ _ROWS = (
     ("mount", ADMINISTRATOR, "sys_mount", "mount", "mount [options=]", "mount a hugetlbfs"),
     ("remount", ADMINISTRATOR, "do_remount", "", "mount [options=]", "mount -o remount"),
     ("umount", ADMINISTRATOR, "sys_umount", "umount", "mount", "unmount"),
-    ("umount_lazy", ADMINISTRATOR, "sys_umount", "umount", "mount", "unmount when nobody uses it any more"),
+    ("umount_lazy", ADMINISTRATOR, "sys_umount", "umount", "mount", "unmount; the file system goes with its last user"),
     ("statfs", ADMINISTRATOR, "sys_statfs", "", "mount", "size and free pages of a mount"),
     ("sync", ADMINISTRATOR, "sys_nanosleep", "", "[seconds=0.2]", "wait"),
     # -- control groups ------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ _ROWS = (
 
 
 def _operation(name: str, who: str, entry: str, chain: str, usage: str, help: str) -> Operation:
-    """The row as an Operation: its usage, read."""
+    """An Operation from a row, with its usage parsed."""
     arguments: dict[str, Argument] = {}
     needs = []
     for word in usage.split():

@@ -1,10 +1,7 @@
-"""What a program does: operations in the vocabulary of ``operations``, and named programs.
+"""Scenarios: programs as lists of operations (see ``operations``), which the model or the running kernel runs.
 
-A Scenario knows no kernel. Sources (the model, the running kernel) run it; ``expect`` carries what a source is known
-to have answered, so that a file of scenarios is also a test suite.
-
-Units: ``page, pages, count, offset_pages`` are huge pages of ``hsize`` (default 2M); ``bytes, off_bytes,
-offset_bytes`` are bytes.
+``expect`` of a step holds a recorded answer, so a file of scenarios is also a test suite. Units: ``page, pages, count,
+offset_pages`` are huge pages of ``hsize`` (default 2M); ``bytes, off_bytes, offset_bytes`` are bytes.
 """
 
 from __future__ import annotations
@@ -24,10 +21,9 @@ from .operations import OPERATIONS, Operation
 
 @dataclass(frozen=True)
 class Op:
-    """One step of a program: what it does, with which arguments, in which process.
+    """One step of a program: an operation of OPERATIONS, its arguments, its process, and its recorded answer or None.
 
-    ``args`` has arguments of its row in OPERATIONS; ``expect`` is what is known to come out, or None. Raises
-    ScenarioError for an unknown operation, and for an argument that is missing, unknown or of the wrong kind.
+    Raises ScenarioError for an unknown operation, and for an argument that is missing, unknown or of the wrong kind.
     """
 
     op: str
@@ -43,16 +39,16 @@ class Op:
 
     @property
     def row(self) -> Operation:
-        """What is true of every such operation."""
+        """The operation's row in OPERATIONS."""
         return OPERATIONS[self.op]
 
     def get(self, name: str) -> Any:
-        """An argument; what its row says where it is not given (None if that says nothing)."""
+        """An argument, by default that of the row; None if there is neither."""
         known = self.row.arguments.get(name)
         return self.args.get(name, known.default if known else None)
 
     def numbers(self) -> dict[str, Any]:
-        """All arguments as a kernel takes them: defaults filled in, names of flags as numbers. Raises Unsupported."""
+        """All arguments, with defaults filled in and flags as numbers. Raises Unsupported for an unknown flag."""
         found = {name: argument.default for name, argument in self.row.arguments.items()} | dict(self.args)
         for name, argument in self.row.arguments.items():
             if argument.table is not None:
@@ -64,11 +60,11 @@ class Op:
         return found
 
     def names(self, name: str) -> set[str]:
-        """An argument that is a list of flags."""
+        """The flags of an argument."""
         return set(self.get(name))
 
     def unit(self, default: int) -> int:
-        """The page size in bytes that the operation counts in: ``hsize``, else the default. Raises ScenarioError."""
+        """The operation's page size in bytes: ``hsize``, else the default. Raises ScenarioError."""
         try:
             return parse_size(self.args["hsize"]) if "hsize" in self.args else default
         except ValueError as error:
@@ -80,7 +76,7 @@ class Op:
         return f"{who}{self.op} {' '.join(shown)}".rstrip()
 
     def to_json(self) -> dict[str, Any]:
-        """The step as a JSON object of the vocabulary."""
+        """The step as a JSON object."""
         out: dict[str, Any] = {"op": self.op, **self.args}
         if self.proc != "P":
             out["proc"] = self.proc
@@ -90,7 +86,7 @@ class Op:
 
     @classmethod
     def from_json(cls, step: Any) -> Op:
-        """The step in a JSON object. Raises ScenarioError."""
+        """The step of a JSON object. Raises ScenarioError."""
         if not isinstance(step, dict) or not isinstance(step.get("op"), str):
             raise ScenarioError(f"a step is an object with an op, not {_plain(step)}")
         expect, proc = step.get("expect"), step.get("proc", "P")
@@ -113,8 +109,8 @@ class Scenario:
     """A program and the pool it starts with.
 
     ``nr`` and ``overcommit`` are pages of the default size; ``mounts`` maps the name of each hugetlbfs to its mount
-    options; ``extra`` keeps what a file says beside that (source, about, after_... counters).
-    The building methods return a longer Scenario and leave this one as it is.
+    options; ``extra`` keeps the other fields of a file (source, about, after_... counters).
+    The building methods return a new Scenario with one more step.
     """
 
     name: str
@@ -141,7 +137,7 @@ class Scenario:
 
     # -- building ----------------------------------------------------------------------------------
     def then(self, op: str, **args: Any) -> Scenario:
-        """One more step; ``proc=`` names the process, everything else is an argument of the operation."""
+        """A Scenario with one more step; ``proc=`` names its process, all else are arguments of the operation."""
         proc = args.pop("proc", "P")
         return self._with((*self.steps, Op(op, args, proc)))
 
@@ -159,14 +155,14 @@ class Scenario:
 
     # -- JSON --------------------------------------------------------------------------------------
     def to_json(self) -> dict[str, Any]:
-        """The scenario as one case of a file."""
+        """The scenario as a case of a file."""
         pool = {"nr": self.nr, "overcommit": self.overcommit}
         steps = [op.to_json() for op in self.steps]
         return {"name": self.name, **self.extra, "pool": pool, "mounts": dict(self.mounts), "steps": steps}
 
     @classmethod
     def from_json(cls, case: Any) -> Scenario:
-        """One case of a file. Raises ScenarioError that names the case and the step."""
+        """The scenario of a case of a file. Raises ScenarioError that names the case and the step."""
         if not isinstance(case, dict) or not isinstance(case.get("name"), str):
             raise ScenarioError(f"a case is an object with a name, not {json.dumps(case)[:60]}")
         name = case["name"]
@@ -195,10 +191,7 @@ class Scenario:
 
 
 def load(path: str | Path) -> list[Scenario]:
-    """The cases of a file in the format of ``scenarios.json`` (or one case alone).
-
-    Raises ScenarioError when it is not such a file, OSError when it cannot be read.
-    """
+    """The cases of a JSON file: {"scenarios": [...]}, a list of cases, or one case. Raises ScenarioError, OSError."""
     text = Path(path).read_text(encoding="utf-8", errors="replace")
     try:
         data = json.loads(text)
@@ -228,10 +221,7 @@ ANONYMOUS = ("MAP_ANONYMOUS", "MAP_HUGETLB")
 def lesson(
     pages: int = 5, pool: int = 10, private: bool = False, touched: int | None = None, unlink: bool = True
 ) -> Scenario:
-    """The lesson's program: open, mmap, one write to each page, munmap, close, and (not in its text) unlink.
-
-    ``touched`` pages of ``pages`` are written, all by default; ``private`` maps MAP_PRIVATE.
-    """
+    """The lesson's program: open, mmap, one write to each page (or to ``touched`` pages), munmap, close, unlink."""
     flags = ["MAP_PRIVATE" if private else "MAP_SHARED"]
     scenario: Scenario = (
         Scenario("lesson", nr=pool)

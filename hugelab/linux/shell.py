@@ -1,4 +1,4 @@
-"""What an administrator types for an operation of a scenario. A test runs each of these commands."""
+"""Shell commands for the operations of an administrator. A test runs each of these commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _pool(op: Op, default: str = "2M") -> str:
 
 
 def _number(name: str) -> Callable[[Op], str]:
-    """A file of the pool; of the default size, the sysctl that everybody knows."""
+    """Writes a file of the pool; for the default size, its sysctl."""
 
     def command(op: Op) -> str:
         if "hsize" in op.args:
@@ -79,11 +79,8 @@ COMMANDS: Mapping[str, Callable[[Op], str]] = {
 
 
 def command(op: Op) -> str:
-    """The line that does an operation of an administrator. Mounts are below /mnt, cgroups those of version 2; PID and
-    PROGRAM stand for a process and what it runs.
-
-    Raises ScenarioError for what only a program can do.
-    """
+    """The shell command of an operation, with mounts below /mnt and cgroups of version 2; PID stands for a process,
+    PROGRAM for its program. Raises ScenarioError for an operation that only a program can do."""
     if op.op not in COMMANDS:
         raise ScenarioError(f"{op.op} is done by a program, not by a command")
     return COMMANDS[op.op](op)

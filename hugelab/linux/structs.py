@@ -1,4 +1,4 @@
-"""The kernel's structs, as a source fills them in and a view shows them: data, no rules.
+"""The kernel's structs, which sources fill in and views show: data, no rules.
 
 Names and fields are the kernel's (include/linux/hugetlb.h, mm_types.h, fs.h). Counts are in huge pages of the
 struct's own page size, addresses and lengths in bytes. A ``frame`` is a physical address divided by the page size;
@@ -23,8 +23,8 @@ class hstate_node(Record):
     free_huge_pages: int
     surplus_huge_pages: int
     freelist: RunMap  # hugepage_freelists[nid]: a stack of frames; the top is handed out next
-    buddy: RunMap  # a stack of frames the pool gave back to the buddy allocator
-    fresh: int  # how many frames the node has given to this pool so far
+    buddy: RunMap  # a stack of frames that the pool gave back to the buddy allocator
+    fresh: int  # frames that the node has given to this pool so far
 
     def __init__(self, state: State, size: int, nid: int):
         counts = dict.fromkeys(("nr_huge_pages", "free_huge_pages", "surplus_huge_pages", "fresh"), 0)
@@ -38,13 +38,13 @@ class hstate(Record):
     size: int  # bytes of one page
     nr_huge_pages: int  # all pages of the pool, surplus included
     free_huge_pages: int
-    resv_huge_pages: int  # promised, not yet taken; they are among the free ones
+    resv_huge_pages: int  # reserved, not yet taken; they are among the free pages
     surplus_huge_pages: int  # of nr_huge_pages: beyond the configured number
-    nr_overcommit_huge_pages: int  # how many surplus pages are allowed
-    next_nid_to_alloc: int  # whose turn it is when the pool grows, and when it shrinks
+    nr_overcommit_huge_pages: int  # the most surplus pages that are allowed
+    next_nid_to_alloc: int  # the next node when the pool grows (to_alloc) or shrinks (to_free)
     next_nid_to_free: int
     nodes: tuple[hstate_node, ...]
-    memory: RunMap  # what pages hold: frame -> tag ((offset, byte), ...); absent = zeros
+    memory: RunMap  # contents: frame -> tag ((offset, byte), ...); absent = zeros
     cgroup: RunMap  # pages in use -> tag (cgroup charged for the page, cgroup charged for its reservation)
     restore: RunMap  # pages in use whose reservation comes back when they are freed (folio flag restore_reserve)
 
@@ -62,7 +62,7 @@ class hstate(Record):
 
     @property
     def persistent_huge_pages(self) -> int:
-        """The configured number of pages: what /proc/sys/vm/nr_hugepages reads (max_huge_pages)."""
+        """The configured number of pages, as in /proc/sys/vm/nr_hugepages (max_huge_pages)."""
         return self.nr_huge_pages - self.surplus_huge_pages
 
     def count(self, node: hstate_node, nr: int = 0, free: int = 0, surplus: int = 0) -> None:
@@ -83,14 +83,14 @@ class hstate(Record):
 class hugetlb_cgroup(Record):
     """The hugetlb limits and counts of one control group, in pages.
 
-    ``usage``: pages allocated. ``rsvd``: pages promised, or allocated without a promise.
+    ``usage``: pages allocated. ``rsvd``: pages reserved, or allocated without a reservation.
     """
 
     name: str
     version: int  # 1 or 2: the hierarchy it is in
     parent: str | None  # key of the group it is in; None: the root
     counters: dict[tuple[int, bool], page_counter]  # (page size, is it rsvd) -> its counter
-    online: bool  # False once it was removed; what is still charged to it stays
+    online: bool  # False after rmdir; charges stay until they end
     events: dict[int, int]  # page size -> refusals here and below; replaced, never changed in place
     events_local: dict[int, int]  # of them, those of the group's own processes
 
@@ -157,7 +157,7 @@ class super_block(Record):
     def __init__(self, state: State, name: str, h: hstate | None, **options: Any):
         fields = {"subpool": None, "max_inodes": -1, "free_inodes": -1, "mode": 0o755, "uid": 0, "gid": 0}
         key = f"mount/{name}"
-        while key in state.records:  # one that was unmounted lazily, or lies below
+        while key in state.records:  # taken by a mount that was unmounted lazily or lies below
             key += "'"
         super().__init__(state, key, name=name, h=h, dentries={}, readonly=False, mounted=True, **(fields | options))
 
@@ -199,40 +199,31 @@ class inode(Record):
     s_private: bool  # System V shared memory: reserved by shmget, not by shmat (S_PRIVATE)
 
     def __init__(self, state: State, ino: int, name: str, h: hstate | None, **fields: Any):
-        super().__init__(
-            state,
-            f"inode/{ino}",
-            i_ino=ino,
-            name=name,
-            h=h,
-            i_size=0,
-            i_blocks=0,
-            i_nlink=1,
-            refs=0,
-            i_pages=state.runs(),
-            **({"seals": 1, "s_private": False} | fields),
-        )
+        more = {"i_size": 0, "i_blocks": 0, "i_nlink": 1, "refs": 0, "seals": 1, "s_private": False} | fields
+        super().__init__(state, f"inode/{ino}", i_ino=ino, name=name, h=h, i_pages=state.runs(), **more)
 
     @property
     def files(self) -> int:
-        """How many open files hold it."""
+        """The number of open files of it."""
         return sum(opened.f_inode is self for opened in self.state.of(file))
 
     @property
     def mappings(self) -> int:
-        """How many mappings hold it."""
+        """The number of mappings of it."""
         return self.refs - self.files
 
     @property
-    def promised(self) -> int:
-        """Pages of it that are reserved and not there yet."""
+    def reserved(self) -> int:
+        """Pages of it that are reserved and not allocated yet."""
         return len(self.resv_map.regions) - len(self.i_pages)
+
+    promised = reserved  # an older name
 
 
 class sysctl(Record):
-    """What /proc/sys/vm says beside the pools."""
+    """The settings of /proc/sys/vm that belong to no pool."""
 
-    hugetlb_shm_group: int  # whose members may make segments of huge pages
+    hugetlb_shm_group: int  # the group whose members may make segments of huge pages
 
     def __init__(self, state: State):
         super().__init__(state, "sysctl", hugetlb_shm_group=0)
@@ -244,9 +235,9 @@ class shmid_kernel(Record):
     name: str
     shm_file: inode
     size: int  # bytes, as asked for
-    uid: int  # who made it; nobody else but root may map it
-    dest: bool  # IPC_RMID was called: it goes with the last mapping
-    locked: bool  # its size counts against RLIMIT_MEMLOCK of who made it (user_shm_lock)
+    uid: int  # its maker; only he and root may map it
+    dest: bool  # IPC_RMID was called: removed with its last mapping
+    locked: bool  # its size counts against the maker's RLIMIT_MEMLOCK (user_shm_lock)
 
     def __init__(self, state: State, number: int, name: str, node: inode, size: int, uid: int, locked: bool):
         fields = {"name": name, "shm_file": node, "size": size, "uid": uid, "dest": False, "locked": locked}
@@ -254,14 +245,14 @@ class shmid_kernel(Record):
 
 
 class file(Record):
-    """An open file (struct file): what a descriptor and a mapping point to."""
+    """An open file (struct file), to which descriptors and mappings point."""
 
     f_inode: inode
     readable: bool
     writable: bool
     count: int  # descriptors, of all processes; a mapping counts in the inode's refs
     f_pos: int  # bytes
-    path_only: bool  # opened with O_PATH: for fstat, close and passing on
+    path_only: bool  # opened with O_PATH: good for fstat, close and sendfd only
 
     def __init__(self, state: State, number: int, node: inode, readable: bool, writable: bool, path_only: bool = False):
         fields = {"f_inode": node, "readable": readable, "writable": writable, "path_only": path_only}
@@ -301,7 +292,7 @@ class vm_area_struct(Record):
     vm_flags: int
     inode: inode
     h: hstate
-    resv_map: resv_map | None  # of a private mapping that owns reservations (HPAGE_RESV_OWNER)
+    resv_map: resv_map | None  # the map of a private mapping that owns reservations (HPAGE_RESV_OWNER)
     name: str  # the program's name for it
     unmapped: bool  # the owner took a page away from this child: every fault is SIGBUS (HPAGE_RESV_UNMAPPED)
     for_writing: bool  # its file was opened for writing

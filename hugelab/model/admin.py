@@ -95,13 +95,13 @@ def demote_store(k: Core, mm: mm_struct | None, op: Op) -> None:
     """Write ``n`` to demote of the largest size (or of ``hsize``): pages become pages of the default size.
 
     Pages that are used or promised stay; fewer than asked is no error. Raises SystemCallError ENOENT, EINVAL; EBUSY
-    only with the kernel bug demote_takes_promised_pages.
+    only with the kernel bug demote_takes_reserved_pages.
     """
     h, n = k.state.pools[-1] if "hsize" not in op.args else _pool(k, op), _count(op)
     into = k.state.pools[0]
     if h is into or not k.rules.demote:
         raise SystemCallError("ENOENT")
-    blind = k.rules.bug("demote_takes_promised_pages")
+    blind = k.rules.bug("demote_takes_reserved_pages")
     while n and (available := h.free_huge_pages - h.resv_huge_pages):
         if not blind and available < 0:
             break

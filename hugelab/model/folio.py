@@ -216,7 +216,7 @@ def free_huge_page(
         if h.cgroup:
             hugetlb_cgroup_uncharge_folio(k, h, part.value)
         clear(h, part)
-        if gives_back and h.resv_huge_pages > h.free_huge_pages and not k.rules.bug("promised_page_leaves_the_pool"):
+        if gives_back and h.resv_huge_pages > h.free_huge_pages and not k.rules.bug("reserved_page_leaves_the_pool"):
             gives_back = False  # it is promised again
         if gives_back:
             h.count(node, surplus=-n)

@@ -409,8 +409,8 @@ BUGS = {
     "surplus_blocks_restore": ("6.9", ""),
     "partial_mremap_strips_reserve_map": ("5.16", ""),
     "min_size_given_back_twice": ("6.15", "7.4"),
-    "promised_page_leaves_the_pool": ("4.1", ""),
-    "demote_takes_promised_pages": ("6.12", ""),
+    "reserved_page_leaves_the_pool": ("4.1", ""),
+    "demote_takes_reserved_pages": ("6.12", ""),
     "available_is_unsigned": ("0.0", ""),
 }
 

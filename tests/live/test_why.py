@@ -426,7 +426,7 @@ def test_a_limit_that_nobody_can_reach_is_no_risk(lab: Lab, kind: str) -> None:
 
 
 def test_more_is_promised_than_is_free(lab: Lab) -> None:
-    """A slip left it so (promised_page_leaves_the_pool): who has no promise gets a page (available_is_unsigned)."""
+    """A slip left it so (reserved_page_leaves_the_pool): who has no promise gets a page (available_is_unsigned)."""
     state = State(lab, 0, nr=0, overcommit=2, budget="min_size=4M")
     name = state.hold(state.out, "shared", 1, 1, mount="n0")
     state.do("ftruncate", state.out, fd=name, pages=0)
