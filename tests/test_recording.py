@@ -13,9 +13,8 @@ from hugelab import LESSON, MACHINES, X86_64, Counters, Op, Scenario, compare, l
 from hugelab.core.units import size_name
 from hugelab.linux.machines import Machine
 from hugelab.linux.structs import inode
-from hugelab.model.kernel import boot
+from hugelab.model.kernel import boot, check_case
 from hugelab.record import flow
-from hugelab.record.check import check_case
 from hugelab.record.recording import Difference, Recording, compare_step, describe
 from hugelab.record.source import record
 from hugelab.trace.judge import lesson as trace_lesson
