@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from hugelab import LESSON, MACHINES, X86_64, Counters, Op, Scenario, compare, lesson, load, run
 from hugelab.core.units import size_name
 from hugelab.linux.machines import Machine
-from hugelab.model.kernel import boot
-from hugelab.record.check import check_case
+from hugelab.model.kernel import boot, check_case
 from hugelab.record.recording import Difference, Recording, compare_step
 from hugelab.record.source import record
 from tests.conftest import DATA
