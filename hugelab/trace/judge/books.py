@@ -43,22 +43,40 @@ def _acct(delta: int) -> Effect:
 
 # Functions that change the pool in ways that only the lines inside them tell, if those are recorded at all.
 OPEN = frozenset(
-    "set_max_huge_pages hugetlbfs_evict_inode hugetlb_unreserve_pages truncate_hugepages hugetlbfs_fallocate"
-    " hugetlbfs_punch_hole hugetlb_vmtruncate demote_pool_huge_page alloc_fresh_huge_page return_unused_surplus_pages"
-    " hugetlbfs_put_super hugepage_new_subpool".split()
+    [
+        "set_max_huge_pages",
+        "hugetlbfs_evict_inode",
+        "hugetlb_unreserve_pages",
+        "truncate_hugepages",
+        "hugetlbfs_fallocate",
+        "hugetlbfs_punch_hole",
+        "hugetlb_vmtruncate",
+        "demote_pool_huge_page",
+        "alloc_fresh_huge_page",
+        "return_unused_surplus_pages",
+        "hugetlbfs_put_super",
+        "hugepage_new_subpool",
+    ]
 )
 PROMISES = ("hugetlbfs_file_mmap", "hugetlb_reserve_pages")
 INSIDE = frozenset(("free_huge_page", "hugetlb_acct_memory"))
 # With these a process begins something else: what it did before is over.
 BEGINS = frozenset(
-    "hugetlbfs_create hugetlbfs_file_mmap hugetlb_fault hugetlb_vm_op_close hugetlbfs_evict_inode".split()
+    ["hugetlbfs_create", "hugetlbfs_file_mmap", "hugetlb_fault", "hugetlb_vm_op_close", "hugetlbfs_evict_inode"]
 )
 # Steps in which the pool may change where no probe stands.
 STEPS = ("munmap", "unlink", "close", "end", "echo", "ftruncate", "fallocate", "madvise", "mount", "umount", "fork")
 # A page comes from the buddy allocator. A graph shows the call, without the page or a counter.
 MAKES = frozenset(
-    "alloc_buddy_huge_page alloc_fresh_huge_page alloc_pool_huge_page alloc_buddy_hugetlb_folio"
-    " alloc_fresh_hugetlb_folio only_alloc_fresh_hugetlb_folio alloc_pool_hugetlb_folio".split()
+    [
+        "alloc_buddy_huge_page",
+        "alloc_fresh_huge_page",
+        "alloc_pool_huge_page",
+        "alloc_buddy_hugetlb_folio",
+        "alloc_fresh_hugetlb_folio",
+        "only_alloc_fresh_hugetlb_folio",
+        "alloc_pool_hugetlb_folio",
+    ]
 )
 CHANGES = OPEN | INSIDE | DEQUEUE | {"hugetlb_fault", "alloc_huge_page", "alloc_buddy_huge_page"}
 MOST_TASKS = 64  # processes that may be in one at a time

@@ -187,7 +187,8 @@ class Calls:
         if entry.kind is Kind.RETURN:
             asked, task.reserve = task.reserve, None
             ret, first, end = _int(entry, "ret"), _int(asked, "f"), _int(asked, "t")
-            if None not in (ret, first, end) and ret > max(end - first, 1):  # 7.x tells how many pages
+            # 7.x tells how many pages
+            if ret is not None and first is not None and end is not None and ret > max(end - first, 1):
                 text = f"hugetlb_reserve_pages of {end - first} pages gives 0, 1, so many or an error, not {ret}"
                 self._no(entry, "reserve", text)
             return

@@ -113,6 +113,12 @@ class _Inference:
             i += 1
         return i
 
+    def _evicted(self, i: int) -> int:
+        """The lines of a file's end: its pages, then its reservations."""
+        for name in ("hugetlbfs_evict_inode", "free_huge_page", "hugetlb_unreserve_pages", "hugetlb_acct_memory"):
+            i = self._take(i, (name,))
+        return i
+
     def _add(self, op: Op, i: int, end: int, note: str = "") -> None:
         self.steps.append(Inferred(op, self.lines[i:end], note))
 
@@ -198,9 +204,7 @@ class _Inference:
         if end < len(self.lines) and self.lines[end].name == "hugetlb_vm_op_close" and self._all_private(i, end):
             return self._munmap(i, end)
         end = self._take(end, ("hugetlbfs_evict_inode", "hugetlb_unreserve_pages", "hugetlb_acct_memory"))
-        end = self._take(end, ("free_huge_page",))
-        end = self._take(end, ("hugetlb_unreserve_pages",))
-        end = self._take(end, ("hugetlb_acct_memory",))
+        end = self._evicted(end)
         self._cut_faults(i, end)
         name = self._owner(i, end)
         fd = self.open.pop(name, None)
@@ -265,10 +269,7 @@ class _Inference:
         if unused and not area.shared:  # what a private mapping did not use; a shared one keeps it for the file
             end += 1
         if area.file == "anon_hugepage":
-            end = self._take(end, ("hugetlbfs_evict_inode",))
-            end = self._take(end, ("free_huge_page",))
-            end = self._take(end, ("hugetlb_unreserve_pages",))
-            end = self._take(end, ("hugetlb_acct_memory",))
+            end = self._evicted(end)
         for line in self.lines[i:end]:
             self.free = line.fields.get("free", self.free)
         args: dict[str, Any] = {"map": area.name}

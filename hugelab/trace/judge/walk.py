@@ -15,6 +15,7 @@ from ...core.units import BASE_PAGE_SIZE
 from ...linux.errors import ScenarioError, Unsupported
 from ...linux.machines import SIZE_2M, Machine
 from ...linux.scenario import Op, Scenario
+from ...linux.structs import inode
 from ...model.kernel import Kernel, boot, run
 from ...record.recording import Recording
 from ..read.entry import DEQUEUE, EVENTS, Entry, Kind
@@ -126,15 +127,12 @@ class Walk:
             step.lines.append(entry)
         if entry.kind not in (Kind.CALL, Kind.POINT):
             return
-        if (
-            entry.name == "hugetlb_fault"
-            and isinstance(entry.fields.get("addr"), int)
-            and len(step.faults) < MOST_FAULTS
-        ):
+        addr, start, ino = (isinstance(entry.fields.get(name), int) for name in ("addr", "start", "ino"))
+        if entry.name == "hugetlb_fault" and addr and len(step.faults) < MOST_FAULTS:
             step.faults.append(entry)
-        elif entry.name == "hugetlb_vm_op_close" and isinstance(entry.fields.get("start"), int):
+        elif entry.name == "hugetlb_vm_op_close" and start:
             step.closes.append(entry)
-        elif entry.name == "hugetlbfs_get_inode" and isinstance(entry.fields.get("ino"), int):
+        elif entry.name == "hugetlbfs_get_inode" and ino:
             self._ino[entry.fields["ino"]] = entry.line
 
     def _prog(self, entry: Entry) -> None:
@@ -360,11 +358,11 @@ class Walk:
 
     def _run(self, op: Op, step: _Pending) -> None:
         assert self.kernel is not None
-        if len(self.kernel.maps) > MOST_OPEN or self.names.files > MOST_OPEN:
-            self._stop(step.entry.line, f"more than {MOST_OPEN:,} files or mappings")
-            return
-        if len(self.ops) >= MOST_STEPS:
-            self._stop(step.entry.line, f"more than {MOST_STEPS:,} steps")
+        many = f"more than {MOST_STEPS:,} steps" if len(self.ops) >= MOST_STEPS else ""
+        if max(len(self.kernel.maps), self.names.files) > MOST_OPEN:
+            many = f"more than {MOST_OPEN:,} files or mappings"
+        if many:
+            self._stop(step.entry.line, many)
             return
         done = self._do(op)
         if done is not None and step.either and step.answers and done[0] != words.outcome(step.texts):
@@ -375,16 +373,8 @@ class Walk:
             self._lines.append((len(self.ops) - 1, step))
             self._pids(step)
         outcome, value = done
-        shown = words.outcome(step.texts)
-        line = step.answers[0].line if step.answers else step.entry.line
-        if step.answers and outcome != shown and self._late:
-            self._stop(step.entry.line, "the log begins after the program did")
+        if step.answers and not self._outcome(op, step, outcome):
             return
-        if step.answers and outcome != shown:
-            text = f"{op.op} (line {step.entry.line}): {shown}; in the model: {outcome}"
-            self.verdicts.contradicts(line, "result", text, step.entry.line)
-        elif step.answers and outcome != "ok":
-            self.verdicts.agrees(line, "result", f"{op.op}: {outcome}, as in the model")
         if op.op == "close" and outcome == "ok":
             self.names.closed(op.args["fd"])
         if op.op == "fork":
@@ -394,6 +384,19 @@ class Walk:
             self._answer(op, answer, value)
         if op.op in ("touch", "munmap") and outcome == "ok":
             self._events(op, step)
+
+    def _outcome(self, op: Op, step: _Pending, ours: str) -> bool:
+        """Did the step come out as in the model? False where that decides nothing and the walk is over."""
+        shown, line, asked = words.outcome(step.texts), step.answers[0].line, step.entry.line
+        if ours != shown and self._late:
+            self._stop(asked, "the log begins after the program did")
+            return False
+        if ours != shown:
+            text = f"{op.op} (line {asked}): {shown}; in the model: {ours}"
+            self.verdicts.contradicts(line, "result", text, asked)
+        elif ours != "ok":
+            self.verdicts.agrees(line, "result", f"{op.op}: {ours}, as in the model")
+        return True
 
     def _other(self, op: Op, step: _Pending, done: tuple[str, Any]) -> tuple[Op, tuple[str, Any] | None]:
         """Nothing tells whose step it is, and what came out is not this process's: it is the other's, if that fits."""
@@ -423,44 +426,39 @@ class Walk:
     def _answer(self, op: Op, answer: Entry, value: Any) -> None:
         assert self.kernel is not None
         text, line = str(answer.fields["text"]), answer.line
-        mapped, opened = _MAPPED.match(text), _OPENED.match(text)
-        if op.op == "mmap" and mapped and (op.proc, op.args["map"]) in self.kernel.maps:
+        if op.op == "mmap" and (mapped := _MAPPED.match(text)) and (op.proc, op.args["map"]) in self.kernel.maps:
             handle = self.kernel.maps[op.proc, op.args["map"]]
             start, end = int(mapped["start"], 16), int(mapped["end"], 16)
             if end - start != handle.length or start % SIZE_2M:
-                text = f"{start:#x}-{end:#x} is not a range of {handle.length // SIZE_2M} huge pages"
-                self.verdicts.contradicts(line, "mapping", text)
+                why = f"{start:#x}-{end:#x} is not a range of {handle.length // SIZE_2M} huge pages"
+                self.verdicts.contradicts(line, "mapping", why)
             self.names.mapped(op.args["map"], start, handle.addr, handle.length)
-        elif op.op == "open" and opened and op.args["fd"] in self.kernel.mm(op.proc).fds:
+        elif op.op == "open" and (opened := _OPENED.match(text)) and op.args["fd"] in self.kernel.mm(op.proc).fds:
             self.names.opened(int(opened["fd"]), op.args["fd"], line)
             if opened["mode"]:
-                node = self.kernel.mm(op.proc).fds[op.args["fd"]].f_inode
-                if node.i_mode != int(opened["mode"], 16):
-                    asked = self._done.line if self._done else 0
-                    text = f"mode=0x{opened['mode']}; the open of line {asked} makes {node.i_mode:#x}"
-                    self.verdicts.contradicts(line, "mode", text, asked)
-                if node.i_size != int(opened["size"]):
-                    self.verdicts.contradicts(line, "file", f"size={opened['size']}; the file has {node.i_size} bytes")
-                self._inode(int(opened["ino"]), line)
-        elif op.op == "fork":
-            child = re.match(r"fork = (\d{1,19})", text)
-            if child:
-                self._family[int(child[1])] = CHILD
-        elif op.op in ("set_nr", "set_overcommit"):
-            wrote = WROTE.match(text)
-            if wrote and wrote["what"] != str(op.args["n"]):
-                text = f"'{wrote['what']}' was written, and the step says {op.args['n']}"
-                self.verdicts.contradicts(line, "result", text)
-        signal = SIGNALLED.search(text)
-        if signal and signal["addr"]:
+                self._file(self.kernel.mm(op.proc).fds[op.args["fd"]].f_inode, opened, line)
+        elif op.op == "fork" and (child := re.match(r"fork = (\d{1,19})", text)):
+            self._family[int(child[1])] = CHILD
+        elif op.op in ("set_nr", "set_overcommit") and (wrote := WROTE.match(text)):
+            if wrote["what"] != str(op.args["n"]):
+                why = f"'{wrote['what']}' was written, and the step says {op.args['n']}"
+                self.verdicts.contradicts(line, "result", why)
+        elif (signal := SIGNALLED.search(text)) and signal["addr"]:
             ours = self.names.ours(int(signal["addr"], 16))
             area = self.kernel.maps.get((op.proc, op.args.get("map", "")))
             first = area.addr + (op.get("page") or 0) * SIZE_2M if area else None
             if first is None or ours is None or not first <= ours < first + op.get("count") * SIZE_2M:
-                text = f"si_addr=0x{signal['addr']} is not what the step touches"
-                self.verdicts.contradicts(line, "result", text)
+                self.verdicts.contradicts(line, "result", f"si_addr=0x{signal['addr']} is not what the step touches")
 
-    def _inode(self, ino: int, line: int) -> None:
+    def _file(self, node: inode, opened: re.Match[str], line: int) -> None:
+        """What open says of its file, against the file that the model has opened."""
+        if node.i_mode != int(opened["mode"], 16):
+            asked = self._done.line if self._done else 0
+            text = f"mode=0x{opened['mode']}; the open of line {asked} makes {node.i_mode:#x}"
+            self.verdicts.contradicts(line, "mode", text, asked)
+        if node.i_size != int(opened["size"]):
+            self.verdicts.contradicts(line, "file", f"size={opened['size']}; the file has {node.i_size} bytes")
+        ino = int(opened["ino"])
         if self._ino and ino not in self._ino:
             last, at = next(reversed(self._ino.items()))
             self.verdicts.contradicts(line, "file", f"ino={ino}, and line {at} made inode {last}", at)
@@ -547,9 +545,8 @@ class Walk:
         recording = run(program, self.machine)
         for number, step in self._lines:
             if number < len(recording.steps):
-                self.matched += match.compare(
-                    recording, number, step.entry, step.lines, self.names.theirs, self.verdicts
-                )
+                names, told = self.names.theirs, (step.entry, step.lines)
+                self.matched += match.compare(recording, number, *told, names, self.verdicts)
         return recording
 
 

@@ -185,36 +185,14 @@ class Source:
             raise LogError(f"{name} cannot be read: {_why(error)}") from None
 
     def _lines(self, stream: _Bytes, name: str, ours: BinaryIO | None, progress: Progress | None) -> Iterator[str]:
-        done = told = 0
-        rest, cut = b"", False  # a line's beginning; whether it was cut and the remainder is to be passed over
+        told = 0
         try:
-            while chunk := self._take(stream, name):
-                if not done:
-                    chunk = chunk.removeprefix(codecs.BOM_UTF8)
-                if done < SNIFF and b"\0" in chunk[: SNIFF - done]:
-                    raise LogError(f"{name} is binary, not a log")
-                done += len(chunk)
-                if cut:
-                    _, found, chunk = chunk.partition(b"\n")
-                    if not found:
-                        continue
-                    cut = False
-                block, found, tail = chunk.rpartition(b"\n")
-                if found:
-                    yield from self._text(rest + block)
-                    rest = tail
-                else:
-                    rest += chunk
-                if len(rest) > LONGEST:
-                    yield from self._text(rest)
-                    rest, cut = b"", True
+            for done, block in self._blocks(stream, name):
+                yield from self._text(block)
                 if progress and done - told >= STEP:
                     told = done
                     progress(self.bytes_read, self.size)
-            self._open_end = bool(rest) or cut
-            if rest:
-                yield from self._text(rest)
-            if not self._line and not cut:
+            if not self._line:
                 raise LogError(f"{name} is empty" if not self._ends else f"{name}: {self._ends}")
             if self._ends:
                 self._ends = f"{self._ends}: everything up to line {self._line:,} was read"
@@ -223,6 +201,31 @@ class Source:
         finally:
             if ours:
                 ours.close()
+
+    def _blocks(self, stream: _Bytes, name: str) -> Iterator[tuple[int, bytes]]:
+        """Pieces of the text that end before a line's end, each with the number of bytes so far."""
+        done, rest, cut = 0, b"", False  # rest is a line's beginning; cut: the remainder of a line is to be passed over
+        while chunk := self._take(stream, name):
+            if not done:
+                chunk = chunk.removeprefix(codecs.BOM_UTF8)
+            if done < SNIFF and b"\0" in chunk[: SNIFF - done]:
+                raise LogError(f"{name} is binary, not a log")
+            done += len(chunk)
+            if cut:
+                _, found, chunk = chunk.partition(b"\n")
+                if not found:
+                    continue
+                cut = False
+            block, found, tail = chunk.rpartition(b"\n")
+            if found:
+                yield done, rest + block
+            rest = tail if found else rest + tail
+            if len(rest) > LONGEST:
+                yield done, rest
+                rest, cut = b"", True
+        self._open_end = bool(rest) or cut
+        if rest:
+            yield done, rest
 
     def _text(self, block: bytes) -> list[str]:
         """The lines of a block that ends before a line's end."""
