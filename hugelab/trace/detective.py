@@ -200,7 +200,7 @@ class Detective:
     def _what_is_missing(self) -> None:
         """What the log's kernel shows, where it does not name itself, and what its format never carries."""
         if not self.versions.header and self.versions.kernel:
-            for sign in (self.versions.seen or {}).values():
+            for sign in self.versions.seen.values():
                 self.verdicts.agrees(sign.line, "version", f"{sign.says}: {sign.why}")
         if self.reader.events and not self.books.seen and not self._checked:
             text = f"{self.reader.format} does not show the pool's counters"
@@ -229,9 +229,8 @@ class Detective:
             return None, None
         agreed = sum(step.lines for step in steps if step.agrees)
         if agreed:
-            text = (
-                f"{agreed} lines are what a kernel prints for {', '.join(step.op.op for step in steps if step.lines)}"
-            )
+            done = ", ".join(step.op.op for step in steps if step.lines)
+            text = f"{agreed} lines are what a kernel prints for {done}"
             self.verdicts.agrees(lines[0].line, "program", text)
         for step in steps:
             grown = sum(line.fields.get("free", 0) > program.pool for line in lines) > 1

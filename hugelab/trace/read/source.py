@@ -12,6 +12,7 @@ import io
 import lzma
 import os
 import re
+import shlex
 import stat
 import sys
 import zlib
@@ -92,10 +93,9 @@ class Source:
         if self._colours:
             said.append("the colour codes of a terminal were left out")
         if self._long[0]:
-            count = "a line" if self._long[0] == 1 else f"{self._long[0]:,} lines"
-            was = "was" if self._long[0] == 1 else "were"
-            where = f"line {self._long[1]}" if self._long[0] == 1 else f"first: line {self._long[1]}"
-            said.append(f"{count} of more than {LONGEST >> 10} KiB {was} cut ({where})")
+            long = f"of more than {LONGEST >> 10} KiB"
+            lines = _lines(self._long[0], f"{long} was", f"{long} were").replace("1 line of", "a line of")
+            said.append(f"{lines} cut{_first(self._long)}")
         if self._ends:
             said.append(self._ends)
         elif self._open_end:
@@ -130,18 +130,17 @@ class Source:
             except IsADirectoryError:
                 raise LogError(f"{name} is a directory, not a log") from None
             except PermissionError:
-                raise LogError(
-                    f"{name} may not be read (permission denied): sudo cat {_quoted(name)} | {_TAKES} -"
-                ) from None
+                fix = f"sudo cat {shlex.quote(name)} | {_TAKES} -"
+                raise LogError(f"{name} may not be read (permission denied): {fix}") from None
             except (OSError, ValueError) as error:
                 raise LogError(f"{name} cannot be opened: {_why(error)}") from None
-            shell = _quoted(name)
+            shell = shlex.quote(name)
         else:
             raw = sys.stdin.buffer if isinstance(where, (str, os.PathLike)) else where
             name, shell = "standard input", "FILE"
             found = getattr(raw, "name", None)
             if isinstance(found, str) and not found.startswith("<"):
-                name, shell = found, _quoted(found)
+                name, shell = found, shlex.quote(found)
         try:
             status = os.fstat(raw.fileno())
             if stat.S_ISREG(status.st_mode) and status.st_size:  # the files of /proc and tracefs say 0
@@ -372,7 +371,3 @@ def _first(what: list[int]) -> str:
 
 def _why(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[\w@%+=:,./-]+", name, re.ASCII) else "'" + name.replace("'", "'\"'\"'") + "'"
