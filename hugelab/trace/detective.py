@@ -179,23 +179,10 @@ class Detective:
         if self._matched:
             text = f"{self._matched:,} fields of lines inside steps are what the model has there"
             self.verdicts.agrees(0, "program", text)
-        found = self.verdicts.in_order()
-        return Report(
-            name,
-            self.reader.format,
-            "; ".join(dict.fromkeys(self._kernels)),
-            self.reader.lines,
-            self.reader.unread,
-            self.reader.events,
-            self._snaps,
-            len(self._checked),
-            found,
-            {says.value: self.verdicts.of(says) for says in Says},
-            self._where,
-            self._program,
-            self._recording,
-            self.reader.shown,
-        )
+        read, counted = self.reader, {says.value: self.verdicts.of(says) for says in Says}
+        what = (name, read.format, "; ".join(dict.fromkeys(self._kernels)), read.lines, read.unread, read.events)
+        found = (self._snaps, len(self._checked), self.verdicts.in_order(), counted)
+        return Report(*what, *found, self._where, self._program, self._recording, read.shown)
 
     def _what_is_missing(self) -> None:
         """What the log's kernel shows, where it does not name itself, and what its format never carries."""

@@ -66,27 +66,15 @@ class Calls:
         self._over: set[int | None] = set()  # processes whose last fault has got its page
         self._began: dict[int | None, str] = {}  # process -> the first function that the log shows of it
         self._do: dict[str, Callable[[Entry, _Task], None]] = {
-            "hugetlbfs_create": self._create,
-            "hugetlbfs_get_inode": self._create,
-            "hugetlbfs_file_mmap": self._mmap,
-            "hugetlb_reserve_pages": self._reserve,
-            "region_chg": self._region,
-            "region_add": self._region,
-            "hugetlb_acct_memory": self._acct,
-            "hugetlb_fault": self._fault,
-            "alloc_huge_page": self._alloc,
-            **dict.fromkeys(DEQUEUE, self._dequeue),
-            "vma_commit_reservation": self._commit,
-            "hugetlb_cow": self._commit,
-            "region_del": self._delete,
-            "hugetlbfs_evict_inode": self._evict,
-            "hugetlb_unreserve_pages": self._delete,
-            "region_truncate": self._delete,
-            "free_huge_page": self._free,
-            "__unmap_hugepage_range_final": self._unmap,
-            "__unmap_hugepage_range": self._unmap,
-            "hugetlb_vm_op_close": self._close,
-        }
+            "hugetlbfs_create": self._create, "hugetlbfs_get_inode": self._create,
+            "hugetlbfs_file_mmap": self._mmap, "hugetlb_reserve_pages": self._reserve,
+            "region_chg": self._region, "region_add": self._region, "hugetlb_acct_memory": self._acct,
+            "hugetlb_fault": self._fault, "alloc_huge_page": self._alloc, **dict.fromkeys(DEQUEUE, self._dequeue),
+            "vma_commit_reservation": self._commit, "hugetlb_cow": self._commit, "free_huge_page": self._free,
+            "region_del": self._delete, "region_truncate": self._delete, "hugetlb_unreserve_pages": self._delete,
+            "__unmap_hugepage_range_final": self._unmap, "__unmap_hugepage_range": self._unmap,
+            "hugetlb_vm_op_close": self._close, "hugetlbfs_evict_inode": self._evict,
+        }  # fmt: skip
 
     def feed(self, entry: Entry) -> None:
         """Look at one line."""

@@ -28,6 +28,7 @@ _MAPPED = re.compile(r"mmap = 0x(?P<start>[0-9a-f]{1,16})-0x(?P<end>[0-9a-f]{1,1
 _OPENED = re.compile(
     r"open = (?P<fd>\d{1,19})(?: ino=(?P<ino>\d{1,19}) mode=0x(?P<mode>[0-9a-f]{1,16}) size=(?P<size>\d{1,19}))?"
 )
+_PID = re.compile(r"pid=(\d{1,19})")
 MOST_OPEN = 1000  # files or mappings of one program: the model keeps each change of them to take it back
 MOST_STEPS = 20_000  # a log with more is judged up to there
 MOST_FAULTS = 100_000  # of one step that are compared one by one
@@ -93,6 +94,12 @@ class Walk:
         assert self._names is not None
         return self._names
 
+    @property
+    def model(self) -> Kernel:
+        """The kernel of the model that does the steps."""
+        assert self.kernel is not None
+        return self.kernel
+
     # -- lines -------------------------------------------------------------------------------------------
     def feed(self, entry: Entry) -> None:
         """Look at one line."""
@@ -141,7 +148,7 @@ class Walk:
             self._family[pid], self._main, self._prog_line = MAIN, pid, entry.line
 
     def _child(self, entry: Entry) -> None:
-        found = re.search(r"pid=(\d{1,19})", str(entry.fields["text"]))
+        found = _PID.search(str(entry.fields["text"]))
         if found:
             self._settle()
             self._who = CHILD
@@ -152,7 +159,7 @@ class Walk:
             self._numbers.pop(CHILD, None)
 
     def _parent(self, entry: Entry) -> None:
-        found = re.search(r"pid=(\d{1,19})", str(entry.fields["text"]))
+        found = _PID.search(str(entry.fields["text"]))
         if found and self._main is not None and int(found[1]) != self._main:
             text = f"the parent has PID {found[1]}, and the program began with {self._main} (line {self._prog_line})"
             self.verdicts.contradicts(entry.line, "process", text)
@@ -306,8 +313,7 @@ class Walk:
         if step is None or self.kernel is None or self.stopped:
             return
         self._done = step.entry
-        text, line = str(step.entry.fields["text"]), step.entry.line
-        answers = step.texts
+        text, line, answers = str(step.entry.fields["text"]), step.entry.line, step.texts
         child_exit = any(answer.startswith("child exit") for answer in answers)
         if not words.NOTHING.match(text) and not words.not_there(answers):
             said = words.read(text)
@@ -338,17 +344,16 @@ class Walk:
     def _exit(self) -> None:
         if self.kernel is None or self.stopped:
             return
-        proc = "C" if self._forked else "P"
+        proc = self._process(CHILD)
         if f"mm/{proc}" in self.kernel.state.records:
             self._do(Op("exit", proc=proc))
         self._who = MAIN
 
     def _do(self, op: Op) -> tuple[str, Any] | None:
-        assert self.kernel is not None
-        first = len(self.kernel.state.rows)
-        self._kept_maps = dict(self.kernel.maps), dict(self.kernel.segments)
+        first = len(self.model.state.rows)
+        self._kept_maps = dict(self.model.maps), dict(self.model.segments)
         try:
-            outcome, value = self.kernel.run(op)
+            outcome, value = self.model.run(op)
         except (ScenarioError, Unsupported) as error:
             self._stop(self._done.line if self._done else 0, str(error))
             return None
@@ -357,9 +362,8 @@ class Walk:
         return outcome, value
 
     def _run(self, op: Op, step: _Pending) -> None:
-        assert self.kernel is not None
         many = f"more than {MOST_STEPS:,} steps" if len(self.ops) >= MOST_STEPS else ""
-        if max(len(self.kernel.maps), self.names.files) > MOST_OPEN:
+        if max(len(self.model.maps), self.names.files) > MOST_OPEN:
             many = f"more than {MOST_OPEN:,} files or mappings"
         if many:
             self._stop(step.entry.line, many)
@@ -410,33 +414,31 @@ class Walk:
                     self._numbers[name] += change
             step.who, step.proc = who, other.proc
             return other, found
-        if found is None:
-            return op, None
-        self._undo()
-        return op, self._do(op)
+        if found is not None:
+            self._undo()
+            found = self._do(op)
+        return op, found
 
     def _undo(self) -> None:
         """Take the last operation back: the model keeps every change with its inverse."""
-        assert self.kernel is not None
         self.ops.pop()
-        self.kernel.state.rollback(self._rows)
-        self.kernel.maps, self.kernel.segments = self._kept_maps
+        self.model.state.rollback(self._rows)
+        self.model.maps, self.model.segments = self._kept_maps
 
     # -- what came back ----------------------------------------------------------------------------------
     def _answer(self, op: Op, answer: Entry, value: Any) -> None:
-        assert self.kernel is not None
         text, line = str(answer.fields["text"]), answer.line
-        if op.op == "mmap" and (mapped := _MAPPED.match(text)) and (op.proc, op.args["map"]) in self.kernel.maps:
-            handle = self.kernel.maps[op.proc, op.args["map"]]
+        if op.op == "mmap" and (mapped := _MAPPED.match(text)) and (op.proc, op.args["map"]) in self.model.maps:
+            handle = self.model.maps[op.proc, op.args["map"]]
             start, end = int(mapped["start"], 16), int(mapped["end"], 16)
             if end - start != handle.length or start % SIZE_2M:
                 why = f"{start:#x}-{end:#x} is not a range of {handle.length // SIZE_2M} huge pages"
                 self.verdicts.contradicts(line, "mapping", why)
             self.names.mapped(op.args["map"], start, handle.addr, handle.length)
-        elif op.op == "open" and (opened := _OPENED.match(text)) and op.args["fd"] in self.kernel.mm(op.proc).fds:
+        elif op.op == "open" and (opened := _OPENED.match(text)) and op.args["fd"] in self.model.mm(op.proc).fds:
             self.names.opened(int(opened["fd"]), op.args["fd"], line)
             if opened["mode"]:
-                self._file(self.kernel.mm(op.proc).fds[op.args["fd"]].f_inode, opened, line)
+                self._file(self.model.mm(op.proc).fds[op.args["fd"]].f_inode, opened, line)
         elif op.op == "fork" and (child := re.match(r"fork = (\d{1,19})", text)):
             self._family[int(child[1])] = CHILD
         elif op.op in ("set_nr", "set_overcommit") and (wrote := WROTE.match(text)):
@@ -445,7 +447,7 @@ class Walk:
                 self.verdicts.contradicts(line, "result", why)
         elif (signal := SIGNALLED.search(text)) and signal["addr"]:
             ours = self.names.ours(int(signal["addr"], 16))
-            area = self.kernel.maps.get((op.proc, op.args.get("map", "")))
+            area = self.model.maps.get((op.proc, op.args.get("map", "")))
             first = area.addr + (op.get("page") or 0) * SIZE_2M if area else None
             if first is None or ours is None or not first <= ours < first + op.get("count") * SIZE_2M:
                 self.verdicts.contradicts(line, "result", f"si_addr=0x{signal['addr']} is not what the step touches")
@@ -468,9 +470,8 @@ class Walk:
         if op.op == "munmap":
             self._closed(op, step)
             return
-        assert self.kernel is not None
         expected: list[int] = []
-        for row in self.kernel.state.rows[self._rows :]:
+        for row in self.model.state.rows[self._rows :]:
             if row.addr is not None and any(point.name == "hugetlb_fault" for point in row.points):
                 expected.extend(row.addr + i * row.size for i in range(min(row.n, MOST_FAULTS - len(expected))))
         wanted = [self.names.theirs(address) for address in dict.fromkeys(expected)]
@@ -514,7 +515,6 @@ class Walk:
             self.verdicts.contradicts(step.entry.line, "touched", text)
 
     def _closed(self, op: Op, step: _Pending) -> None:
-        assert self.kernel is not None
         begin = self.names.place(op.args["map"])
         if begin is None or not step.closes:
             return

@@ -109,8 +109,14 @@ _WORDS = [
 
 
 # -- answers -----------------------------------------------------------------------------------------------
-ERRNO = {1: "EPERM", 2: "ENOENT", 9: "EBADF", 12: "ENOMEM", 13: "EACCES", 14: "EFAULT", 16: "EBUSY", 22: "EINVAL",
-         28: "ENOSPC", 95: "ENOTSUP"}  # fmt: skip
+# Linux's numbers: the model's name, and the words of glibc and musl; other words are not judged.
+ERRORS = {
+    1: ("EPERM", "Operation not permitted"), 2: ("ENOENT", "No such file or directory"), 9: ("EBADF",),
+    12: ("ENOMEM", "Cannot allocate memory", "Out of memory"), 13: ("EACCES", "Permission denied"),
+    14: ("EFAULT", "Bad address"), 16: ("EBUSY", "Device or resource busy", "Resource busy"),
+    22: ("EINVAL", "Invalid argument"), 28: ("ENOSPC", "No space left on device"),
+    95: ("ENOTSUP", "Operation not supported", "Not supported"),
+}  # fmt: skip
 _REFUSED = re.compile(r"= -1 errno=(\d+)")
 _SIGNAL = re.compile(r"signal \d+ \((SIG\w+)\)")
 # A kernel that does not have a call says so; the step changed nothing.
@@ -123,7 +129,7 @@ def outcome(answers: list[str]) -> str:
     text = " ".join(answers)
     refused = _REFUSED.search(text)
     if refused:
-        return ERRNO.get(int(refused[1]), f"errno {refused[1]}")
+        return ERRORS.get(int(refused[1]), (f"errno {refused[1]}",))[0]
     signal = _SIGNAL.search(text)
     return signal[1] if signal else "ok"
 
