@@ -83,13 +83,8 @@ class Verdict(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """``{line, verdict, rule, text, section}``."""
-        return {
-            "line": self.line,
-            "verdict": self.says.value,
-            "rule": self.rule,
-            "text": self.text,
-            "section": RULES[self.rule].section,
-        }
+        found = {"line": self.line, "verdict": self.says.value, "rule": self.rule, "text": self.text}
+        return found | {"section": RULES[self.rule].section}
 
 
 MOST = 1000  # of one kind that are kept; the rest is counted

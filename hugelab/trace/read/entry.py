@@ -77,6 +77,11 @@ def number(name: str, text: str) -> Any:
     return text.strip('"')
 
 
+def where(time: float | None, pid: str | None, comm: str | None, cpu: str | None = None) -> dict[str, Any]:
+    """What a line's columns say of every event, as fields of an Entry."""
+    return {"time": time, "pid": int(pid) if pid else None, "comm": comm or "", "cpu": int(cpu) if cpu else None}
+
+
 def pairs(text: str) -> dict[str, Any]:
     """The ``name=value`` pairs in a text, under the names of SAME."""
     return {SAME.get(name, name): number(name, value) for name, value in _PAIR.findall(text)}
