@@ -179,28 +179,15 @@ class Detective:
         if self._matched:
             text = f"{self._matched:,} fields of lines inside steps are what the model has there"
             self.verdicts.agrees(0, "program", text)
-        found = self.verdicts.in_order()
-        return Report(
-            name,
-            self.reader.format,
-            "; ".join(dict.fromkeys(self._kernels)),
-            self.reader.lines,
-            self.reader.unread,
-            self.reader.events,
-            self._snaps,
-            len(self._checked),
-            found,
-            {says.value: self.verdicts.of(says) for says in Says},
-            self._where,
-            self._program,
-            self._recording,
-            self.reader.shown,
-        )
+        read, counted = self.reader, {says.value: self.verdicts.of(says) for says in Says}
+        what = (name, read.format, "; ".join(dict.fromkeys(self._kernels)), read.lines, read.unread, read.events)
+        found = (self._snaps, len(self._checked), self.verdicts.in_order(), counted)
+        return Report(*what, *found, self._where, self._program, self._recording, read.shown)
 
     def _what_is_missing(self) -> None:
         """What the log's kernel shows, where it does not name itself, and what its format never carries."""
         if not self.versions.header and self.versions.kernel:
-            for sign in (self.versions.seen or {}).values():
+            for sign in self.versions.seen.values():
                 self.verdicts.agrees(sign.line, "version", f"{sign.says}: {sign.why}")
         if self.reader.events and not self.books.seen and not self._checked:
             text = f"{self.reader.format} does not show the pool's counters"
@@ -229,9 +216,8 @@ class Detective:
             return None, None
         agreed = sum(step.lines for step in steps if step.agrees)
         if agreed:
-            text = (
-                f"{agreed} lines are what a kernel prints for {', '.join(step.op.op for step in steps if step.lines)}"
-            )
+            done = ", ".join(step.op.op for step in steps if step.lines)
+            text = f"{agreed} lines are what a kernel prints for {done}"
             self.verdicts.agrees(lines[0].line, "program", text)
         for step in steps:
             grown = sum(line.fields.get("free", 0) > program.pool for line in lines) > 1

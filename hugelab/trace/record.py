@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
-from ..core.state import State
+from ..core.state import Counters, State
 from ..core.units import BASE_PAGE_SIZE
 from ..linux.machines import SIZE_2M, Machine
 from ..linux.operations import OPERATIONS
@@ -59,10 +58,8 @@ class _Recorder:
         state.pools = [h]
         state.row("")
         state.enter(h)
-        first = next((entry for entry in found if "total" in entry.fields), None)
-        h.nr_huge_pages = h.free_huge_pages = (
-            first.fields["total"] if first and isinstance(first.fields["total"], int) else 0
-        )
+        totals = (entry.fields.get("total") for entry in found)
+        h.nr_huge_pages = h.free_huge_pages = next((total for total in totals if isinstance(total, int)), 0)
         state.enter(mm_struct(state, "P", self.machine.pid, self.machine.sizes))
         state.point("boot")
         for entry in found:
@@ -76,25 +73,17 @@ class _Recorder:
         scenario = Scenario("log", nr=h.nr_huge_pages, steps=tuple(step.op for step in self.steps))
         return Recording(scenario, self.machine, state, "log", self.steps)
 
-    def _show(self, entry: Entry) -> None:
-        if entry.kind is Kind.CALL and not entry.moment:  # arguments of a function, not counters
-            return
-        for name, field in _COUNTERS.items():
+    def _event(self, entry: Entry) -> None:
+        row = self.state.row("P", 1, SIZE_2M)
+        for name, field in () if entry.kind is Kind.CALL and not entry.moment else _COUNTERS:  # these show arguments
             value = entry.fields.get(name)
             if isinstance(value, int) and 0 <= value < 1 << 40:
                 setattr(self.h, field, value)
-
-    def _event(self, entry: Entry) -> None:
-        row = self.state.row("P", 1, SIZE_2M)
-        self._show(entry)
         addr, pfn = entry.fields.get("addr"), entry.fields.get("pfn")
         row.addr = addr if isinstance(addr, int) else None
         row.frame = pfn // (SIZE_2M // BASE_PAGE_SIZE) if isinstance(pfn, int) else None
-        shown: dict[str, Any] = {
-            name: value
-            for name, value in entry.fields.items()
-            if name not in ("text", "at", "leaf") and value is not None
-        }
+        hidden = ("text", "at", "leaf")
+        shown = {name: value for name, value in entry.fields.items() if name not in hidden and value is not None}
         # moments of its own: the model's have fields that no other format has
         moment = {Kind.CALL: "entered", Kind.RETURN: "came back"}.get(entry.kind, "logged")
         self.state.point(_POOL.get(entry.name, entry.name), moment, **shown | {"line": entry.line})
@@ -111,12 +100,8 @@ class _Recorder:
 
 
 _POOL = {"SNAP": "hugetlb_report_meminfo", "meminfo": "hugetlb_report_meminfo"}  # somebody reads the pool
-_COUNTERS = {
-    "total": "nr_huge_pages",
-    "free": "free_huge_pages",
-    "rsvd": "resv_huge_pages",
-    "surp": "surplus_huge_pages",
-}
+_FIELDS = ("nr_huge_pages", "free_huge_pages", "resv_huge_pages", "surplus_huge_pages")  # of hstate
+_COUNTERS = tuple(zip(Counters._fields, _FIELDS, strict=True))
 
 
 def _operation(text: str) -> Op:

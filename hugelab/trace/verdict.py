@@ -25,90 +25,47 @@ class Rule(NamedTuple):
 
 
 RULES = {
-    "counters": Rule(
-        "The four counters change only where a function changes them, and by as much as it says.",
-        "04_who_holds.ipynb#Explain",
-        "mm/hugetlb.c: dequeue, enqueue, hugetlb_acct_memory",
-    ),
-    "snap": Rule(
-        "After each step the pool is what the model's pool is after the same step.",
-        "10_your_kernel.ipynb#Compare",
-        "the model, run on the program's own steps",
-    ),
-    "nodes": Rule(
-        "The pools of the nodes add up to the whole.",
-        "09_pools.ipynb#Explain",
-        "mm/hugetlb.c: nr_huge_pages_node[], free_huge_pages_node[]",
-    ),
-    "result": Rule(
-        "A system call gives what the model says it gives.", "02_mmap.ipynb#Explain", "the model, run on the same steps"
-    ),
-    "program": Rule(
-        "There is a program that makes a kernel print exactly these lines.",
-        "11_log_detective.ipynb#Compare",
-        "the model, run on the program that was found behind the lines",
-    ),
+    "counters": Rule("The four counters change only where a function changes them, and by as much as it says.",
+        "04_who_holds.ipynb#Explain", "mm/hugetlb.c: dequeue, enqueue, hugetlb_acct_memory"),
+    "snap": Rule("After each step the pool is what the model's pool is after the same step.",
+        "10_your_kernel.ipynb#Compare", "the model, run on the program's own steps"),
+    "nodes": Rule("The pools of the nodes add up to the whole.",
+        "09_pools.ipynb#Explain", "mm/hugetlb.c: nr_huge_pages_node[], free_huge_pages_node[]"),
+    "result": Rule("A system call gives what the model says it gives.",
+        "02_mmap.ipynb#Explain", "the model, run on the same steps"),
+    "program": Rule("There is a program that makes a kernel print exactly these lines.",
+        "11_log_detective.ipynb#Compare", "the model, run on the program that was found behind the lines"),
     "reserve": Rule(
         "A mapping promises the pages from..to that are not promised yet; hugetlb_acct_memory takes that many.",
-        "02_mmap.ipynb#Explain",
-        "mm/hugetlb.c: hugetlb_reserve_pages, region_chg",
-    ),
-    "mapping": Rule(
-        "A mapping of huge pages begins and ends at a huge page, and its length is that of its VMA.",
-        "05_layout.ipynb#Explain",
-        "fs/hugetlbfs/inode.c: hugetlbfs_file_mmap",
-    ),
-    "fault": Rule(
-        "A fault serves one address of a mapping: alloc, region_chg and commit are about the same page.",
-        "03_page_fault.ipynb#Explain",
-        "mm/hugetlb.c: hugetlb_fault, alloc_huge_page",
-    ),
-    "touched": Rule(
-        "The first access to a page faults, in the order in which the program goes over its pages.",
-        "03_page_fault.ipynb#Run",
-        "the model, run on the same steps",
-    ),
+        "02_mmap.ipynb#Explain", "mm/hugetlb.c: hugetlb_reserve_pages, region_chg"),
+    "mapping": Rule("A mapping of huge pages begins and ends at a huge page, and its length is that of its VMA.",
+        "05_layout.ipynb#Explain", "fs/hugetlbfs/inode.c: hugetlbfs_file_mmap"),
+    "fault": Rule("A fault serves one address of a mapping: alloc, region_chg and commit are about the same page.",
+        "03_page_fault.ipynb#Explain", "mm/hugetlb.c: hugetlb_fault, alloc_huge_page"),
+    "touched": Rule("The first access to a page faults, in the order in which the program goes over its pages.",
+        "03_page_fault.ipynb#Run", "the model, run on the same steps"),
     "page": Rule(
         "A page is handed out when it is free, comes back when it is used, and lies where its struct page says.",
-        "05_layout.ipynb#Explain",
-        "include/asm-generic/memory_model.h: page = mem_map + pfn",
-    ),
-    "flags": Rule(
-        "Flags are bits that the kernel version has, and a fault of the same program has the same ones.",
-        "03_page_fault.ipynb#Explain",
-        "include/linux/mm.h: FAULT_FLAG_, VM_",
-    ),
+        "05_layout.ipynb#Explain", "include/asm-generic/memory_model.h: page = mem_map + pfn"),
+    "flags": Rule("Flags are bits that the kernel version has, and a fault of the same program has the same ones.",
+        "03_page_fault.ipynb#Explain", "include/linux/mm.h: FAULT_FLAG_, VM_"),
     "mode": Rule("A file has the mode that open gave it.", "01_open.ipynb#Explain", "fs/hugetlbfs/inode.c"),
     "file": Rule("One inode number and one descriptor belong to one file.", "01_open.ipynb#Explain", "fs/open.c"),
     "process": Rule("Lines of one process have its PID.", "08_fork.ipynb#Explain", "kernel/fork.c"),
-    "clock": Rule(
-        "Time does not run backwards, and a call takes as long as the calls in it.",
-        "11_log_detective.ipynb#Explain",
-        "Documentation/trace/ftrace.rst",
-    ),
-    "symbol": Rule(
-        "A function has one size, a place in it lies within it, and a probe on it stands at its beginning.",
-        "10_your_kernel.ipynb#Explain",
-        "Documentation/trace/kprobetrace.rst",
-    ),
-    "munmap": Rule(
-        "munmap of a shared file frees no page: they go back when the last holder of the file lets go.",
-        "04_who_holds.ipynb#Explain",
-        "fs/hugetlbfs/inode.c: hugetlbfs_evict_inode",
-    ),
-    "struct page": Rule(
-        "page= is the address of a struct page, not of memory: the memory is at pfn x 4096.",
-        "05_layout.ipynb#Explain",
-        "include/asm-generic/memory_model.h",
-    ),
+    "clock": Rule("Time does not run backwards, and a call takes as long as the calls in it.",
+        "11_log_detective.ipynb#Explain", "Documentation/trace/ftrace.rst"),
+    "symbol": Rule("A function has one size, a place in it lies within it, and a probe on it stands at its beginning.",
+        "10_your_kernel.ipynb#Explain", "Documentation/trace/kprobetrace.rst"),
+    "munmap": Rule("munmap of a shared file frees no page: they go back when the last holder of the file lets go.",
+        "04_who_holds.ipynb#Explain", "fs/hugetlbfs/inode.c: hugetlbfs_evict_inode"),
+    "struct page": Rule("page= is the address of a struct page, not of memory: the memory is at pfn x 4096.",
+        "05_layout.ipynb#Explain", "include/asm-generic/memory_model.h"),
     "available": Rule("Available is free - rsvd.", "07_pressure.ipynb#Explain", "mm/hugetlb.c: available_huge_pages"),
-    "version": Rule(
-        "Names and flags tell the kernel version.", "05_layout.ipynb#Explain", "include/linux/mm.h, by version"
-    ),
-    "complete": Rule(
-        "What a log does not carry cannot be judged.", "11_log_detective.ipynb#Explain", "the format itself"
-    ),
-}
+    "version": Rule("Names and flags tell the kernel version.",
+        "05_layout.ipynb#Explain", "include/linux/mm.h, by version"),
+    "complete": Rule("What a log does not carry cannot be judged.",
+        "11_log_detective.ipynb#Explain", "the format itself"),
+}  # fmt: skip
 
 
 class Verdict(NamedTuple):
@@ -126,13 +83,8 @@ class Verdict(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """``{line, verdict, rule, text, section}``."""
-        return {
-            "line": self.line,
-            "verdict": self.says.value,
-            "rule": self.rule,
-            "text": self.text,
-            "section": RULES[self.rule].section,
-        }
+        found = {"line": self.line, "verdict": self.says.value, "rule": self.rule, "text": self.text}
+        return found | {"section": RULES[self.rule].section}
 
 
 MOST = 1000  # of one kind that are kept; the rest is counted

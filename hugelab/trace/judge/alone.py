@@ -6,21 +6,10 @@ import re
 
 from ..read.entry import Entry
 from ..verdict import Verdicts
+from .words import ERRORS
 
 _RETURNED = re.compile(r"(?P<call>\w+)(?: \([^)]*\))? = (?P<value>-?\d{1,19})\b(?P<rest>.*)")
 _ZERO = frozenset(("munmap", "close", "unlink", "ftruncate", "fallocate", "madvise", "mount", "umount"))
-# Linux's numbers, in the words of glibc and musl; other words are not judged.
-_ERRORS = {
-    1: ("Operation not permitted",),
-    2: ("No such file or directory",),
-    12: ("Cannot allocate memory", "Out of memory"),
-    13: ("Permission denied",),
-    14: ("Bad address",),
-    16: ("Device or resource busy", "Resource busy"),
-    22: ("Invalid argument",),
-    28: ("No space left on device",),
-    95: ("Operation not supported", "Not supported"),
-}
 _SIGNALS = {"SIGBUS": (7, 10), "SIGKILL": (9,), "SIGSEGV": (11,)}  # 10: MIPS, SPARC, Alpha
 SIGNALLED = re.compile(r"touch = signal (?P<number>\d{1,19}) \((?P<name>SIG\w+)\)(?: si_addr=0x(?P<addr>[0-9a-f]+))?")
 WROTE = re.compile(r"write (?P<file>\S+) '(?P<what>[^']*)' = (?P<value>-?\d{1,19})")
@@ -30,7 +19,7 @@ def answer(entry: Entry, verdicts: Verdicts) -> None:
     """What a RET says in itself."""
     text = str(entry.fields["text"])
     error = re.search(r"errno=(\d{1,6}) (\D+)$", text)
-    number = next((n for n, words in _ERRORS.items() if error and error[2].strip() in words), None)
+    number = next((n for n, (_, *said) in ERRORS.items() if error and error[2].strip() in said), None)
     if error and number is not None and int(error[1]) != number:
         verdicts.contradicts(entry.line, "result", f"errno {error[1]} is not {error[2].strip()}: that is {number}")
     signal = SIGNALLED.search(text)

@@ -6,7 +6,7 @@ Needs no model and no marks: it holds for any program. A rule is only applied wh
 from __future__ import annotations
 
 import stat
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -54,9 +54,8 @@ class Calls:
     verdicts: Verdicts
     pages: Pages
     areas: Areas = field(default_factory=Areas)
-    sizes: dict[str, Counter[int]] = field(default_factory=dict)  # symbol -> sizes it was printed with
-    size_at: dict[tuple[str, int], int] = field(default_factory=dict)
-    sites: dict[tuple[str, str, bool], dict[int, list[int]]] = field(default_factory=dict)  # offsets of an event
+    sizes: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))  # of each symbol
+    sites: defaultdict[tuple[str, str, bool], Tally] = field(default_factory=lambda: defaultdict(Tally))  # of an event
     flags: Tally = field(default_factory=Tally)  # fault flags, but for that of a write
     marked: bool = False  # the program's steps are in the log, so it did nothing else
     hugepage_size: Tally = field(default_factory=Tally)
@@ -67,27 +66,15 @@ class Calls:
         self._over: set[int | None] = set()  # processes whose last fault has got its page
         self._began: dict[int | None, str] = {}  # process -> the first function that the log shows of it
         self._do: dict[str, Callable[[Entry, _Task], None]] = {
-            "hugetlbfs_create": self._create,
-            "hugetlbfs_get_inode": self._create,
-            "hugetlbfs_file_mmap": self._mmap,
-            "hugetlb_reserve_pages": self._reserve,
-            "region_chg": self._region,
-            "region_add": self._region,
-            "hugetlb_acct_memory": self._acct,
-            "hugetlb_fault": self._fault,
-            "alloc_huge_page": self._alloc,
-            **dict.fromkeys(DEQUEUE, self._dequeue),
-            "vma_commit_reservation": self._commit,
-            "hugetlb_cow": self._commit,
-            "region_del": self._delete,
-            "hugetlbfs_evict_inode": self._evict,
-            "hugetlb_unreserve_pages": self._delete,
-            "region_truncate": self._delete,
-            "free_huge_page": self._free,
-            "__unmap_hugepage_range_final": self._unmap,
-            "__unmap_hugepage_range": self._unmap,
-            "hugetlb_vm_op_close": self._close,
-        }
+            "hugetlbfs_create": self._create, "hugetlbfs_get_inode": self._create,
+            "hugetlbfs_file_mmap": self._mmap, "hugetlb_reserve_pages": self._reserve,
+            "region_chg": self._region, "region_add": self._region, "hugetlb_acct_memory": self._acct,
+            "hugetlb_fault": self._fault, "alloc_huge_page": self._alloc, **dict.fromkeys(DEQUEUE, self._dequeue),
+            "vma_commit_reservation": self._commit, "hugetlb_cow": self._commit, "free_huge_page": self._free,
+            "region_del": self._delete, "region_truncate": self._delete, "hugetlb_unreserve_pages": self._delete,
+            "__unmap_hugepage_range_final": self._unmap, "__unmap_hugepage_range": self._unmap,
+            "hugetlb_vm_op_close": self._close, "hugetlbfs_evict_inode": self._evict,
+        }  # fmt: skip
 
     def feed(self, entry: Entry) -> None:
         """Look at one line."""
@@ -187,7 +174,8 @@ class Calls:
         if entry.kind is Kind.RETURN:
             asked, task.reserve = task.reserve, None
             ret, first, end = _int(entry, "ret"), _int(asked, "f"), _int(asked, "t")
-            if None not in (ret, first, end) and ret > max(end - first, 1):  # 7.x tells how many pages
+            # 7.x tells how many pages
+            if ret is not None and first is not None and end is not None and ret > max(end - first, 1):
                 text = f"hugetlb_reserve_pages of {end - first} pages gives 0, 1, so many or an error, not {ret}"
                 self._no(entry, "reserve", text)
             return
@@ -412,45 +400,39 @@ class Calls:
         symbol, offset, size = entry.fields["at"]
         if offset >= size:
             self._no(entry, "symbol", f"{symbol}+{offset:#x} is past the function's end ({size:#x})")
-        self.sizes.setdefault(symbol, Counter())[size] += 1
-        self.size_at.setdefault((symbol, size), entry.line)
-        place = entry.moment, symbol, entry.kind is Kind.RETURN
-        sites = self.sites.setdefault(place, {})
-        lines = sites.setdefault(offset, [])
-        if len(lines) < 2:
-            lines.append(entry.line)
+        self.sizes[symbol].add(size, entry.line)
+        self.sites[entry.moment, symbol, entry.kind is Kind.RETURN].add(offset, entry.line)
 
     def _places(self) -> None:
         """A probe stands where it was put; two return addresses are a call instruction apart."""
         for (event, symbol, back), sites in self.sites.items():
+            often = {at: min(times, 2) for at, times in sites.count.items()}
             if not back:
-                usual = max(sites, key=lambda at: (len(sites[at]), at in BEGINS))
-                odd = [at for at in sites if at != usual]
-                if usual not in BEGINS and len(sites[usual]) == 1 and event in EVENTS:
+                usual = max(often, key=lambda at: (often[at], at in BEGINS))
+                odd = [at for at in often if at != usual]
+                if usual not in BEGINS and often[usual] == 1 and event in EVENTS:
                     odd.append(usual)
             else:
-                near = [(a, b) for a in sites for b in sites if 0 < b - a < CALL_BYTES]
-                odd = [min(pair, key=lambda at: (len(sites[at]), -at)) for pair in near]
+                near = [(a, b) for a in often for b in often if 0 < b - a < CALL_BYTES]
+                odd = [min(pair, key=lambda at: (often[at], -at)) for pair in near]
             for at in odd:
-                others = next((f" line {lines[0]}" for other, lines in sites.items() if other != at), "")
+                others = next((f" line {line}" for other, line in sites.first.items() if other != at), "")
                 why = "no call comes back there, so near" if back else "the probe is at its beginning"
-                self.verdicts.contradicts(sites[at][0], "symbol", f"{event} at {symbol}+{at:#x}: {why}{others}")
+                self.verdicts.contradicts(sites.first[at], "symbol", f"{event} at {symbol}+{at:#x}: {why}{others}")
 
     def _symbols(self) -> None:
         """What all lines of one kernel tell of its functions."""
         for symbol, sizes in self.sizes.items():
-            usual, often = sizes.most_common(1)[0]
-            for size, times in sizes.items():
-                if size != usual and times <= often:
-                    line, other = self.size_at[symbol, size], self.size_at[symbol, usual]
-                    text = f"{symbol} has {size:#x} bytes here, {usual:#x} in line {other}"
+            usual = sizes.usual
+            for size, line in sizes.first.items():
+                if size != usual:
+                    text = f"{symbol} has {size:#x} bytes here, {usual:#x} in line {sizes.first[usual]}"
                     self.verdicts.contradicts(line, "symbol", text)
-        sizes_known = [size for sizes in self.sizes.values() for size in sizes]
-        if len(self.sizes) > 3 and sum(size % 16 == 0 for size in sizes_known) >= len(sizes_known) - 1:
-            for (symbol, size), line in self.size_at.items():
-                if size % 16:
-                    text = f"{symbol} has {size:#x} bytes; all other functions here fill whole 16 bytes"
-                    self.verdicts.contradicts(line, "symbol", text)
+        odd = [(symbol, *at) for symbol, sizes in self.sizes.items() for at in sizes.first.items() if at[0] % 16]
+        if len(self.sizes) > 3 and len(odd) == 1:
+            for symbol, size, line in odd:
+                text = f"{symbol} has {size:#x} bytes; all other functions here fill whole 16 bytes"
+                self.verdicts.contradicts(line, "symbol", text)
         self._places()
 
     def finish(self) -> None:

@@ -137,13 +137,8 @@ class Claims:
             text = f"free={free}, rsvd={rsvd}; {pages} after line {at} it is {wanted[0]} and {wanted[1]}"
             self.verdicts.contradicts(line, "counters", text)
 
-    def _heading(self, line: int) -> None:
-        text = "the numbers in this column are addresses of struct pages, not of memory"
-        self.verdicts.add(line, Says.SLIP, "struct page", text)
-
-    def _released(self, line: int) -> None:
-        text = "promises of a shared file stay with its inode after munmap; touched ones were paid at the fault"
-        self.verdicts.add(line, Says.SLIP, "munmap", text)
+    def _slip(self, line: int, words: str) -> None:
+        self.verdicts.add(line, Says.SLIP, *_SLIPS[words])
 
     def _available(self, line: int, free: str) -> None:
         text = f"free={free} is not what is available: available is free - rsvd"
@@ -152,8 +147,7 @@ class Claims:
         self.verdicts.add(line, Says.SLIP, "available", text)
 
     def _tlb(self, line: int, huge: str, small: str) -> None:
-        right = int(huge) * SIZE_2M // BASE_PAGE_SIZE == int(small)
-        if right:
+        if int(huge) * SIZE_2M // BASE_PAGE_SIZE == int(small):
             text = f"{huge} against {small} counts translations; whether they sit in the TLB no log shows"
             self.verdicts.add(line, Says.UNDECIDABLE, "complete", text)
         else:
@@ -176,28 +170,31 @@ class Claims:
 
     def _rises(self, line: int, chain: str) -> None:
         steps = [int(part) for part in re.split(r"→|->", chain)]
-        wrong = next((i for i, (a, b) in enumerate(pairwise(steps)) if b != a + 1), None)
-        if wrong is not None:
+        if any(after != before + 1 for before, after in pairwise(steps)):
             self.verdicts.contradicts(line, "counters", f"{chain}: each page that comes back adds one")
             return
         odd = next(((at, free) for at, free in self.after if free not in steps[1:]), None)
         first = self.after[0] if self.after else None
-        if first and first[1] != steps[1]:
-            odd = first
+        odd = first if first and first[1] != steps[1] else odd
         if odd:
             self.verdicts.contradicts(odd[0], "counters", f"free={odd[1]}, and line {line} has {chain}")
         elif first:
             self.verdicts.agrees(line, "counters", f"{chain}: from line {first[0]} on")
 
 
+_SLIPS = {  # words that are always one: rule, and what is true
+    "Physical Page": ("struct page", "the numbers in this column are addresses of struct pages, not of memory"),
+    "ll reservations released": ("munmap",
+        "promises of a shared file stay with its inode after munmap; touched ones were paid at the fault"),
+}  # fmt: skip
 _HEX = r"(?:0x)?([0-9a-f]{6,16})"
 _N = r"(\d{1,19})"
 _CLAIMS = (
     (re.compile(r'open\("[^"]+",[^)]*?, ?(0\d{1,19})\)'), "open"),
     (re.compile(rf"physical page {_HEX} \(PFN {_N}\)", re.IGNORECASE), "physical"),
     (re.compile(rf"^\s*{_N}\s+0x([0-9a-f]+)\s+{_HEX}\s+{_N}\s+free={_N}, resv={_N}\s*$"), "row"),
-    (re.compile(r"\bPhysical Page\s+PFN\b"), "heading"),
-    (re.compile(r"[Aa]ll reservations released"), "released"),
+    (re.compile(r"\b(Physical Page)\s+PFN\b"), "slip"),
+    (re.compile(r"[Aa](ll reservations released)"), "slip"),
     (re.compile(r"free_?\w*=(\d{1,19}) \(\d{1,19} ?MB available\)"), "available"),
     (re.compile(r"(\d{1,19}) TLB entries instead of (\d{1,19})"), "tlb"),
     (re.compile(r"(\d{1,19}) faults instead of (\d{1,19})"), "faults"),

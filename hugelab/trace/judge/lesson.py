@@ -113,6 +113,12 @@ class _Inference:
             i += 1
         return i
 
+    def _evicted(self, i: int) -> int:
+        """The lines of a file's end: its pages, then its reservations."""
+        for name in ("hugetlbfs_evict_inode", "free_huge_page", "hugetlb_unreserve_pages", "hugetlb_acct_memory"):
+            i = self._take(i, (name,))
+        return i
+
     def _add(self, op: Op, i: int, end: int, note: str = "") -> None:
         self.steps.append(Inferred(op, self.lines[i:end], note))
 
@@ -170,8 +176,7 @@ class _Inference:
         return end
 
     def _touch(self, i: int) -> int:
-        names = ("alloc_huge_page", "dequeue_huge_page_vma", "vma_commit_reservation")
-        end = self._take(i + 1, names)
+        end = self._take(i + 1, ("alloc_huge_page", "dequeue_huge_page_vma", "vma_commit_reservation"))
         block = self.lines[i:end]
         addr = next((line.fields["addr"] for line in block if "addr" in line.fields), None)
         area = next((a for a in self.areas if addr is not None and a.start <= addr < a.end), None)
@@ -193,32 +198,29 @@ class _Inference:
 
     def _freed(self, i: int) -> int:
         """Pages that come back: of a private mapping that is unmapped next, else of a file."""
-        names = ("free_huge_page",)
-        end = self._take(i, names)
+        end = self._take(i, ("free_huge_page",))
         if end < len(self.lines) and self.lines[end].name == "hugetlb_vm_op_close" and self._all_private(i, end):
             return self._munmap(i, end)
         end = self._take(end, ("hugetlbfs_evict_inode", "hugetlb_unreserve_pages", "hugetlb_acct_memory"))
-        end = self._take(end, ("free_huge_page",))
-        end = self._take(end, ("hugetlb_unreserve_pages",))
-        end = self._take(end, ("hugetlb_acct_memory",))
+        end = self._evicted(end)
         self._cut_faults(i, end)
         name = self._owner(i, end)
-        fd = self.open.pop(name, None)
         where = "; close and unlink print no line of their own, and munmap of a shared file frees nothing"
-        gap = self._gap(i)
-        if fd is not None:
-            self.steps.append(Inferred(Op("close", {"fd": fd}), note="not in the log"))
-        self._add(Op("unlink", {"path": f"m/{name}"}), i, end, f"the last holder let go{gap}{where}")
+        if name in self.open:
+            self.steps.append(Inferred(Op("close", {"fd": self.open.pop(name)}), note="not in the log"))
+        self._add(Op("unlink", {"path": f"m/{name}"}), i, end, f"the last holder let go{self._gap(i)}{where}")
         self.cached.pop(name, None)
         return end
 
     def _all_private(self, i: int, end: int) -> bool:
-        freed = {line.fields["pfn"] for line in self.lines[i:end] if "pfn" in line.fields}
-        return freed <= {pfn for area in self.areas for pfn in area.private.values()}
+        return self._pfns(i, end) <= {pfn for area in self.areas for pfn in area.private.values()}
+
+    def _pfns(self, i: int, end: int) -> set[int]:
+        return {line.fields["pfn"] for line in self.lines[i:end] if "pfn" in line.fields}
 
     def _owner(self, i: int, end: int) -> str:
         """The file whose pages come back in these lines."""
-        freed = {line.fields["pfn"] for line in self.lines[i:end] if "pfn" in line.fields}
+        freed = self._pfns(i, end)
         for name, pages in self.cached.items():
             if freed & set(pages.values()):
                 return name
@@ -250,8 +252,7 @@ class _Inference:
         self.free -= missing
 
     def _munmap(self, i: int, close: int) -> int:
-        end = self._take(close, ("hugetlb_vm_op_close",))
-        end = min(end, close + 2)
+        end = min(self._take(close, ("hugetlb_vm_op_close",)), close + 2)
         where = next((line for line in self.lines[close:end] if "start" in line.fields), None)
         if where is None:
             raise ScenarioError(f"line {self.lines[close].line}: no vma_close() line says what was unmapped")
@@ -265,10 +266,7 @@ class _Inference:
         if unused and not area.shared:  # what a private mapping did not use; a shared one keeps it for the file
             end += 1
         if area.file == "anon_hugepage":
-            end = self._take(end, ("hugetlbfs_evict_inode",))
-            end = self._take(end, ("free_huge_page",))
-            end = self._take(end, ("hugetlb_unreserve_pages",))
-            end = self._take(end, ("hugetlb_acct_memory",))
+            end = self._evicted(end)
         for line in self.lines[i:end]:
             self.free = line.fields.get("free", self.free)
         args: dict[str, Any] = {"map": area.name}
@@ -289,8 +287,7 @@ class _Inference:
                 values.setdefault(name if name not in ("end", "free") else f"{line.name}.{name}", value)
             if line.name == "dequeue_huge_page_vma":
                 pages.append(line.fields["page"])
-        machine = self._known_machine()
-        changes: dict[str, Any] = {}
+        machine, changes = self._known_machine(), dict[str, Any]()
         if "page" in values and "pfn" in values:
             first = next(line for line in self.lines if "page" in line.fields and "pfn" in line.fields)
             changes["mem_map"] = first.fields["page"] - machine.struct_page * first.fields["pfn"]
@@ -305,9 +302,7 @@ class _Inference:
         changes["frames"] = frames
         if "flags" in values:
             changes["fault_flags"] = values["flags"] & ~1
-        for name, key in (("pid", "pid"), ("first_ino", "ino")):
-            if key in values:
-                changes[name] = values[key]
+        changes |= {name: values[key] for name, key in (("pid", "pid"), ("first_ino", "ino")) if key in values}
         if "hugetlbfs_file_mmap.end" in values:
             changes["top"] = values["hugetlbfs_file_mmap.end"] + SIZE_2M - BASE_PAGE_SIZE
         return replace(machine, **changes), pool

@@ -30,13 +30,13 @@ FIELDS: dict[tuple[str, bool], tuple[str, tuple[str, ...], bool]] = {
     ("free_huge_page", False): ("start", (), True),
     ("hugetlb_vm_op_close", False): ("vma", ("start", "end"), False),
 }
-# The lesson's printk lines say what the model's event of the same name and moment has.
-PRINTED = frozenset(
-    (
-        *("vma_size", "vm_flags", "f", "t", "needed", "hugepage_size", "free", "rsvd", "delta", "avoid_reserve", "ret"),
-        *("file", "mode", "addr", "start", "end", "node", "offset", "freed", "chg", "nrpages"),
-    )
-)
+# What a field is judged by; the lesson's printk lines say of these what the model's event of the same name has.
+_RULE = {"addr": "touched", "mode": "mode", "avoid_reserve": "fault", "ret": "result", "node": "nodes"}
+_RULE |= dict.fromkeys(("start", "end", "vma_size"), "mapping") | dict.fromkeys(("file", "nrpages"), "file")
+_RULE |= dict.fromkeys(("f", "t", "needed", "delta", "offset", "freed", "chg"), "reserve")
+_RULE |= dict.fromkeys(("vm_flags", "hugepage_size"), "flags")
+PRINTED = frozenset(("free", "rsvd", *_RULE))
+_SAID = frozenset(("mode", "f", "t", "vma_size"))  # a step's own words may say them
 MOST = 50_000  # lines inside steps that are kept for comparing
 
 
@@ -95,30 +95,6 @@ def _one(entry: Entry, event: Event, said: Entry, theirs: Callable[[int], int], 
             other = said.line if name in _SAID else 0
             verdicts.contradicts(entry.line, _RULE.get(name, "counters"), text, other)
     return equal
-
-
-_SAID = frozenset(("mode", "f", "t", "vma_size"))
-_RULE = {
-    "addr": "touched",
-    "start": "mapping",
-    "end": "mapping",
-    "vma_size": "mapping",
-    "vm_flags": "flags",
-    "mode": "mode",
-    "f": "reserve",
-    "t": "reserve",
-    "needed": "reserve",
-    "delta": "reserve",
-    "avoid_reserve": "fault",
-    "ret": "result",
-    "file": "file",
-    "node": "nodes",
-    "hugepage_size": "flags",
-    "offset": "reserve",
-    "freed": "reserve",
-    "chg": "reserve",
-    "nrpages": "file",
-}
 
 
 def _value(event: Event, name: str, theirs: Callable[[int], int]) -> Any:

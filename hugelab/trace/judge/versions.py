@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ...linux.flags import VM_DONTDUMP, VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_SHARED
@@ -45,11 +45,8 @@ class Versions:
     cmdline: str = ""
     words: int = 0  # bits of an address; 0: not seen
     two_mb: bool = False
-    seen: dict[str, Sign] | None = None
-
-    def __post_init__(self) -> None:
-        self.seen = {}
-        self.names: set[str] = set()  # functions that were seen
+    seen: dict[str, Sign] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)  # functions that were seen
 
     def feed(self, entry: Entry, text: str) -> None:
         """Look at one line."""
@@ -69,7 +66,6 @@ class Versions:
             self._fields(entry, fields)
 
     def _sign(self, key: str, since: str | None, until: str | None, why: str, line: int) -> None:
-        assert self.seen is not None
         if key not in self.seen:
             self.seen[key] = Sign(release(since) if since else None, release(until) if until else None, why, line)
 
@@ -133,12 +129,12 @@ class Versions:
     @property
     def since(self) -> Release | None:
         """The oldest release that fits all signs."""
-        return max((sign.since for sign in (self.seen or {}).values() if sign.since), default=None)
+        return max((sign.since for sign in self.seen.values() if sign.since), default=None)
 
     @property
     def until(self) -> Release | None:
         """The first release that fits no more."""
-        return min((sign.until for sign in (self.seen or {}).values() if sign.until), default=None)
+        return min((sign.until for sign in self.seen.values() if sign.until), default=None)
 
     @property
     def kernel(self) -> str:

@@ -15,6 +15,7 @@ from ...core.units import BASE_PAGE_SIZE
 from ...linux.errors import ScenarioError, Unsupported
 from ...linux.machines import SIZE_2M, Machine
 from ...linux.scenario import Op, Scenario
+from ...linux.structs import inode
 from ...model.kernel import Kernel, boot, run
 from ...record.recording import Recording
 from ..read.entry import DEQUEUE, EVENTS, Entry, Kind
@@ -27,6 +28,7 @@ _MAPPED = re.compile(r"mmap = 0x(?P<start>[0-9a-f]{1,16})-0x(?P<end>[0-9a-f]{1,1
 _OPENED = re.compile(
     r"open = (?P<fd>\d{1,19})(?: ino=(?P<ino>\d{1,19}) mode=0x(?P<mode>[0-9a-f]{1,16}) size=(?P<size>\d{1,19}))?"
 )
+_PID = re.compile(r"pid=(\d{1,19})")
 MOST_OPEN = 1000  # files or mappings of one program: the model keeps each change of them to take it back
 MOST_STEPS = 20_000  # a log with more is judged up to there
 MOST_FAULTS = 100_000  # of one step that are compared one by one
@@ -92,6 +94,12 @@ class Walk:
         assert self._names is not None
         return self._names
 
+    @property
+    def model(self) -> Kernel:
+        """The kernel of the model that does the steps."""
+        assert self.kernel is not None
+        return self.kernel
+
     # -- lines -------------------------------------------------------------------------------------------
     def feed(self, entry: Entry) -> None:
         """Look at one line."""
@@ -126,15 +134,12 @@ class Walk:
             step.lines.append(entry)
         if entry.kind not in (Kind.CALL, Kind.POINT):
             return
-        if (
-            entry.name == "hugetlb_fault"
-            and isinstance(entry.fields.get("addr"), int)
-            and len(step.faults) < MOST_FAULTS
-        ):
+        addr, start, ino = (isinstance(entry.fields.get(name), int) for name in ("addr", "start", "ino"))
+        if entry.name == "hugetlb_fault" and addr and len(step.faults) < MOST_FAULTS:
             step.faults.append(entry)
-        elif entry.name == "hugetlb_vm_op_close" and isinstance(entry.fields.get("start"), int):
+        elif entry.name == "hugetlb_vm_op_close" and start:
             step.closes.append(entry)
-        elif entry.name == "hugetlbfs_get_inode" and isinstance(entry.fields.get("ino"), int):
+        elif entry.name == "hugetlbfs_get_inode" and ino:
             self._ino[entry.fields["ino"]] = entry.line
 
     def _prog(self, entry: Entry) -> None:
@@ -143,7 +148,7 @@ class Walk:
             self._family[pid], self._main, self._prog_line = MAIN, pid, entry.line
 
     def _child(self, entry: Entry) -> None:
-        found = re.search(r"pid=(\d{1,19})", str(entry.fields["text"]))
+        found = _PID.search(str(entry.fields["text"]))
         if found:
             self._settle()
             self._who = CHILD
@@ -154,7 +159,7 @@ class Walk:
             self._numbers.pop(CHILD, None)
 
     def _parent(self, entry: Entry) -> None:
-        found = re.search(r"pid=(\d{1,19})", str(entry.fields["text"]))
+        found = _PID.search(str(entry.fields["text"]))
         if found and self._main is not None and int(found[1]) != self._main:
             text = f"the parent has PID {found[1]}, and the program began with {self._main} (line {self._prog_line})"
             self.verdicts.contradicts(entry.line, "process", text)
@@ -308,8 +313,7 @@ class Walk:
         if step is None or self.kernel is None or self.stopped:
             return
         self._done = step.entry
-        text, line = str(step.entry.fields["text"]), step.entry.line
-        answers = step.texts
+        text, line, answers = str(step.entry.fields["text"]), step.entry.line, step.texts
         child_exit = any(answer.startswith("child exit") for answer in answers)
         if not words.NOTHING.match(text) and not words.not_there(answers):
             said = words.read(text)
@@ -340,17 +344,16 @@ class Walk:
     def _exit(self) -> None:
         if self.kernel is None or self.stopped:
             return
-        proc = "C" if self._forked else "P"
+        proc = self._process(CHILD)
         if f"mm/{proc}" in self.kernel.state.records:
             self._do(Op("exit", proc=proc))
         self._who = MAIN
 
     def _do(self, op: Op) -> tuple[str, Any] | None:
-        assert self.kernel is not None
-        first = len(self.kernel.state.rows)
-        self._kept_maps = dict(self.kernel.maps), dict(self.kernel.segments)
+        first = len(self.model.state.rows)
+        self._kept_maps = dict(self.model.maps), dict(self.model.segments)
         try:
-            outcome, value = self.kernel.run(op)
+            outcome, value = self.model.run(op)
         except (ScenarioError, Unsupported) as error:
             self._stop(self._done.line if self._done else 0, str(error))
             return None
@@ -359,12 +362,11 @@ class Walk:
         return outcome, value
 
     def _run(self, op: Op, step: _Pending) -> None:
-        assert self.kernel is not None
-        if len(self.kernel.maps) > MOST_OPEN or self.names.files > MOST_OPEN:
-            self._stop(step.entry.line, f"more than {MOST_OPEN:,} files or mappings")
-            return
-        if len(self.ops) >= MOST_STEPS:
-            self._stop(step.entry.line, f"more than {MOST_STEPS:,} steps")
+        many = f"more than {MOST_STEPS:,} steps" if len(self.ops) >= MOST_STEPS else ""
+        if max(len(self.model.maps), self.names.files) > MOST_OPEN:
+            many = f"more than {MOST_OPEN:,} files or mappings"
+        if many:
+            self._stop(step.entry.line, many)
             return
         done = self._do(op)
         if done is not None and step.either and step.answers and done[0] != words.outcome(step.texts):
@@ -375,16 +377,8 @@ class Walk:
             self._lines.append((len(self.ops) - 1, step))
             self._pids(step)
         outcome, value = done
-        shown = words.outcome(step.texts)
-        line = step.answers[0].line if step.answers else step.entry.line
-        if step.answers and outcome != shown and self._late:
-            self._stop(step.entry.line, "the log begins after the program did")
+        if step.answers and not self._outcome(op, step, outcome):
             return
-        if step.answers and outcome != shown:
-            text = f"{op.op} (line {step.entry.line}): {shown}; in the model: {outcome}"
-            self.verdicts.contradicts(line, "result", text, step.entry.line)
-        elif step.answers and outcome != "ok":
-            self.verdicts.agrees(line, "result", f"{op.op}: {outcome}, as in the model")
         if op.op == "close" and outcome == "ok":
             self.names.closed(op.args["fd"])
         if op.op == "fork":
@@ -394,6 +388,19 @@ class Walk:
             self._answer(op, answer, value)
         if op.op in ("touch", "munmap") and outcome == "ok":
             self._events(op, step)
+
+    def _outcome(self, op: Op, step: _Pending, ours: str) -> bool:
+        """Did the step come out as in the model? False where that decides nothing and the walk is over."""
+        shown, line, asked = words.outcome(step.texts), step.answers[0].line, step.entry.line
+        if ours != shown and self._late:
+            self._stop(asked, "the log begins after the program did")
+            return False
+        if ours != shown:
+            text = f"{op.op} (line {asked}): {shown}; in the model: {ours}"
+            self.verdicts.contradicts(line, "result", text, asked)
+        elif ours != "ok":
+            self.verdicts.agrees(line, "result", f"{op.op}: {ours}, as in the model")
+        return True
 
     def _other(self, op: Op, step: _Pending, done: tuple[str, Any]) -> tuple[Op, tuple[str, Any] | None]:
         """Nothing tells whose step it is, and what came out is not this process's: it is the other's, if that fits."""
@@ -407,60 +414,53 @@ class Walk:
                     self._numbers[name] += change
             step.who, step.proc = who, other.proc
             return other, found
-        if found is None:
-            return op, None
-        self._undo()
-        return op, self._do(op)
+        if found is not None:
+            self._undo()
+            found = self._do(op)
+        return op, found
 
     def _undo(self) -> None:
         """Take the last operation back: the model keeps every change with its inverse."""
-        assert self.kernel is not None
         self.ops.pop()
-        self.kernel.state.rollback(self._rows)
-        self.kernel.maps, self.kernel.segments = self._kept_maps
+        self.model.state.rollback(self._rows)
+        self.model.maps, self.model.segments = self._kept_maps
 
     # -- what came back ----------------------------------------------------------------------------------
     def _answer(self, op: Op, answer: Entry, value: Any) -> None:
-        assert self.kernel is not None
         text, line = str(answer.fields["text"]), answer.line
-        mapped, opened = _MAPPED.match(text), _OPENED.match(text)
-        if op.op == "mmap" and mapped and (op.proc, op.args["map"]) in self.kernel.maps:
-            handle = self.kernel.maps[op.proc, op.args["map"]]
+        if op.op == "mmap" and (mapped := _MAPPED.match(text)) and (op.proc, op.args["map"]) in self.model.maps:
+            handle = self.model.maps[op.proc, op.args["map"]]
             start, end = int(mapped["start"], 16), int(mapped["end"], 16)
             if end - start != handle.length or start % SIZE_2M:
-                text = f"{start:#x}-{end:#x} is not a range of {handle.length // SIZE_2M} huge pages"
-                self.verdicts.contradicts(line, "mapping", text)
+                why = f"{start:#x}-{end:#x} is not a range of {handle.length // SIZE_2M} huge pages"
+                self.verdicts.contradicts(line, "mapping", why)
             self.names.mapped(op.args["map"], start, handle.addr, handle.length)
-        elif op.op == "open" and opened and op.args["fd"] in self.kernel.mm(op.proc).fds:
+        elif op.op == "open" and (opened := _OPENED.match(text)) and op.args["fd"] in self.model.mm(op.proc).fds:
             self.names.opened(int(opened["fd"]), op.args["fd"], line)
             if opened["mode"]:
-                node = self.kernel.mm(op.proc).fds[op.args["fd"]].f_inode
-                if node.i_mode != int(opened["mode"], 16):
-                    asked = self._done.line if self._done else 0
-                    text = f"mode=0x{opened['mode']}; the open of line {asked} makes {node.i_mode:#x}"
-                    self.verdicts.contradicts(line, "mode", text, asked)
-                if node.i_size != int(opened["size"]):
-                    self.verdicts.contradicts(line, "file", f"size={opened['size']}; the file has {node.i_size} bytes")
-                self._inode(int(opened["ino"]), line)
-        elif op.op == "fork":
-            child = re.match(r"fork = (\d{1,19})", text)
-            if child:
-                self._family[int(child[1])] = CHILD
-        elif op.op in ("set_nr", "set_overcommit"):
-            wrote = WROTE.match(text)
-            if wrote and wrote["what"] != str(op.args["n"]):
-                text = f"'{wrote['what']}' was written, and the step says {op.args['n']}"
-                self.verdicts.contradicts(line, "result", text)
-        signal = SIGNALLED.search(text)
-        if signal and signal["addr"]:
+                self._file(self.model.mm(op.proc).fds[op.args["fd"]].f_inode, opened, line)
+        elif op.op == "fork" and (child := re.match(r"fork = (\d{1,19})", text)):
+            self._family[int(child[1])] = CHILD
+        elif op.op in ("set_nr", "set_overcommit") and (wrote := WROTE.match(text)):
+            if wrote["what"] != str(op.args["n"]):
+                why = f"'{wrote['what']}' was written, and the step says {op.args['n']}"
+                self.verdicts.contradicts(line, "result", why)
+        elif (signal := SIGNALLED.search(text)) and signal["addr"]:
             ours = self.names.ours(int(signal["addr"], 16))
-            area = self.kernel.maps.get((op.proc, op.args.get("map", "")))
+            area = self.model.maps.get((op.proc, op.args.get("map", "")))
             first = area.addr + (op.get("page") or 0) * SIZE_2M if area else None
             if first is None or ours is None or not first <= ours < first + op.get("count") * SIZE_2M:
-                text = f"si_addr=0x{signal['addr']} is not what the step touches"
-                self.verdicts.contradicts(line, "result", text)
+                self.verdicts.contradicts(line, "result", f"si_addr=0x{signal['addr']} is not what the step touches")
 
-    def _inode(self, ino: int, line: int) -> None:
+    def _file(self, node: inode, opened: re.Match[str], line: int) -> None:
+        """What open says of its file, against the file that the model has opened."""
+        if node.i_mode != int(opened["mode"], 16):
+            asked = self._done.line if self._done else 0
+            text = f"mode=0x{opened['mode']}; the open of line {asked} makes {node.i_mode:#x}"
+            self.verdicts.contradicts(line, "mode", text, asked)
+        if node.i_size != int(opened["size"]):
+            self.verdicts.contradicts(line, "file", f"size={opened['size']}; the file has {node.i_size} bytes")
+        ino = int(opened["ino"])
         if self._ino and ino not in self._ino:
             last, at = next(reversed(self._ino.items()))
             self.verdicts.contradicts(line, "file", f"ino={ino}, and line {at} made inode {last}", at)
@@ -470,9 +470,8 @@ class Walk:
         if op.op == "munmap":
             self._closed(op, step)
             return
-        assert self.kernel is not None
         expected: list[int] = []
-        for row in self.kernel.state.rows[self._rows :]:
+        for row in self.model.state.rows[self._rows :]:
             if row.addr is not None and any(point.name == "hugetlb_fault" for point in row.points):
                 expected.extend(row.addr + i * row.size for i in range(min(row.n, MOST_FAULTS - len(expected))))
         wanted = [self.names.theirs(address) for address in dict.fromkeys(expected)]
@@ -516,7 +515,6 @@ class Walk:
             self.verdicts.contradicts(step.entry.line, "touched", text)
 
     def _closed(self, op: Op, step: _Pending) -> None:
-        assert self.kernel is not None
         begin = self.names.place(op.args["map"])
         if begin is None or not step.closes:
             return
@@ -547,9 +545,8 @@ class Walk:
         recording = run(program, self.machine)
         for number, step in self._lines:
             if number < len(recording.steps):
-                self.matched += match.compare(
-                    recording, number, step.entry, step.lines, self.names.theirs, self.verdicts
-                )
+                names, told = self.names.theirs, (step.entry, step.lines)
+                self.matched += match.compare(recording, number, *told, names, self.verdicts)
         return recording
 
 

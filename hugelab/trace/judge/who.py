@@ -71,35 +71,27 @@ class Who:
             if bits not in (None, 32, 64):
                 self.verdicts.contradicts(entry.line, "process", f"bits={bits}: a program has 32 or 64")
         own = re.search(r"\bpid=(\d{1,19})", text)
-        if own and entry.pid is not None and int(own[1]) != entry.pid and len(own[1]) != len(str(entry.pid)):
-            self.family.setdefault(entry.pid, entry.line)  # a container numbers its processes anew
-            return
         if own and entry.pid is not None and int(own[1]) != entry.pid:
-            self.verdicts.contradicts(entry.line, "process", f"pid={own[1]} in a line of PID {entry.pid}")
+            if len(own[1]) == len(str(entry.pid)):  # else a container numbers its processes anew
+                self.verdicts.contradicts(entry.line, "process", f"pid={own[1]} in a line of PID {entry.pid}")
             self.family.setdefault(entry.pid, entry.line)
             return
-        found = (
-            re.search(r"\bpid=(\d{1,19})", text)
-            if entry.name in ("CHILD", "PARENT")
-            else re.match(r"fork = (\d{1,19})", text)
-        )
+        found = own if entry.name in ("CHILD", "PARENT") else re.match(r"fork = (\d{1,19})", text)
         if found:
-            child = int(found[1])
-            if entry.name == "CHILD" and self.forked and self.forked[0] != child:
-                text = f"pid={child}, and the fork of line {self.forked[1]} gave {self.forked[0]}"
-                self.verdicts.contradicts(entry.line, "process", text)
-            if entry.name == "RET":
-                self.forked = (child, entry.line)
-                if self.family and child not in self.family and any(p != self.main for p in self.family):
-                    other = next(p for p in self.family if p != self.main)
-                    text = f"fork = {child}, and line {self.family[other]} is the child with {other}"
-                    self.verdicts.contradicts(entry.line, "process", text)
-            self.family.setdefault(child, entry.line)
+            self._named(entry, int(found[1]))
 
-    @property
-    def main(self) -> int | None:
-        """The program's own PID."""
-        return self.program[0] if self.program else None
+    def _named(self, entry: Entry, child: int) -> None:
+        """A mark names a process of the program."""
+        if entry.name == "CHILD" and self.forked and self.forked[0] != child:
+            text = f"pid={child}, and the fork of line {self.forked[1]} gave {self.forked[0]}"
+            self.verdicts.contradicts(entry.line, "process", text)
+        if entry.name == "RET":
+            self.forked = (child, entry.line)
+            other = next((pid for pid in self.family if self.program is None or pid != self.program[0]), None)
+            if child not in self.family and other is not None:
+                text = f"fork = {child}, and line {self.family[other]} is the child with {other}"
+                self.verdicts.contradicts(entry.line, "process", text)
+        self.family.setdefault(child, entry.line)
 
     def _inode(self, entry: Entry, ino: int) -> None:
         if entry.name == "hugetlbfs_evict_inode" and entry.moment != "tracepoint":

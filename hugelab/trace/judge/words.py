@@ -1,6 +1,6 @@
 """The words of STEP and RET marks -> operations of a Scenario, and what they answer.
 
-A pure table: what the program calls, in C's words, against ``scenario.OPS``. Who knows addresses is walk.py.
+A pure table: what the program calls, in C's words, against ``operations.OPERATIONS``. Who knows addresses is walk.py.
 """
 
 from __future__ import annotations
@@ -50,10 +50,6 @@ def _mmap(pages: str, size: str, prot: str, flags: str, fd: str, off: str) -> Sa
     return Said("mmap", args, fd=int(fd) if fd != "-1" else None, wrong=wrong)
 
 
-def _touch(how: str, address: str) -> Said:
-    return Said("touch", {"mode": "w" if how == "write" else "r"}, int(address, 16))
-
-
 def _memset(at: str | None, count: str | None, unit: str | None) -> Said:
     wrong = ""
     if unit is None and count is not None and int(count) % (2 << 20):
@@ -61,14 +57,6 @@ def _memset(at: str | None, count: str | None, unit: str | None) -> Said:
     pages = int(count) // 2 if unit and count else int(count) // (2 << 20) if count else None
     args: dict[str, Any] = {"page": int(at or 0)} | ({"count": pages} if pages else {})
     return Said("touch", args, newest=True, wrong=wrong)
-
-
-def _munmap(address: str, pages: str) -> Said:
-    return Said("munmap", {"pages": int(pages)}, int(address, 16))
-
-
-def _madvise(page: str, advice: str) -> Said:
-    return Said("madvise", {"page": int(page), "pages": 1, "advice": advice}, newest=True)
 
 
 def _path(path: str) -> str:
@@ -84,9 +72,15 @@ _WORDS = [
             r"off=(\d{1,19}|0x[0-9a-f]{1,16})\)",
             _mmap,
         ),
-        (r"(write|read) one byte at (0x[0-9a-f]{1,16})", _touch),
+        (
+            r"(write|read) one byte at (0x[0-9a-f]{1,16})",
+            lambda how, at: Said("touch", {"mode": how[0]}, int(at, 16)),
+        ),
         (r"memset\(\w+(?: \d+)?(?: \+ (\d{1,19}) \* 2 MB)?, 'H'(?:, (\d{1,19})( MB)?)?\)", _memset),
-        (r"munmap\((0x[0-9a-f]{1,16}), (\d{1,19}) pages\)", _munmap),
+        (
+            r"munmap\((0x[0-9a-f]{1,16}), (\d{1,19}) pages\)",
+            lambda at, n: Said("munmap", {"pages": int(n)}, int(at, 16)),
+        ),
         (r"close\((\d{1,19})\)", lambda fd: Said("close", {}, fd=int(fd))),
         (r'unlink\("([^"]+)"\)', lambda path: Said("unlink", {"path": _path(path)})),
         (r"ftruncate\(fd, (\d{1,19}) pages\)", lambda pages: Said("ftruncate", {"pages": int(pages)})),
@@ -101,20 +95,28 @@ _WORDS = [
             r"fallocate\(fd, 0, (\d{1,19}), (\d{1,19}) pages\)",
             lambda at, pages: Said("fallocate", {"page": int(at) >> 21, "pages": int(pages)}),
         ),
-        (r"madvise\(page (\d{1,19}), (MADV_\w+)\)", _madvise),
-        (r"mount -t hugetlbfs(?: -o (\S+))? none (\S+)", lambda options, where: _mount(options)),
+        (
+            r"madvise\(page (\d{1,19}), (MADV_\w+)\)",
+            lambda page, advice: Said("madvise", {"page": int(page), "pages": 1, "advice": advice}, newest=True),
+        ),
+        (
+            r"mount -t hugetlbfs(?: -o (\S+))? none \S+",
+            lambda options: Said("mount", {"mount": "m", "options": options or ""}),
+        ),
         (r"umount (\S+)", lambda where: Said("umount", {"mount": "m"})),
     )
 ]
 
 
-def _mount(options: str | None) -> Said:
-    return Said("mount", {"mount": "m", "options": options or ""})
-
-
 # -- answers -----------------------------------------------------------------------------------------------
-ERRNO = {1: "EPERM", 2: "ENOENT", 9: "EBADF", 12: "ENOMEM", 13: "EACCES", 14: "EFAULT", 16: "EBUSY", 22: "EINVAL",
-         28: "ENOSPC", 95: "ENOTSUP"}  # fmt: skip
+# Linux's numbers: the model's name, and the words of glibc and musl; other words are not judged.
+ERRORS = {
+    1: ("EPERM", "Operation not permitted"), 2: ("ENOENT", "No such file or directory"), 9: ("EBADF",),
+    12: ("ENOMEM", "Cannot allocate memory", "Out of memory"), 13: ("EACCES", "Permission denied"),
+    14: ("EFAULT", "Bad address"), 16: ("EBUSY", "Device or resource busy", "Resource busy"),
+    22: ("EINVAL", "Invalid argument"), 28: ("ENOSPC", "No space left on device"),
+    95: ("ENOTSUP", "Operation not supported", "Not supported"),
+}  # fmt: skip
 _REFUSED = re.compile(r"= -1 errno=(\d+)")
 _SIGNAL = re.compile(r"signal \d+ \((SIG\w+)\)")
 # A kernel that does not have a call says so; the step changed nothing.
@@ -127,7 +129,7 @@ def outcome(answers: list[str]) -> str:
     text = " ".join(answers)
     refused = _REFUSED.search(text)
     if refused:
-        return ERRNO.get(int(refused[1]), f"errno {refused[1]}")
+        return ERRORS.get(int(refused[1]), (f"errno {refused[1]}",))[0]
     signal = _SIGNAL.search(text)
     return signal[1] if signal else "ok"
 

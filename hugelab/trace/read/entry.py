@@ -52,15 +52,8 @@ class Entry(NamedTuple):
 # Numbers that tools print in base 16 with or without 0x; all others are decimal unless they begin with 0x.
 HEX = frozenset(("addr", "address", "start", "end", "flags", "vm_flags", "page", "mode", "vmemmap", "flag", "prot"))
 # One word for what the formats call differently.
-SAME = {
-    "nr": "total",
-    "resv": "rsvd",
-    "from": "f",
-    "to": "t",
-    "address": "addr",
-    "vma_flags": "vm_flags",
-    "folio": "page",
-}
+SAME = {"nr": "total", "resv": "rsvd", "from": "f", "to": "t"}
+SAME |= {"address": "addr", "vma_flags": "vm_flags", "folio": "page"}
 
 _PAIR = re.compile(r"\b([A-Za-z_]\w*)=(?:\([A-Z]+\)\[)?(\"[^\"]*\"|[^\s,\]]+)")
 _NUMBER = re.compile(r"-?(?:0x[0-9a-f]+|\d+)\Z", re.ASCII)
@@ -82,6 +75,11 @@ def number(name: str, text: str) -> Any:
     if _BARE_HEX.match(text) and (name in HEX or name == "ret"):
         return int(text, 16)
     return text.strip('"')
+
+
+def where(time: float | None, pid: str | None, comm: str | None, cpu: str | None = None) -> dict[str, Any]:
+    """What a line's columns say of every event, as fields of an Entry."""
+    return {"time": time, "pid": int(pid) if pid else None, "comm": comm or "", "cpu": int(cpu) if cpu else None}
 
 
 def pairs(text: str) -> dict[str, Any]:

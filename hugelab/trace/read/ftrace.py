@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from . import graph, kprobe, markers, printk
-from .entry import Entry, Kind, about_huge_pages, canonical, pairs
+from .entry import Entry, Kind, about_huge_pages, canonical, pairs, where
 
 # comm-pid (tgid) [cpu] flags time: event; comm may hold anything, 3.10 has four flags, trace-cmd and old tools none.
 # With latency-format the CPU stands before the flags and the time is "12us+". A clock that counts (trace_clock) has
@@ -43,18 +43,8 @@ def read(text: str, line: int) -> Entry | None:
     match = _LINE.match(text)
     if match is None:
         return _between(text, line)
-    time: float | None = None
-    if match["us"]:
-        time = float(match["time"]) / 1e6
-    elif "." in match["time"]:
-        time = float(match["time"])
-    where: dict[str, Any] = {
-        "time": time,
-        "pid": int(match["pid"]),
-        "comm": match["comm"],
-        "cpu": int(match["cpu"] or match["at"]),
-    }
-    return event(match["body"], line, where)
+    time = float(match["time"]) / 1e6 if match["us"] else float(match["time"]) if "." in match["time"] else None
+    return event(match["body"], line, where(time, match["pid"], match["comm"], match["cpu"] or match["at"]))
 
 
 def _between(text: str, line: int) -> Entry | None:

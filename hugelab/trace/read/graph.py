@@ -7,6 +7,7 @@ call that it closes: a Reader remembers the open calls of each task.
 from __future__ import annotations
 
 import re
+from collections import deque
 from functools import lru_cache
 from typing import Any
 
@@ -142,29 +143,19 @@ class Braces:
     """Gives a bare ``}`` the name of the call that it closes."""
 
     def __init__(self) -> None:
-        self._open: dict[Any, list[str]] = {}
+        self._open: dict[Any, deque[str]] = {}
 
     def name(self, entry: Entry) -> Entry:
         """The same entry, with a name if its log has shown it."""
-        if entry.kind is Kind.CALL:
-            if not entry.fields.get("leaf", True):
-                key = entry.cpu if entry.pid is None else entry.pid
-                calls = self._open.get(key)
-                if calls is None:
-                    if len(self._open) >= MOST_TASKS:
-                        self._open.clear()
-                    calls = self._open[key] = []
-                calls.append(entry.name)
-                if len(calls) > DEEPEST:
-                    del calls[0]
-            return entry
-        if entry.kind is not Kind.RETURN or entry.moment:
-            return entry
         key = entry.cpu if entry.pid is None else entry.pid
-        calls = self._open.get(key)
-        if not calls:
-            return entry
-        last = calls.pop()
-        if not calls:
-            del self._open[key]
-        return entry if entry.name else entry._replace(name=last)
+        if entry.kind is Kind.CALL and not entry.fields.get("leaf", True):
+            if key not in self._open and len(self._open) >= MOST_TASKS:
+                self._open.clear()
+            self._open.setdefault(key, deque(maxlen=DEEPEST)).append(entry.name)
+        elif entry.kind is Kind.RETURN and not entry.moment and key in self._open:
+            calls = self._open[key]
+            last = calls.pop()
+            if not calls:
+                del self._open[key]
+            return entry if entry.name else entry._replace(name=last)
+        return entry

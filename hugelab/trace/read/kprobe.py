@@ -24,24 +24,13 @@ _BARE = re.compile(r"(?:0x)?[0-9a-f]{6,16}\Z")
 
 # What our recipes and bpftrace script call their events; everybody else's are read by the function they stand on.
 EVENTS = {
-    "create": "hugetlbfs_create",
-    "get_inode": "hugetlbfs_get_inode",
-    "mmap": "hugetlbfs_file_mmap",
-    "reserve": "hugetlb_reserve_pages",
-    "unreserve": "hugetlb_unreserve_pages",
-    "acct": "hugetlb_acct_memory",
-    "fault": "hugetlb_fault",
-    "cow": "hugetlb_cow",
-    "alloc": "alloc_huge_page",
-    "dequeue": "dequeue_huge_page_vma",
-    "buddy_alloc": "alloc_buddy_huge_page",
-    "commit": "vma_commit_reservation",
-    "free": "free_huge_page",
-    "vma_close": "hugetlb_vm_op_close",
-    "close": "hugetlb_vm_op_close",
-    "evict": "hugetlbfs_evict_inode",
+    "create": "hugetlbfs_create", "get_inode": "hugetlbfs_get_inode", "mmap": "hugetlbfs_file_mmap",
+    "reserve": "hugetlb_reserve_pages", "unreserve": "hugetlb_unreserve_pages", "acct": "hugetlb_acct_memory",
+    "fault": "hugetlb_fault", "cow": "hugetlb_cow", "alloc": "alloc_huge_page", "dequeue": "dequeue_huge_page_vma",
+    "buddy_alloc": "alloc_buddy_huge_page", "commit": "vma_commit_reservation", "free": "free_huge_page",
+    "vma_close": "hugetlb_vm_op_close", "close": "hugetlb_vm_op_close", "evict": "hugetlbfs_evict_inode",
     "set_max": "set_max_huge_pages",
-}
+}  # fmt: skip
 
 
 def named(event: str) -> str:

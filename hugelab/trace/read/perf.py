@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from . import ftrace, kprobe
-from .entry import Entry, Kind, about_huge_pages, canonical, number
+from .entry import Entry, Kind, about_huge_pages, canonical, number, where
 
 # comm pid/tid [cpu] time: period event: what it says; -F leaves out what it is told to.
 _SCRIPT = re.compile(
@@ -84,47 +84,38 @@ class Script:
         comm, pid = match["comm"], match["pid"]
         if pid is None and re.fullmatch(r"(?:\d+/)?\d{1,10}", comm, re.ASCII):  # -F without comm
             comm, pid = "", comm.rpartition("/")[2]
-        where: dict[str, Any] = {
-            "time": float(match["time"]),
-            "pid": int(pid) if pid else None,
-            "comm": comm,
-            "cpu": int(match["cpu"]) if match["cpu"] else None,
-        }
+        at = where(float(match["time"]), pid, comm, match["cpu"])
         if match["record"]:
-            return _record(match["record"], match["about"], line, where)
+            return _record(match["record"], match["about"], line, at)
         rest = match["rest"] or ""
         sampled = _FRAME.match(f" {rest}") is not None  # what the task was doing, not what the event says
         if rest and not sampled and re.fullmatch(r"[A-Za-z_]\w*:[A-Za-z_]\w*", match["event"], re.ASCII):
             whole = f"{name}: {rest}"
-            probe = kprobe.read(whole, line, where, self._functions)
+            probe = kprobe.read(whole, line, at, self._functions)
             if probe:
                 return probe
             if not group.startswith(("probe", "kprobe")):
-                return ftrace.event(whole, line, where)
+                return ftrace.event(whole, line, at)
         if group.startswith(("probe", "kprobe")) or (not sampled and (rest.startswith("(") or about_huge_pages(rest))):
             return None
-        return Entry(line, Kind.OTHER, match["event"], "", {"text": rest}, **where)
+        return Entry(line, Kind.OTHER, match["event"], "", {"text": rest}, **at)
 
     def trace(self, text: str, line: int) -> Entry | None:
         """A line of perf trace: a system call, a page fault, a probe. ``time`` from its start, in seconds."""
         match = _TRACE.match(text)
         if match is None:
             return None
-        where: dict[str, Any] = {
-            "time": None if match["time"] == "?" else float(match["time"]) / 1000,
-            "pid": int(match["pid"]) if match["pid"] else None,
-            "comm": match["comm"] or "",
-        }
+        at = where(None if match["time"] == "?" else float(match["time"]) / 1000, match["pid"], match["comm"])
         what = match["what"]
         fault = _FAULT.match(what)
         if fault:
             fields = {"text": what[len(fault["kind"]) :].strip(), **_location(fault["data"])}
-            return Entry(line, Kind.POINT, "user_access", fault["kind"], fields, **where)
+            return Entry(line, Kind.POINT, "user_access", fault["kind"], fields, **at)
         event = _EVENT.match(what)
         if event:
-            return self._event(event, line, where)
+            return self._event(event, line, at)
         call = _CALL.match(what) if match["took"] else None
-        return _call(call, line, where) if call else None
+        return _call(call, line, at) if call else None
 
     def _event(self, event: re.Match[str], line: int, where: dict[str, Any]) -> Entry | None:
         """ "probe:fault:(ffffffff813135c0) addr=0x1)"; since 5.x "probe:fault(__probe_ip: 1, addr: 2)"."""

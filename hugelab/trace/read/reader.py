@@ -18,15 +18,9 @@ class Reader:
     def __init__(self) -> None:
         script, snapshots = perf.Script(), meminfo.Snapshots()
         self._readers: list[tuple[str, Read]] = [
-            ("kernel log", printk.read),
-            ("ftrace", ftrace.read),
-            ("graph", graph.read),
-            ("bpftrace", bpftrace.read),
-            ("perf script", script.read),
-            ("perf trace", script.trace),
-            ("meminfo", snapshots.read),
-            ("marks", markers.read),
-            ("", headers.read),
+            *(("kernel log", printk.read), ("ftrace", ftrace.read), ("graph", graph.read), ("bpftrace", bpftrace.read)),
+            *(("perf script", script.read), ("perf trace", script.trace), ("meminfo", snapshots.read)),
+            *(("marks", markers.read), ("", headers.read)),
         ]
         self._braces = graph.Braces()
         self._trace_cmd = False

@@ -12,6 +12,7 @@ import io
 import lzma
 import os
 import re
+import shlex
 import stat
 import sys
 import zlib
@@ -92,10 +93,9 @@ class Source:
         if self._colours:
             said.append("the colour codes of a terminal were left out")
         if self._long[0]:
-            count = "a line" if self._long[0] == 1 else f"{self._long[0]:,} lines"
-            was = "was" if self._long[0] == 1 else "were"
-            where = f"line {self._long[1]}" if self._long[0] == 1 else f"first: line {self._long[1]}"
-            said.append(f"{count} of more than {LONGEST >> 10} KiB {was} cut ({where})")
+            long = f"of more than {LONGEST >> 10} KiB"
+            lines = _lines(self._long[0], f"{long} was", f"{long} were").replace("1 line of", "a line of")
+            said.append(f"{lines} cut{_first(self._long)}")
         if self._ends:
             said.append(self._ends)
         elif self._open_end:
@@ -130,18 +130,17 @@ class Source:
             except IsADirectoryError:
                 raise LogError(f"{name} is a directory, not a log") from None
             except PermissionError:
-                raise LogError(
-                    f"{name} may not be read (permission denied): sudo cat {_quoted(name)} | {_TAKES} -"
-                ) from None
+                fix = f"sudo cat {shlex.quote(name)} | {_TAKES} -"
+                raise LogError(f"{name} may not be read (permission denied): {fix}") from None
             except (OSError, ValueError) as error:
                 raise LogError(f"{name} cannot be opened: {_why(error)}") from None
-            shell = _quoted(name)
+            shell = shlex.quote(name)
         else:
             raw = sys.stdin.buffer if isinstance(where, (str, os.PathLike)) else where
             name, shell = "standard input", "FILE"
             found = getattr(raw, "name", None)
             if isinstance(found, str) and not found.startswith("<"):
-                name, shell = found, _quoted(found)
+                name, shell = found, shlex.quote(found)
         try:
             status = os.fstat(raw.fileno())
             if stat.S_ISREG(status.st_mode) and status.st_size:  # the files of /proc and tracefs say 0
@@ -185,36 +184,14 @@ class Source:
             raise LogError(f"{name} cannot be read: {_why(error)}") from None
 
     def _lines(self, stream: _Bytes, name: str, ours: BinaryIO | None, progress: Progress | None) -> Iterator[str]:
-        done = told = 0
-        rest, cut = b"", False  # a line's beginning; whether it was cut and the remainder is to be passed over
+        told = 0
         try:
-            while chunk := self._take(stream, name):
-                if not done:
-                    chunk = chunk.removeprefix(codecs.BOM_UTF8)
-                if done < SNIFF and b"\0" in chunk[: SNIFF - done]:
-                    raise LogError(f"{name} is binary, not a log")
-                done += len(chunk)
-                if cut:
-                    _, found, chunk = chunk.partition(b"\n")
-                    if not found:
-                        continue
-                    cut = False
-                block, found, tail = chunk.rpartition(b"\n")
-                if found:
-                    yield from self._text(rest + block)
-                    rest = tail
-                else:
-                    rest += chunk
-                if len(rest) > LONGEST:
-                    yield from self._text(rest)
-                    rest, cut = b"", True
+            for done, block in self._blocks(stream, name):
+                yield from self._text(block)
                 if progress and done - told >= STEP:
                     told = done
                     progress(self.bytes_read, self.size)
-            self._open_end = bool(rest) or cut
-            if rest:
-                yield from self._text(rest)
-            if not self._line and not cut:
+            if not self._line:
                 raise LogError(f"{name} is empty" if not self._ends else f"{name}: {self._ends}")
             if self._ends:
                 self._ends = f"{self._ends}: everything up to line {self._line:,} was read"
@@ -223,6 +200,31 @@ class Source:
         finally:
             if ours:
                 ours.close()
+
+    def _blocks(self, stream: _Bytes, name: str) -> Iterator[tuple[int, bytes]]:
+        """Pieces of the text that end before a line's end, each with the number of bytes so far."""
+        done, rest, cut = 0, b"", False  # rest is a line's beginning; cut: the remainder of a line is to be passed over
+        while chunk := self._take(stream, name):
+            if not done:
+                chunk = chunk.removeprefix(codecs.BOM_UTF8)
+            if done < SNIFF and b"\0" in chunk[: SNIFF - done]:
+                raise LogError(f"{name} is binary, not a log")
+            done += len(chunk)
+            if cut:
+                _, found, chunk = chunk.partition(b"\n")
+                if not found:
+                    continue
+                cut = False
+            block, found, tail = chunk.rpartition(b"\n")
+            if found:
+                yield done, rest + block
+            rest = tail if found else rest + tail
+            if len(rest) > LONGEST:
+                yield done, rest
+                rest, cut = b"", True
+        self._open_end = bool(rest) or cut
+        if rest:
+            yield done, rest
 
     def _text(self, block: bytes) -> list[str]:
         """The lines of a block that ends before a line's end."""
@@ -369,7 +371,3 @@ def _first(what: list[int]) -> str:
 
 def _why(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[\w@%+=:,./-]+", name, re.ASCII) else "'" + name.replace("'", "'\"'\"'") + "'"
