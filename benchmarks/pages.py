@@ -13,7 +13,7 @@ from statistics import median
 
 from hugelab import X86_64, Op, Scenario
 from hugelab.model.kernel import Kernel, boot
-from hugelab.model.touching import Touching
+from tests.model.touching import Touching
 
 from .result import Result
 

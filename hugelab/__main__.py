@@ -1,4 +1,4 @@
-"""The command line: ``hugelab run | why | check | trace | measure | doctor``.
+"""The command line: ``hugelab run | ops | why | check | trace | measure | doctor``.
 
 Exit codes: 0 done, 1 a difference was found, 2 bad input or a machine that cannot do it.
 """
@@ -9,7 +9,7 @@ import os
 import sys
 
 from . import __version__
-from .cli import check, doctor, measure, run, trace, why
+from .cli import check, doctor, measure, ops, run, trace, why
 from .cli.common import BAD_INPUT, DONE, STOPPED, Parser, add_commands, complain
 from .linux.errors import ScenarioError
 from .live.errors import LiveUnavailable
@@ -19,7 +19,7 @@ def _parser() -> Parser:
     parser = Parser(prog="hugelab", description="How Linux allocates huge pages: a model of the kernel you can run.")
     parser.add_argument("--version", action="version", version=f"hugelab {__version__}")
     command = add_commands(parser)
-    for module in (run, why, check, trace, measure, doctor):
+    for module in (run, ops, why, check, trace, measure, doctor):
         module.add(command)
     return parser
 

@@ -35,7 +35,7 @@ __all__ = ["pool_alone"]  # a fixture
 ROOT = Path(__file__).parents[1]
 CASES = str(DATA / "scenarios.json")
 LESSON_TXT = str(DATA / "lesson.txt")
-COMMANDS = ("run", "check", "trace", "measure", "doctor", "why")
+COMMANDS = ("run", "ops", "check", "trace", "measure", "doctor", "why")
 
 
 def call(*args: str) -> int:

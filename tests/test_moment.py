@@ -130,12 +130,12 @@ def test_an_underflow_is_shown_as_sysfs_shows_it() -> None:
     assert max(step.counters["2M"].rsvd for step in recording.steps) == 2**64 - 1
 
 
-@pytest.mark.parametrize("index", [-2, 94, 10**9])
+@pytest.mark.parametrize("index", [-2, 99, 10**9])
 def test_no_moment_outside(index: int) -> None:
     """One clear line."""
     recording = run(lesson())
-    assert len(recording) == 94
-    with pytest.raises(IndexError, match=f"^no event {index}: the recording has 94, the first is 0$"):
+    assert len(recording) == 99
+    with pytest.raises(IndexError, match=f"^no event {index}: the recording has 99, the first is 0$"):
         recording.at(index)
 
 
@@ -186,6 +186,16 @@ def test_equal_moments() -> None:
     assert one.at(3) != dump(one.at(3))
     last = one.steps[1].last
     assert one.at(last) != other.at(last)
+    three, four = (run(Scenario("boot", 3, overcommit)).end for overcommit in (0, 1))
+    assert three.event == four.event and three != four
+
+
+def test_few_moments_are_kept() -> None:
+    """A walk through a recording costs the memory of its last ones."""
+    recording = run(lesson())
+    for index in range(len(recording)):
+        recording.at(index)
+    assert list(recording._moments) == list(range(len(recording) - recordings.LAST, len(recording)))
 
 
 # -- nothing can be changed --------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Rules changed one at a time are caught: a few here, all of them by ``make proof``."""
+"""Rules changed one at a time are caught: one here, all of them by ``make proof``."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ def test_its_passage_is_there_once(mutant: Mutant) -> None:
 
 
 def test_there_are_enough() -> None:
-    """At least 12 rules, each believed once."""
-    assert len({mutant.belief for mutant in MUTANTS}) == len(MUTANTS) >= 12
+    """At least 40 beliefs, each once, and some of every room."""
+    assert len({mutant.belief for mutant in MUTANTS}) == len(MUTANTS) >= 40
+    assert {mutant.path.split("/")[0] for mutant in MUTANTS} == {"core", "linux", "record", "model"}
 
 
-def test_one_is_caught_and_the_model_itself_is_not() -> None:
-    """The judges condemn a wrong rule, and acquit the right ones."""
+def test_one_is_caught() -> None:
+    """By the recorded kernels, in a process of its own."""
     caught = caught_by(MUTANTS[0])
     assert caught is not None and "lesson_shared_file_no_unlink" in caught
-    innocent = Mutant("the model as it is", "vma", "def remove_vma(", "def remove_vma(")
-    assert caught_by(innocent) is None

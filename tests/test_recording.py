@@ -16,7 +16,7 @@ from hugelab.linux.structs import inode
 from hugelab.model.kernel import boot
 from hugelab.record import flow
 from hugelab.record.check import check_case
-from hugelab.record.recording import Difference, Recording, compare_step, describe
+from hugelab.record.recording import Difference, Recording, compare_step
 from hugelab.record.source import record
 from hugelab.trace.judge import lesson as trace_lesson
 from tests.conftest import DATA
@@ -198,16 +198,6 @@ def test_iteration_gives_every_event_once() -> None:
     events = list(recording)
     assert [event.index for event in events] == list(range(len(recording)))
     assert events[7] == recording.event(7)
-
-
-def test_describe_names_place_and_page() -> None:
-    """One line for people: function, address, page, pfn and counters of the lesson's first page."""
-    recording = run(lesson(), LESSON)
-    event = next(event for event in recording if event.name == "dequeue_huge_page_vma")
-    text = describe(event)
-    assert text.startswith("dequeue_huge_page_vma")
-    for part in ("addr 0xb6a00000", "page 0", "pfn 507904", "[2M]", "10/9/4/0"):
-        assert part in text
 
 
 # -- compare ------------------------------------------------------------------------------------------

@@ -124,6 +124,18 @@ def test_equal_however_they_are_cut(found: list[Run]) -> None:
         assert single != whole
 
 
+def test_one_that_rises_is_not_one_that_falls() -> None:
+    """From the same first value; and it costs runs, not keys, to see that a terabyte of values is equal."""
+    up, down, parts = RunMap(), RunMap(), RunMap()
+    up.put(Run(0, 2, 5, 1))
+    down.put(Run(0, 2, 5, -1))
+    assert up != down
+    up.put(Run(2, 1 << 60, 6, 0))
+    parts.put(Run(1, (1 << 60) + 1, 6, 0))
+    parts.put(Run(0, 1, 5))
+    assert up._runs != parts._runs and up == parts
+
+
 def test_neighbours_that_continue_are_joined() -> None:
     """Five faults in a row are one run; what does not continue stays apart."""
     runs = RunMap()

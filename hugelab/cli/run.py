@@ -206,7 +206,8 @@ def _width(recording: Recording) -> int:
 
 def _numbers(step: Step) -> str:
     now = next(iter(step.counters.values()))
-    return " ".join(f"{number:>6}" for number in (*now, now.available))
+    odd = f"  {now.oddity}" if now.oddity else ""
+    return " ".join(f"{number:>6}" for number in (*now.signed, now.available)) + odd
 
 
 def _step_rows(step: Step, width: int) -> list[str]:

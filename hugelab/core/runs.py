@@ -90,7 +90,7 @@ class RunMap:
             return NotImplemented
         if self._runs == other._runs:
             return True
-        edges = sorted({edge for run in (*self, *other) for edge in (run.start, run.end)})
+        edges = sorted({edge for run in (*self._runs, *other._runs) for edge in (run.start, run.end)})
         return all(_alike(self.find(start), other.find(start), start, end - 1) for start, end in pairwise(edges))
 
     __hash__ = None  # type: ignore[assignment]

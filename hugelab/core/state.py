@@ -34,9 +34,23 @@ class Counters(NamedTuple):
         return self if self.rsvd >= 0 else self._replace(rsvd=self.rsvd % (1 << 64))
 
     @property
+    def signed(self) -> Counters:
+        """The other way round: rsvd below zero as a negative number."""
+        return self if self.rsvd < 1 << 63 else self._replace(rsvd=self.rsvd - (1 << 64))
+
+    @property
     def available(self) -> int:
-        """Pages that are free and not reserved: free - rsvd."""
-        return self.free - self.rsvd
+        """Free pages that nobody has reserved: free - rsvd. Below zero where more is reserved than free."""
+        return self.free - self.signed.rsvd
+
+    @property
+    def oddity(self) -> str:
+        """In words what a kernel bug did to rsvd; "" if nothing."""
+        if self.signed.rsvd < 0:
+            return f"rsvd is {-self.signed.rsvd:,} below zero, a kernel bug: sysfs shows {self.shown.rsvd}"
+        if self.available < 0:
+            return f"{-self.available:,} more reserved than free, a kernel bug: a reserved page may be missing"
+        return ""
 
     @property
     def in_use(self) -> int:
@@ -44,7 +58,7 @@ class Counters(NamedTuple):
         return self.total - self.free
 
     def __str__(self) -> str:
-        return f"{self.total}/{self.free}/{self.rsvd}/{self.surp}"
+        return "/".join(map(str, self.signed))
 
 
 class Record:
@@ -353,39 +367,3 @@ class State(Records):
             if begin != end:
                 change.move(n, begin, end)
         self._unit, self._points = unit, points
-
-
-class SilentState(State):
-    """A State that keeps changes but no rows, for walks through many states; ``rollback(len(rows))`` works as usual."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows = _Silence(self.pending)
-
-    def row(self, proc: str, n: int = 1, size: int = 0) -> Row:
-        return self.rows[-1]
-
-    def point(self, name: str, moment: str = "", **detail: Any) -> None:
-        """Not logged."""
-
-    def finish(self) -> None:
-        """Nothing to do."""
-
-    def rollback(self, rows: int) -> None:
-        pending = self.pending
-        while len(pending) > rows:
-            pending.pop().undo()
-
-
-class _Silence(list[Row]):
-    """Stands in for the rows: its length is the number of changes, and every index gives one row that is never read."""
-
-    def __init__(self, pending: list[Change]):
-        super().__init__()
-        self._pending, self._row = pending, Row((), "", 1, 0)
-
-    def __len__(self) -> int:
-        return len(self._pending)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._row

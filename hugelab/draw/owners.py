@@ -148,8 +148,8 @@ def _inode(node: inode, h: hstate) -> Iterable[Lane]:
     name = f"file {node.name}"
     yield Lane(node.key, name, more, 0, 0, 0, end, list(node.i_pages), h, f"{name}, index", "no page")
     if node.resv_map.regions:
-        more = f"bar = promised or there; {node.promised} promised without a page"
-        place = f"{name}, promised or there: index"
+        more = f"bar = reserved or there; {node.promised} reserved without a page"
+        place = f"{name}, reserved or there: index"
         regions = list(node.resv_map.regions)
         yield Lane(node.resv_map.key, "its reservation map", more, INDENT, 0, 0, end, regions, place=place)
 
@@ -158,7 +158,9 @@ def _pool(h: hstate) -> Iterable[Lane]:
     """A lane a node: the place of each page on the free list, the next one first; taken ones leave theirs empty."""
     now = h.counters
     title = f"pool of {count(now.total, 'page')} of {format_size(h.size)}"
-    more = f"{now.free} free - {now.rsvd} promised = {now.available} available"
+    more = f"{now.free} free - {now.rsvd} reserved = {now.available} available"
+    if now.oddity:
+        more = f"{now.free} free; {now.oddity}"
     if now.surp:
         more += f"; {now.surp} surplus"
     several = len(h.nodes) > 1

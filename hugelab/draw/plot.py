@@ -25,7 +25,7 @@ NUMBERS = ("total", "in use", "free", "reserved", "available", "surplus")
 
 def numbers(now: Counters) -> tuple[int, ...]:
     """The pool in the order of NUMBERS, in pages."""
-    return now.total, now.in_use, now.free, now.rsvd, now.available, now.surp
+    return now.total, now.in_use, now.free, now.signed.rsvd, now.available, now.surp
 
 
 def caption(recording: Recording, index: int) -> str:

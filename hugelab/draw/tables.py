@@ -12,8 +12,9 @@ from typing import Any
 from ..core.state import Counters
 from ..core.text import markup, showable
 from ..core.units import MIB, address
-from ..linux.chains import CHAINS
+from ..linux.chains import chain_of
 from ..linux.names import function_name
+from ..linux.operations import OPERATIONS
 from ..linux.scenario import Scenario
 from ..record import flow
 from ..record.recording import Recording
@@ -52,7 +53,7 @@ def steps(recording: Recording) -> Table:
     rows = []
     for step in recording.steps:
         now = next(iter(step.counters.values()))
-        rows.append((str(step.op), step.outcome, *now, now.available))
+        rows.append((str(step.op), step.outcome, *now.signed, now.available))
     return Table(header, rows)
 
 
@@ -76,7 +77,7 @@ def memory_usage(recording: Recording) -> Table:
     rows = []
     for step in recording.steps:
         now = next(iter(step.counters.values()))
-        rows.append((step.op.op, now.free, now.rsvd, now.available, now.free * mib, now.available * mib))
+        rows.append((step.op.op, now.free, now.signed.rsvd, now.available, now.free * mib, now.available * mib))
     return Table(header, rows)
 
 
@@ -118,8 +119,8 @@ def usage(recording: Recording, positions: Sequence[int], before: int) -> str:
 
 def _usage_row(name: str, outcome: str, now: Counters, mib: int, position: int, step: int, note: str = "") -> str:
     why = f' title="{markup(note)}"' if note else ""
-    cells = "".join(f"<td>{value}</td>" for value in (*now, now.available))
-    words = f"{now.available * mib:,} MB available"
+    cells = "".join(f"<td>{value}</td>" for value in (*now.signed, now.available))
+    words = now.oddity or f"{now.available * mib:,} MB available"
     button = f'<button type="button" data-go="{position}">{markup(name)}</button>'
     bar = f'<td class="hl-usage">{_bar(now)}<span>{words}</span></td>'
     begin = f'<tr data-step="{step}" data-go="{position}">'
@@ -186,7 +187,8 @@ def calls(phase: str) -> Table:
     """A phase's chain of functions, in 3.10 and in 6.18."""
     header = ("layer", "Linux 3.10", "Linux 6.18", "what it does")
     rows = []
-    for call in CHAINS[phase]:
+    row = next((row for row in OPERATIONS.values() if row.chain == phase), None)
+    for call in chain_of(phase, row):
         indent = "\u00a0\u00a0" * call.depth  # HTML would drop plain spaces
         rows.append((call.layer, f"{indent}{call.name}", function_name(call.name, "6.18"), call.what))
     return Table(header, rows)

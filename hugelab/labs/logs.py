@@ -36,7 +36,7 @@ class Carries(NamedTuple):
 
 COUNTERS = "counters"
 CARRIES = (
-    Carries(COUNTERS, frozenset(("free", "resv"))),
+    Carries(COUNTERS, frozenset(("free", "rsvd"))),
     Carries("struct page", frozenset(("page",))),
     Carries("pfn", frozenset(("pfn",))),
     Carries("address", frozenset(("addr",))),
@@ -66,7 +66,7 @@ def carried(case: str) -> list[str]:
     for entry in entries(text(case).splitlines()):
         if entry.kind not in EVENTS:
             continue
-        arguments = entry.kind is not Kind.POINT and not entry.moment  # "resv" is a pointer there, no counter
+        arguments = entry.kind is not Kind.POINT and not entry.moment  # there "resv" is a pointer, no counter
         for what, fields in CARRIES:
             if not (arguments and what == COUNTERS):
                 seen[what] |= {name for name in fields if isinstance(entry.fields.get(name), int)}

@@ -25,7 +25,8 @@ def phase_of(recording: Recording, event: Event) -> str | None:
 def chain(recording: Recording, event: Event) -> tuple[Call, ...]:
     """The chain of an event's phase, with the entry of its step; () without a phase."""
     phase = phase_of(recording, event)
-    return chain_of(phase, _op(recording, event)) if phase else ()
+    op = _op(recording, event)
+    return chain_of(phase, op.row if op else None) if phase else ()
 
 
 def passed(recording: Recording, event: Event) -> list[bool]:
@@ -33,10 +34,8 @@ def passed(recording: Recording, event: Event) -> list[bool]:
 
     Events count from the beginning of the phase; in a page fault from the beginning of this page's fault.
     """
-    phase, names = _stretch(recording, event)
-    if phase is None:
-        return []
-    calls = chain_of(phase, _op(recording, event))
+    _, names = _stretch(recording, event)
+    calls = chain(recording, event)
     found: list[bool] = []
     for i, call in enumerate(calls):
         below = calls[i + 1 :]

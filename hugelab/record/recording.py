@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.state import Counters, Row, State
-from ..core.units import BASE_PAGE_SIZE, address, size_name
+from ..core.units import BASE_PAGE_SIZE, size_name
 from ..linux.names import function_name
 from ..linux.scenario import Op, Scenario
 from .moment import Copy, Moment
@@ -332,11 +332,3 @@ def compare_step(index: int, ours: dict[str, Any], theirs: dict[str, Any]) -> Di
         if mine != other:
             return Difference(index, key, mine, other)
     return None
-
-
-def describe(event: Event) -> str:
-    """One line: function, moment, address, page, pfn, page size and counters of an event."""
-    places = {"addr": event.addr, "page": event.page, "pfn": event.pfn}
-    about = [f"{name} {address(n) if name == 'addr' else n}" for name, n in places.items() if n is not None]
-    size = f" [{size_name(event.size)}]" if event.size else ""
-    return f"{event.name} {event.moment} {', '.join(about)}{size} {event.counters}".replace("  ", " ")

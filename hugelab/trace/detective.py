@@ -104,7 +104,7 @@ class Detective:
             self.clock.restart()
         elif entry.kind is Kind.OTHER and " => " in text:
             self.clock.switched()
-        if "pool" in fields and fields["size"] != SIZE_2M and fields["pool"].get("nr"):
+        if "pool" in fields and fields["size"] != SIZE_2M and fields["pool"].get("total"):
             self.books.one_pool = False
         if fields:
             self.versions.feed(entry, text)

@@ -59,8 +59,10 @@ class _Recorder:
         state.pools = [h]
         state.row("")
         state.enter(h)
-        first = next((entry for entry in found if "nr" in entry.fields), None)
-        h.nr_huge_pages = h.free_huge_pages = first.fields["nr"] if first and isinstance(first.fields["nr"], int) else 0
+        first = next((entry for entry in found if "total" in entry.fields), None)
+        h.nr_huge_pages = h.free_huge_pages = (
+            first.fields["total"] if first and isinstance(first.fields["total"], int) else 0
+        )
         state.enter(mm_struct(state, "P", self.machine.pid, self.machine.sizes))
         state.point("boot")
         for entry in found:
@@ -111,9 +113,9 @@ class _Recorder:
 _POOL = {"SNAP": "hugetlb_report_meminfo", "meminfo": "hugetlb_report_meminfo"}  # somebody reads the pool
 _NOT_SHOWN = ("text", "at", "leaf", "lines", "nodes")
 _COUNTERS = {
-    "nr": "nr_huge_pages",
+    "total": "nr_huge_pages",
     "free": "free_huge_pages",
-    "resv": "resv_huge_pages",
+    "rsvd": "resv_huge_pages",
     "surp": "surplus_huge_pages",
 }
 

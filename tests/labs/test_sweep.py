@@ -336,9 +336,9 @@ def test_a_broken_rule_is_shown_and_raised(monkeypatch: pytest.MonkeyPatch) -> N
 
     def doctored(*arguments: Any) -> Any:
         recording: Recording = yield from record_slowly(*arguments)
-        for h in recording.state.pools:
+        for h in recording._state.pools:
             h.resv_huge_pages = h.free_huge_pages + 1
-        recording.state.finish()
+        recording._state.finish()
         return recording
 
     monkeypatch.setattr("hugelab.labs.lab.record_slowly", doctored)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hugelab import LESSON, X86_64, Op, Recording, Scenario, ScenarioError, lesson, run
 from hugelab.linux.machines import Machine
 from hugelab.model.kernel import Kernel, boot
-from hugelab.model.touching import Touching
 from tests.invariants import assert_sound, broken, dump
+from tests.model.touching import Touching
 from tests.programs import MAPS, OPS, scenarios
 
 ON_310 = st.sampled_from(["", "", "size=8M"])  # 3.10 has no min_size=

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from hugelab import X86_64, Op
 from hugelab.core.runs import RunMap
-from hugelab.core.state import SilentState
 from hugelab.linux.abi import Area
 from hugelab.linux.machines import Machine
 from hugelab.linux.structs import file, inode, mm_struct, vm_area_struct
@@ -24,6 +23,7 @@ from hugelab.model.errors import SystemCallError
 from hugelab.model.kernel import Kernel
 from hugelab.model.registry import operation
 from hugelab.record.invariants import broken
+from tests.model.silent import SilentState
 
 INTENDED = X86_64.as_intended()
 SHARED, PRIVATE = ["MAP_SHARED"], ["MAP_PRIVATE"]

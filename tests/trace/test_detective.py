@@ -301,8 +301,8 @@ def test_snapshots_say_what_changed_and_not_why() -> None:
     )
     said = [(v.line, v.says, v.text.split(":")[0]) for v in report.verdicts if v.line]
     assert said == [
-        (8, Says.UNDECIDABLE, "resv 0 -> 5 since line 4"),
-        (12, Says.UNDECIDABLE, "free 10 -> 5, resv 5 -> 0 since line 8"),
+        (8, Says.UNDECIDABLE, "rsvd 0 -> 5 since line 4"),
+        (12, Says.UNDECIDABLE, "free 10 -> 5, rsvd 5 -> 0 since line 8"),
     ]
     assert "3 snapshots" in report.verdicts[0].text
     wrong = examine_lines(shape.format(10, 11, 0).splitlines()).contradictions

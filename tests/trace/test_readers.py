@@ -84,7 +84,7 @@ GRAPH: list[tuple[str, Kind, str, dict[str, Any]]] = [
     (" 0)   a-b (c)-800  |   1.0 us      |  free_huge_page();", CALL, "free_huge_page", {"comm": "a-b (c)", "pid": 800}),
     (" 0)   <...>-568    |   1.0 us      |  free_huge_page();", CALL, "free_huge_page", {"comm": "<...>", "pid": 568}),
     ("   56.500941 |   1)  hugelab-605   |               |  /* create: (hugetlbfs_create+0x0/0x20) mode=0x81ed */", CALL, "hugetlbfs_create", HL | {"mode": 0x81ED, "at": ("hugetlbfs_create", 0, 0x20)}),
-    ("   56.5 |   1)  hugelab-605   |               |  /* SNAP total=10 free=9 rsvd=8 surp=0 n0=10/9/0 */", MARK, "SNAP", HL | {"nr": 10, "free": 9, "resv": 8, "nodes": {0: (10, 9, 0)}}),
+    ("   56.5 |   1)  hugelab-605   |               |  /* SNAP total=10 free=9 rsvd=8 surp=0 n0=10/9/0 */", MARK, "SNAP", HL | {"total": 10, "free": 9, "rsvd": 8, "nodes": {0: (10, 9, 0)}}),
     ("   56.5 |   1)  hugelab-605   |               |  /* HUGETLB_TRACE: hugetlb_acct_memory() - delta=5 */", POINT, "hugetlb_acct_memory", HL | {"delta": 5, "time": 56.5}),
     (" 0)               |  /* sched_switch: prev_comm=hugelab prev_pid=605 */", OTHER, "", {}),
     (" ------------------------------------------", OTHER, "", {}),
@@ -105,7 +105,7 @@ FTRACE: list[tuple[str, Kind, str, dict[str, Any]]] = [
     (HEAD + "hugetlb_fault <-handle_mm_fault", CALL, FAULT, AT | {"caller": "handle_mm_fault"}),
     (HEAD + "hugetlb_fault+0x0/0xca0 <-handle_mm_fault+0x1b4/0x300", CALL, FAULT, AT | {"caller": "handle_mm_fault"}),
     (HEAD + "hugetlb_fault(mm=0xf, vma=0xe, address=0x7f7e1a400000, flags=0x255) <-handle_mm_fault", CALL, FAULT, AT | {"addr": 0x7F7E1A400000}),
-    (HEAD + "fault: (hugetlb_fault+0x0/0xca0) addr=0x7f7e1a400000 flags=0x255 nr=10 free=10 resv=5 surp=0", CALL, FAULT, AT | {"addr": 0x7F7E1A400000, "resv": 5, "moment": "fault"}),
+    (HEAD + "fault: (hugetlb_fault+0x0/0xca0) addr=0x7f7e1a400000 flags=0x255 nr=10 free=10 resv=5 surp=0", CALL, FAULT, AT | {"addr": 0x7F7E1A400000, "rsvd": 5, "moment": "fault"}),
     (HEAD + "p_hugetlb_fault_0: (hugetlb_fault+0x4/0xca0)", CALL, FAULT, AT | {"at": ("hugetlb_fault", 4, 0xCA0)}),
     (HEAD + "my: (hugetlb_fault.part.0+0x0/0xca0) name=\"a b\" list={1,2} gone=(fault)", CALL, FAULT, AT | {"name": FAULT}),
     (HEAD + "fault_ret: (handle_mm_fault+0x1b4/0x300 <- hugetlb_fault) ret=0", RETURN, FAULT, AT | {"ret": 0}),
@@ -251,7 +251,7 @@ PRINTK: list[tuple[str, Kind, str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 SNAP = "HugePages_Total:      10\nHugePages_Free:       9\nHugePages_Rsvd:        4\nHugePages_Surp:        0"
-POOL = {"nr": 10, "free": 9, "resv": 4, "surp": 0}
+POOL = {"total": 10, "free": 9, "rsvd": 4, "surp": 0}
 MEMINFO: list[tuple[str, Kind, str, dict[str, Any]]] = [
     (SNAP, COUNTERS, "meminfo", POOL | {"time": None}),
     (f"Tue Nov 24 12:00:00 UTC 2026\nAnonHugePages:         0 kB\n{SNAP}", COUNTERS, "meminfo", POOL | {"time": _2026}),
@@ -269,7 +269,7 @@ MEMINFO: list[tuple[str, Kind, str, dict[str, Any]]] = [
     ("Active(anon):      20000 kB", OTHER, "Active(anon)", {}),
     ("Hugepagesize:       2048 kB", NOTE, "Hugepagesize", {"size": 2 << 20}),
     ("Hugetlb:           20480 kB", OTHER, "Hugetlb", {}),
-    ("Node 0 HugePages_Total:    10", NOTE, "HugePages_Total", {"node": 0, "nr": 10}),
+    ("Node 0 HugePages_Total:    10", NOTE, "HugePages_Total", {"node": 0, "total": 10}),
 ]  # fmt: skip
 
 OTHERS: list[tuple[str, Kind, str, dict[str, Any]]] = [

@@ -33,8 +33,8 @@ def test_counters_are_those_of_the_lines() -> None:
     with_counters = [event for event in shown if "free" in event.detail]
     assert len(with_counters) > 40
     for event in with_counters:
-        assert (event.counters.total, event.counters.free) == (event.detail["nr"], event.detail["free"])
-        assert (event.counters.rsvd, event.counters.surp) == (event.detail["resv"], event.detail["surp"])
+        assert (event.counters.total, event.counters.free) == (event.detail["total"], event.detail["free"])
+        assert (event.counters.rsvd, event.counters.surp) == (event.detail["rsvd"], event.detail["surp"])
     assert [step.op.op for step in recording.steps] == ["open", "mmap", "touch", "munmap", "close", "unlink", "meminfo"]
 
 

@@ -51,7 +51,7 @@ def snap(entry: Entry, verdicts: Verdicts) -> None:
     if not nodes:
         return
     sums = [sum(node[i] for node in nodes.values()) for i in range(3)]
-    for name, total in zip(("nr", "free", "surp"), sums, strict=True):
-        if entry.fields[name] != total:
-            text = f"{name}={entry.fields[name]}, and the nodes together have {total}"
+    for name, together in zip(("total", "free", "surp"), sums, strict=True):
+        if entry.fields[name] != together:
+            text = f"{name}={entry.fields[name]}, and the nodes together have {together}"
             verdicts.contradicts(entry.line, "nodes", text)

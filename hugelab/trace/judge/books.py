@@ -8,36 +8,40 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ...core.state import Counters
 from ...linux.machines import SIZE_2M
 from ..read.entry import DEQUEUE, Entry, Kind, is_error
 from ..verdict import Says, Verdicts
 
-NAMES = ("nr", "free", "resv", "surp")
 MANY = 1 << 40  # pages; more than any machine has
 HALF = 1 << 63
 Effect = dict[str, tuple[int, int]]  # counter -> (least, most) change; a counter that is not there does not change
 
 TAKEN: Effect = {
     "free": (-1, -1),
-    "resv": (-1, 0),
-}  # dequeue: resv falls with it, or a moment later
-TAKEN_HERE: Effect = {"nr": (0, 1), "free": (-1, 0), "resv": (-1, 0), "surp": (0, 1)}  # alloc without a dequeue line
-PAID: Effect = {"resv": (-1, 0)}  # alloc after its dequeue
-MADE: Effect = {"nr": (0, 1), "free": (0, 1), "surp": (0, 1)}  # a surplus page, on its way to the free list or a fault
-BACK: Effect = {"nr": (-1, 0), "free": (0, 1), "resv": (0, 1), "surp": (-1, 0)}  # free_huge_page
-ANYTHING: Effect = dict.fromkeys(NAMES, (-MANY, MANY))
-DROPPED: Effect = {"resv": (-MANY, 0)}  # promises that go with a mapping or a file
+    "rsvd": (-1, 0),
+}  # dequeue: rsvd falls with it, or a moment later
+TAKEN_HERE: Effect = {"total": (0, 1), "free": (-1, 0), "rsvd": (-1, 0), "surp": (0, 1)}  # alloc without a dequeue line
+PAID: Effect = {"rsvd": (-1, 0)}  # alloc after its dequeue
+MADE: Effect = {
+    "total": (0, 1),
+    "free": (0, 1),
+    "surp": (0, 1),
+}  # a surplus page, on its way to the free list or a fault
+BACK: Effect = {"total": (-1, 0), "free": (0, 1), "rsvd": (0, 1), "surp": (-1, 0)}  # free_huge_page
+ANYTHING: Effect = dict.fromkeys(Counters._fields, (-MANY, MANY))
+DROPPED: Effect = {"rsvd": (-MANY, 0)}  # promises that go with a mapping or a file
 
 
 def _change(before: int, after: int) -> int:
-    """From one shown value to the next. Both are unsigned: a kernel bug can take resv below zero, shown as 2**64-1."""
+    """From one shown value to the next. Both are unsigned: a kernel bug can take rsvd below zero, shown as 2**64-1."""
     return (after - before + HALF) % (2 * HALF) - HALF
 
 
 def _acct(delta: int) -> Effect:
-    """hugetlb_acct_memory: resv by delta, and surplus pages if the free ones do not do, or back again."""
+    """hugetlb_acct_memory: rsvd by delta, and surplus pages if the free ones do not do, or back again."""
     span = (0, delta) if delta >= 0 else (delta, 0)
-    return dict.fromkeys(NAMES, span)
+    return dict.fromkeys(Counters._fields, span)
 
 
 # Functions that change the pool in ways that only the lines inside them tell, if those are recorded at all.
@@ -138,7 +142,7 @@ class Books:
             self._any |= any(pid != entry.pid for pid in self._inside)  # two processes change the pool at once
             now = self._printed(entry) if kind is Kind.POINT else self._back(entry) if kind is Kind.RETURN else {}
             begun = self._call(entry) if kind is Kind.CALL else {}
-            if any(name in entry.fields for name in NAMES):
+            if any(name in entry.fields for name in Counters._fields):
                 self._event = True
                 self._shown(entry, now)
             hidden = {name: span for name, span in now.items() if name not in entry.fields}
@@ -237,7 +241,7 @@ class Books:
             return {} if DEQUEUE & self._probed else TAKEN_HERE
         if name == "free_huge_page":
             of_file = any(key[0] == pid and key[1] in OPEN for key in self._open)
-            return BACK if not of_file else {**BACK, "resv": (0, 0)}  # only a private page restores its promise
+            return BACK if not of_file else {**BACK, "rsvd": (0, 0)}  # only a private page restores its promise
         return {}
 
     def _promise(self, entry: Entry) -> Effect:
@@ -276,12 +280,12 @@ class Books:
 
     def _taken(self, entry: Entry) -> Effect:
         """A page was handed out: off the free list, or a surplus page that was made for it."""
-        before, now = self.last.values.get("nr") if self.last else None, entry.fields.get("nr")
+        before, now = self.last.values.get("total") if self.last else None, entry.fields.get("total")
         if before is None or not isinstance(now, int):
             return TAKEN_HERE
         if now == before:
             return TAKEN if self.one_pool else TAKEN_HERE
-        return {"nr": (1, 1), "surp": (1, 1), "resv": (-1, 0)}
+        return {"total": (1, 1), "surp": (1, 1), "rsvd": (-1, 0)}
 
     def _printed(self, entry: Entry) -> Effect:
         """The lesson's printk lines."""
@@ -290,12 +294,12 @@ class Books:
         if entry.name == "dequeue_huge_page_vma":
             return TAKEN_HERE
         if entry.name == "alloc_huge_page" and entry.moment == "success":
-            return {"nr": (0, 1), "free": (-1, 0), "resv": (-1, 0), "surp": (0, 1)}  # a surplus page has no dequeue
+            return {"total": (0, 1), "free": (-1, 0), "rsvd": (-1, 0), "surp": (0, 1)}  # a surplus page has no dequeue
         if entry.name == "free_huge_page":
             if entry.moment != "after":
                 return {}
             surplus = self.last is None or self.last.values.get("surp") != 0
-            return BACK if surplus else {"free": (1, 1), "resv": (0, 1)}  # only a surplus page does not become free
+            return BACK if surplus else {"free": (1, 1), "rsvd": (0, 1)}  # only a surplus page does not become free
         if entry.name == "hugetlbfs_file_mmap" and entry.moment == "failed":
             return ANYTHING
         if entry.name in ("hugetlb_vm_op_close", "hugetlb_unreserve_pages", "hugetlbfs_evict_inode"):
@@ -304,7 +308,7 @@ class Books:
 
     # -- comparing -------------------------------------------------------------------------------------------
     def _shown(self, entry: Entry, now: Effect) -> None:
-        values = {name: entry.fields[name] for name in NAMES if isinstance(entry.fields.get(name), int)}
+        values = {name: entry.fields[name] for name in Counters._fields if isinstance(entry.fields.get(name), int)}
         self.seen = True
         self.only_printed &= entry.kind is Kind.POINT
         shown = _Shown(values, entry.line, entry.fields.get("lines", {}))
@@ -329,7 +333,7 @@ class Books:
 
     def _wrong(self, last: _Shown, shown: _Shown, now: Effect) -> str | None:
         """What of the shown values cannot follow from the last ones; None if all can."""
-        for name in NAMES:
+        for name in Counters._fields:
             if name not in shown.values or name not in last.values:
                 continue
             spans = [effect[name] for effect in (now, *self._open.values()) if name in effect]
@@ -360,8 +364,8 @@ class Books:
             self.verdicts.contradicts(shown.line, "counters", f"{below}={values[below]} is below zero")
             return False
         for name in ("free", "surp"):
-            if values.get(name, 0) > values.get("nr", MANY):
-                text = f"{name}={values[name]} of {values['nr']} pages (line {shown.at('nr')})"
+            if values.get(name, 0) > values.get("total", MANY):
+                text = f"{name}={values[name]} of {values['total']} pages (line {shown.at('total')})"
                 self.verdicts.contradicts(shown.at(name), "counters", text)
                 return False
         return True
@@ -372,7 +376,7 @@ class Books:
             return False
         before, odd, wrong = self._suspect
         self._suspect = None
-        resized = odd.values.get("nr", 0) != before.values.get("nr", odd.values.get("nr", 0))
+        resized = odd.values.get("total", 0) != before.values.get("total", odd.values.get("total", 0))
         if shown is None and resized:
             text = f"{wrong}; somebody outside the log may have changed the pool's size"
             self.verdicts.add(odd.line, Says.UNDECIDABLE, "counters", text)

@@ -39,7 +39,7 @@ class Claims:
     close: Entry | None = None
     evicted: bool = False
     first_free: Entry | None = None
-    states: list[tuple[int, int, int]] = field(default_factory=list)  # line, free, resv before each alloc
+    states: list[tuple[int, int, int]] = field(default_factory=list)  # line, free, rsvd before each alloc
     after: list[tuple[int, int]] = field(default_factory=list)  # line, free after each free
     reserved: int = 0
 
@@ -56,7 +56,7 @@ class Claims:
         elif entry.name == "hugetlb_acct_memory" and fields["delta"] > 0:
             self.reserved += fields["delta"]
         elif entry.name == "alloc_huge_page" and entry.moment == "hstate" and len(self.states) < MOST:
-            self.states.append((entry.line, fields["free"], fields["resv"]))
+            self.states.append((entry.line, fields["free"], fields["rsvd"]))
         elif entry.name == "free_huge_page" and entry.moment == "after" and len(self.after) < MOST:
             self.after.append((entry.line, fields["free"]))
         elif entry.name == "hugetlb_vm_op_close":
@@ -126,17 +126,17 @@ class Claims:
     def _pair(self, line: int, page: str, pfn: str) -> None:
         self.pages.pairs.append(Pair(int(page, 16), int(pfn), line))
 
-    def _row(self, line: int, number: str, addr: str, page: str, pfn: str, free: str, resv: str) -> None:
+    def _row(self, line: int, number: str, addr: str, page: str, pfn: str, free: str, rsvd: str) -> None:
         self._pair(line, page, pfn)
         if not self.states:
             return
         at, before, promised = self.states[0]
         pages = count(int(number), "page")
         wanted = before - int(number), max(promised - int(number), 0)
-        if (int(free), int(resv)) == wanted:
-            self.verdicts.agrees(line, "counters", f"free={free}, resv={resv} after {pages}, from line {at} on")
+        if (int(free), int(rsvd)) == wanted:
+            self.verdicts.agrees(line, "counters", f"free={free}, rsvd={rsvd} after {pages}, from line {at} on")
         else:
-            text = f"free={free}, resv={resv}; {pages} after line {at} it is {wanted[0]} and {wanted[1]}"
+            text = f"free={free}, rsvd={rsvd}; {pages} after line {at} it is {wanted[0]} and {wanted[1]}"
             self.verdicts.contradicts(line, "counters", text)
 
     def _heading(self, line: int) -> None:
@@ -167,13 +167,13 @@ class Claims:
         else:
             self.verdicts.contradicts(line, "touched", f"{huge} huge pages are {int(huge) * 512} small ones")
 
-    def _falls(self, line: int, free: str, then: str, resv: str, less: str) -> None:
-        match = next((s for s in self.states if s[1:] == (int(free), int(resv))), None)
+    def _falls(self, line: int, free: str, then: str, rsvd: str, less: str) -> None:
+        match = next((s for s in self.states if s[1:] == (int(free), int(rsvd))), None)
         if self.states and match is None:
             at, was, promised = self.states[0]
-            text = f"free {free}, resv {resv}; line {at} has {was} and {promised}"
+            text = f"free {free}, rsvd {rsvd}; line {at} has {was} and {promised}"
             self.verdicts.contradicts(line, "counters", text)
-        elif match and int(free) - int(then) == 1 and int(resv) - int(less) == 1:
+        elif match and int(free) - int(then) == 1 and int(rsvd) - int(less) == 1:
             self.verdicts.agrees(line, "counters", f"one page taken, one promise paid, from line {match[0]} on")
 
     def _rises(self, line: int, chain: str) -> None:

@@ -481,8 +481,8 @@ class _Recorder:
             effect(line, op)
         if "free" in fields:
             self.h.free_huge_pages = fields["free"]
-        if "resv" in fields:
-            self.h.resv_huge_pages = fields["resv"]
+        if "rsvd" in fields:
+            self.h.resv_huge_pages = fields["rsvd"]
         shown = {name: value for name, value in fields.items() if name != "text"}
         self.state.point(line.name, line.moment, **shown, line=line.line)
 

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ...core.state import Counters
 from ...linux.machines import SIZE_2M
 from ...record.recording import Event, Recording
 from ..read.entry import Entry, Kind
 from ..verdict import Verdicts
-from .books import NAMES
 
 # (function, is it the way back) -> (moment of the model's event, fields of the log, are the counters comparable)
 FIELDS: dict[tuple[str, bool], tuple[str, tuple[str, ...], bool]] = {
@@ -33,7 +33,7 @@ FIELDS: dict[tuple[str, bool], tuple[str, tuple[str, ...], bool]] = {
 # The lesson's printk lines say what the model's event of the same name and moment has.
 PRINTED = frozenset(
     (
-        *("vma_size", "vm_flags", "f", "t", "needed", "hugepage_size", "free", "resv", "delta", "avoid_reserve", "ret"),
+        *("vma_size", "vm_flags", "f", "t", "needed", "hugepage_size", "free", "rsvd", "delta", "avoid_reserve", "ret"),
         *("file", "mode", "addr", "start", "end", "node", "offset", "freed", "chg", "nrpages"),
     )
 )
@@ -63,7 +63,7 @@ def compare(
         way = FIELDS.get((entry.name, entry.kind is Kind.RETURN))
         if printed:
             logged[entry.name, entry.moment, True].append(entry)
-        elif way is not None and any(name in entry.fields for name in (*way[1], *NAMES)):
+        elif way is not None and any(name in entry.fields for name in (*way[1], *Counters._fields)):
             logged[entry.name, way[0], False].append(entry)
     equal = 0
     for (name, moment, _), lines in logged.items():
@@ -80,7 +80,7 @@ def _one(entry: Entry, event: Event, said: Entry, theirs: Callable[[int], int], 
         names: Iterable[str] = [name for name in entry.fields if name in PRINTED]
     else:
         _, fields, counters = FIELDS[entry.name, entry.kind is Kind.RETURN]
-        names = [name for name in (*fields, *(NAMES if counters else ())) if name in entry.fields]
+        names = [name for name in (*fields, *(Counters._fields if counters else ())) if name in entry.fields]
     equal = 0
     for name in names:
         ours = _value(event, name, theirs)
@@ -128,12 +128,9 @@ _RULE = {
 
 def _value(event: Event, name: str, theirs: Callable[[int], int]) -> Any:
     """The model's value of a field; None if it has none."""
-    if name in NAMES:
-        return event.counters[NAMES_AT[name]]
+    if name in Counters._fields:
+        return getattr(event.counters, name)
     if name == "addr":
         return theirs(event.addr) if event.addr is not None else None
     value = event.detail.get(name)
     return theirs(value) if name in ("start", "end") and isinstance(value, int) else value
-
-
-NAMES_AT = {"nr": 0, "free": 1, "resv": 2, "surp": 3}  # in state.Counters

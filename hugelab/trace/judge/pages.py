@@ -90,7 +90,7 @@ class Pages:
                 self._page_mark(entry)
             elif entry.name == "SNAP":
                 self.online |= set(entry.fields.get("nodes", ()))
-                if self._may_be_whole and not self.pointers and entry.fields["free"] == entry.fields["nr"]:
+                if self._may_be_whole and not self.pointers and entry.fields["free"] == entry.fields["total"]:
                     self.whole = True
             elif entry.name == "CHILD":  # without PIDs nobody can tell whose page an address is from now on
                 self._forked = True

@@ -554,7 +554,7 @@ class Walk:
 
 
 def _pool(entry: Entry) -> Counters:
-    return Counters(*(entry.fields[name] for name in ("nr", "free", "resv", "surp")))
+    return Counters(*(entry.fields[name] for name in Counters._fields))
 
 
 def _show(counters: Counters) -> str:

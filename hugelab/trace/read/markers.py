@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ...core.state import Counters
 from .entry import LONGEST_NUMBER, Entry, Kind, pairs
 
 _MARK = re.compile(r"(?P<word>PROG|STEP|RET|SNAP|PAGE|CHILD|PARENT)\b ?(?P<rest>.*)", re.DOTALL)
@@ -36,7 +37,7 @@ def read(text: str, line: int, **where: Any) -> Entry | None:
         fields = {"number": int(number), "text": what}
     elif word in ("SNAP", "PAGE", "PROG"):
         fields |= pairs(_NODE.sub("", rest))
-        needed = {"SNAP": ("nr", "free", "resv", "surp"), "PAGE": ("va", "pfn")}.get(word, ())
+        needed = {"SNAP": Counters._fields, "PAGE": ("va", "pfn")}.get(word, ())
         if not all(isinstance(fields.get(name), int) for name in needed):
             return None
         if word == "SNAP":

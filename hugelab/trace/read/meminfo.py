@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 
-from ...linux.meminfo import read_line
+from ...linux.meminfo import COUNTERS, read_line
 from .entry import Entry, Kind, seconds
 
-_FIELDS = {"HugePages_Total": "nr", "HugePages_Free": "free", "HugePages_Rsvd": "resv", "HugePages_Surp": "surp"}
 _TIME = re.compile(r"[-=# ]*(?P<time>\d{4}.*?|\d{10}\S*|[A-Z][a-z]{2},? .*?)[-= ]*\Z", re.ASCII)
 _CLOCK = re.compile(r"(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d(?:\.\d+)?)\Z|(?P<up>\d{1,12}\.\d\d) \d+\.\d\d\Z", re.ASCII)
 _BETWEEN = re.compile(r"(?:-{2,}|={2,}|\*{2,}|Every \d+\.\d+s: .*meminfo.*)\Z")
@@ -31,7 +30,7 @@ class Snapshots:
         if found is None:
             return self._moment(text.strip(), line) if len(text) <= LONGEST else None
         name, value = found.name, found.value
-        field = _FIELDS.get(name)
+        field = COUNTERS.get(name)
         if (field is None) != found.kb:
             return None
         if field is None:
@@ -40,7 +39,7 @@ class Snapshots:
             return Entry(line, Kind.OTHER, name)
         if found.node is not None:
             return Entry(line, Kind.NOTE, name, fields={"node": found.node, field: value})
-        if field == "nr":
+        if field == "total":
             self._seen = {}
         self._seen[field] = value
         self._lines[field] = line

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...linux.lines import LINES, line_pattern
 from . import markers
-from .entry import HEX, LONGEST_NUMBER, Entry, Kind, seconds
+from .entry import HEX, LONGEST_NUMBER, SAME, Entry, Kind, seconds
 
 _PATTERNS = [(line, line_pattern(line)) for line in LINES]
 # [<level>] [date [host kernel:]] [[time]] [host kernel:] [[ T123]] text: dmesg with its options, syslog, journalctl.
@@ -75,7 +75,7 @@ def shape(text: str, line: int, time: float | None, where: dict[str, Any] | None
         groups = match.groupdict()
         if any(len(value) > LONGEST_NUMBER for name, value in groups.items() if name not in _TEXT):
             return None
-        fields: dict[str, Any] = {name: _value(name, value) for name, value in groups.items()}
+        fields: dict[str, Any] = {SAME.get(name, name): _value(name, value) for name, value in groups.items()}
         fields["text"] = match[0]
         if where:
             at = {**where, "time": time, "pid": fields.get("pid", where.get("pid"))}

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from ..linux.abi import FAILED
-from ..linux.errors import ScenarioError
-from . import fault, memory
-from .kernel import Kernel
-from .vma import areas
+from hugelab.linux.abi import FAILED
+from hugelab.linux.errors import ScenarioError
+from hugelab.model import fault, memory
+from hugelab.model.kernel import Kernel
+from hugelab.model.vma import areas
 
 
 class Touching:

@@ -1,0 +1,1 @@
+"""What a kernel did, and what is asked of it."""
