@@ -28,8 +28,8 @@ proof: install ## hold the model against real kernels: recorded answers, random 
 fuzz: install ## random programs on model and this kernel, for TIME=60 seconds
 	@$(PY) -m tests.fuzz $(or $(TIME),60) $(ARGS)
 
-lint: install ## style, format and types
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+lint: install ## style, format, types, and who imports whom
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && .venv/bin/lint-imports --no-logo --no-cache
 
 bench: install ## measure every ratio beside its bound; exit 1 if one is missed
 	@$(PY) benchmarks/run.py

@@ -5,6 +5,9 @@ log line is a view of a Recording.
 """
 
 import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 from .core import runs, state, units
 from .core.state import Counters
@@ -17,10 +20,27 @@ from .model.kernel import run
 from .record import check, flow, invariants, recording, source
 from .record.recording import Recording, compare
 
+
+class _Moved(ModuleType):
+    """A module under its old name, loaded from where it is now when something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(import_module(_MOVED[self.__name__.removeprefix(f"{__name__}.")], __name__), name)
+
+
 # Where these modules were before the house had rooms: whoever imports them there still gets them.
 for _module in (runs, state, units, architectures, names, scenario, shell, structs, check, flow, invariants, recording):
     sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module
 sys.modules[f"{__name__}.decode"], sys.modules[f"{__name__}.source"] = decode, source
+_MOVED = {  # these need Jupyter, which the package does not
+    "shortage": ".labs.shortage",
+    "draw.advice": ".labs.advice",
+    "draw.shortage": ".labs.shortage",
+    "draw.sizes": ".labs.pools",
+}
+sys.modules.update({f"{__name__}.{old}": _Moved(f"{__name__}.{old}") for old in _MOVED})
 
 __version__ = "0.1.0"
 

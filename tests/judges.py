@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 def recorded() -> Iterator[str]:
     """Every check of the recorded kernels and of the invariants; yields what catches the model that is imported."""
     from hugelab import load, run
-    from hugelab.record.check import check_case
+    from hugelab.model.kernel import check_case
     from hugelab.record.invariants import unsound
     from tests.truth import MACHINES, Walk, scenarios
 

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hugelab import Scenario, load
-from hugelab.record.check import CaseResult, check, check_case
+from hugelab.model.kernel import check_case
+from hugelab.record.check import CaseResult, check
 from tests.fuzz import logs
 from tests.truth import MACHINES, Walk, scenarios
 

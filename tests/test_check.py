@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hugelab import LESSON, Op, Scenario, ScenarioError, lesson, run
-from hugelab.record.check import check_case
+from hugelab.model.kernel import check_case
 from hugelab.record.recording import Difference
 
 

@@ -23,8 +23,10 @@ from hugelab.linux.names import NAMES, all_names, function_name, release
 from hugelab.linux.operations import OPERATIONS
 from hugelab.record import flow
 from hugelab.record.flow import chain, log, passed, phase_of
-from hugelab.trace.judge import lesson as trace
+from hugelab.trace.judge.lesson import infer
+from hugelab.trace.read.printk import shape
 from tests.conftest import DATA
+from tests.trace.recordings import printed as entries
 
 VERSIONS = sorted({machine.version for machine in MACHINES.values()}, key=release)
 LOG_LINE = re.compile(r"\[\s*\d+\.\d+\] ((?:HUGETLB|HUGEPAGE)\w*: .*)")
@@ -130,7 +132,7 @@ def test_extra_lines_only_when_asked() -> None:
 def test_whole_log_of_a_recording(name: str) -> None:
     """The program behind a recorded log, run in the model, prints that log: every line of it."""
     text = (DATA / name).read_text()
-    program = trace.infer(trace.read(text))
+    program = infer(entries(text))
     theirs = printed(DATA / name)
     assert len(theirs) >= 29
     assert ours(program.scenario, program.machine, extra=True) == theirs
@@ -207,7 +209,8 @@ def test_each_line_is_read_as_itself(line: Line) -> None:
     """No other shape claims a line: the reader finds the very function and moment that printed it."""
     fields = dict.fromkeys(re.findall(r"\{(\w+)", line.text), 7)
     text = line.text.format_map(fields | {"fn": function_name(line.name, "3.10"), "file": "test_file"})
-    (found,) = trace.read(text)
+    found = shape(text, 1, None)
+    assert found is not None
     assert (found.name, found.moment, found.fields["text"]) == (line.name, line.moment, text)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hugelab import Op, Scenario, ScenarioError
-from hugelab.draw.advice import advice, helped
+from hugelab.labs.advice import advice, helped
+from hugelab.labs.shortage import program
 from hugelab.linux.shell import command
-from hugelab.shortage import program
 
 
 @pytest.mark.parametrize(

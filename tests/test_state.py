@@ -52,6 +52,20 @@ def test_a_row_of_many_moves_by_equal_parts() -> None:
         assert [run.value for run in box.runs] == ([10] if unit else [])
 
 
+def test_a_row_that_pops_goes_from_the_top() -> None:
+    """Three units of a stack of four: each takes the highest that is left."""
+    state, box = _machine()
+    box.runs.push(10, 4, 1)
+    state.point("pushed")
+    state.row("P", 3)
+    box.runs.pop(3)
+    state.point("work")
+    state.finish()
+    for unit in (2, 0, 1):
+        state.goto(1, unit, 0)
+        assert _look(state) == {"box": (0, "", [(key, 10 + key) for key in range(4 - unit)])}
+
+
 def test_shorten_takes_back_what_was_not_reached() -> None:
     """A row made three units long keeps three units of every change."""
     state, box = _machine()

@@ -20,13 +20,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from hugelab.cli.live import on_live, version
+from hugelab.cli.live import on_live
 from hugelab.core.state import Counters
 from hugelab.labs.on_kernel import FILE, GROUPS
 from hugelab.labs.recorded import write_step
 from hugelab.linux.scenario import Op, Scenario, load
 from hugelab.live.errors import LiveUnavailable
 from hugelab.live.pool import Pool, borrow
+from hugelab.live.version import version
 from hugelab.record.recording import Recording, Step, compare
 from hugelab.record.source import record
 

@@ -16,11 +16,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from hugelab.cli.live import on_live, version
+from hugelab.cli.live import on_live
 from hugelab.labs import recorded
 from hugelab.linux.scenario import Scenario
 from hugelab.live.errors import LiveUnavailable
 from hugelab.live.pool import Pool, borrow
+from hugelab.live.version import version
 from hugelab.record.recording import Recording, compare
 from hugelab.record.source import record
 

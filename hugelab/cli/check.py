@@ -15,7 +15,9 @@ from ..linux.errors import ScenarioError
 from ..linux.machines import X86_64, Machine, named
 from ..linux.scenario import Scenario, load
 from ..live.errors import LiveUnavailable
-from ..record.check import CaseResult, check, check_case
+from ..live.version import numbers, version
+from ..model.kernel import check_case
+from ..record.check import CaseResult, check
 from . import live
 from .common import DIFFERENT, DONE, STOPPED, AddCommand, Progress, add_machine, complain, machine_of, say
 
@@ -88,7 +90,7 @@ def recorded_on(path: str) -> str:
     data = json.loads(Path(path).read_text(encoding="utf-8", errors="replace"))
     machine = data.get("machine") if isinstance(data, dict) else None
     kernel = machine.get("kernel") if isinstance(machine, dict) else None
-    return live.numbers(kernel) if isinstance(kernel, str) else ""
+    return numbers(kernel) if isinstance(kernel, str) else ""
 
 
 def _file(file: _File, one: Check, args: argparse.Namespace, progress: Progress) -> int:
@@ -131,9 +133,9 @@ def _case(file: _File, case: Scenario, one: Check, args: argparse.Namespace, pro
 
 def _other_kernel(recorded: str, on_live: bool) -> str:
     """Says that a difference may come from the kernel's version."""
-    if not on_live or not recorded or recorded == live.version():
+    if not on_live or not recorded or recorded == version():
         return ""
-    return f" (recorded on {recorded}, this is {live.version()})"
+    return f" (recorded on {recorded}, this is {version()})"
 
 
 def _to_json(result: CaseResult, recorded: str | None) -> dict[str, Any]:
@@ -144,7 +146,7 @@ def _to_json(result: CaseResult, recorded: str | None) -> dict[str, Any]:
         "waiting": result.waiting,
         "difference": result.difference and result.difference._asdict(),
     }
-    return out if recorded is None else {**out, "recorded_on": recorded, "kernel": live.version()}
+    return out if recorded is None else {**out, "recorded_on": recorded, "kernel": version()}
 
 
 def _summary(file: _File, on_live: bool) -> str:

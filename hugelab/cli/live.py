@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from ..linux.machines import machine
-from ..linux.names import release
-from ..linux.rules import NEWEST
 from ..linux.scenario import Scenario
 from ..live.errors import LiveUnavailable
 from ..model.kernel import dangers
@@ -81,23 +78,3 @@ def is_fatal(error: LiveUnavailable) -> bool:
     from ..live.pool import DoesNotFit, PoolError
 
     return isinstance(error, PoolError) and not isinstance(error, DoesNotFit)
-
-
-# -- versions ----------------------------------------------------------------------------------------
-def version() -> str:
-    """The numbers of the running kernel's version, such as 6.18.44."""
-    return numbers(platform.release())
-
-
-def numbers(release: str) -> str:
-    """``6.18.44-fc-v669`` -> ``6.18.44``."""
-    match = re.match(r"\d+(\.\d+)*", release)
-    return match[0] if match else release
-
-
-def other_version() -> str:
-    """A line that says that the running kernel is newer than the newest rules of the model; "" if it is not."""
-    here = version()
-    if release(here) <= release(NEWEST):
-        return ""
-    return f"the model knows the rules up to Linux {NEWEST}, this is {here}: a difference may be the kernel's"

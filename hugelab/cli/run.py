@@ -16,6 +16,7 @@ from ..linux.errors import ScenarioError
 from ..linux.machines import AS_INTENDED, LESSON, X86_64, Machine
 from ..linux.scenario import NAMED, Scenario, lesson, load
 from ..live.errors import LiveUnavailable
+from ..live.version import other_version, version
 from ..model.kernel import boot
 from ..record import flow
 from ..record.recording import Difference, Recording, Step, compare
@@ -248,8 +249,8 @@ def _first(recording: Recording, steps: int) -> Recording:
 
 def _print_both(model: Recording, kernel: Recording, known: int, difference: Difference | None) -> None:
     off = "" if model.machine.rules.bugs else f", {AS_INTENDED}"
-    say(_title(model, f"the model of Linux {model.machine.version}{off} | Linux {live.version()}, running here"))
-    if note := live.other_version():
+    say(_title(model, f"the model of Linux {model.machine.version}{off} | Linux {version()}, running here"))
+    if note := other_version():
         say(note)
     width = _width(model)
     say(f"{'':3} {'step':<{width}}  {'model':<8} {COLUMNS} | {'live':<8} {COLUMNS}")

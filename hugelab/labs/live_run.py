@@ -16,12 +16,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..cli.live import other_version, version
 from ..core.state import Counters, State
 from ..linux.machines import X86_64
 from ..linux.scenario import Scenario
 from ..live.errors import LiveUnavailable
 from ..live.probe import pools
+from ..live.version import other_version, version
 from ..record.recording import Recording, Step
 from .job import Progress, Work
 

@@ -21,7 +21,6 @@ from ..linux.scenario import ANONYMOUS, Scenario
 from ..live.probe import nodes as nodes_here
 from ..model.kernel import run
 from ..record.recording import Recording
-from ..shortage import program as shortage
 from . import live_run
 from .controls import Choice
 from .family import program as family
@@ -31,6 +30,7 @@ from .nodes import POLICIES
 from .nodes import program as nodes
 from .recorded import read_step
 from .resize import program as resize
+from .shortage import program as shortage
 from .side_by_side import SideBySide
 
 FILE = Path(__file__).parent / "data" / "on_kernel.json"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from ..linux.machines import X86_64
 from ..record.recording import Recording
-from ..shortage import LIMITS, WAYS, program
 from .controls import Choice, Slider
 from .lab import Lab
-from .shortage import MOST
+from .shortage import LIMITS, MOST, WAYS, program
 
 
 class RefusalLab(Lab):

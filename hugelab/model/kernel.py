@@ -13,6 +13,7 @@ from ..linux.machines import X86_64, Machine, named
 from ..linux.operations import ADMINISTRATOR, ANYBODY
 from ..linux.scenario import ORDINARY, Op, Scenario
 from ..linux.structs import mm_struct, shmid_kernel, super_block, sysctl
+from ..record.check import CaseResult, check
 from ..record.recording import Recording
 from ..record.source import record
 from . import admin, advise, fallocate, files, fork, memfd, mmap, mount, pool, process, remap, shm, smaps
@@ -159,3 +160,11 @@ def run(scenario: Scenario, machine: Machine | str | None = None) -> Recording:
     step, for an operation that no program can do (a mapping that was never made).
     """
     return record(boot(scenario, machine), scenario)
+
+
+def check_case(scenario: Scenario, machine: Machine | None = None) -> CaseResult:
+    """Check a case on the model (x86-64 if ``machine`` is None).
+
+    Raises ScenarioError for a case that cannot be run as written.
+    """
+    return check(boot(scenario, machine), scenario)

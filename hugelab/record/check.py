@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..linux.machines import Machine
 from ..linux.scenario import Scenario
-from ..model.kernel import boot
 from .recording import Difference, Recording, compare_step
 from .source import Source, record
 
@@ -26,11 +24,6 @@ class CaseResult:
     def complete(self) -> bool:
         """Every step was run."""
         return self.waiting == 0
-
-
-def check_case(scenario: Scenario, machine: Machine | None = None) -> CaseResult:
-    """:func:`check` a case on the model; ``machine`` None is x86-64."""
-    return check(boot(scenario, machine), scenario)
 
 
 def check(source: Source, scenario: Scenario) -> CaseResult:

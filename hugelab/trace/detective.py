@@ -80,8 +80,6 @@ class Detective:
         self.clock.feed(entry)
         if kind is Kind.LOST:
             self._lost(entry)
-        if kind is Kind.MARK and entry.name == "STEP":
-            self.calls.marked = True
         if self._held is None:
             self._walk(entry)
         else:

@@ -1,7 +1,7 @@
 """A log as a Recording: what its lines say happened, with the counters as they stand in them, and nothing computed.
 
 Counters that a format does not carry stay what they were last; a log that never shows them has an empty pool. Files and
-mappings are not rebuilt here: the lesson's own lines say enough for that (lesson.recording), other formats do not.
+mappings are not rebuilt.
 """
 
 from __future__ import annotations
@@ -111,7 +111,6 @@ class _Recorder:
 
 
 _POOL = {"SNAP": "hugetlb_report_meminfo", "meminfo": "hugetlb_report_meminfo"}  # somebody reads the pool
-_NOT_SHOWN = ("text", "at", "leaf", "lines", "nodes")
 _COUNTERS = {
     "total": "nr_huge_pages",
     "free": "free_huge_pages",

@@ -20,7 +20,7 @@ from hugelab.linux import flags
 from hugelab.linux.names import all_names, function_name, function_name_310
 from hugelab.model.kernel import run
 from hugelab.record.flow import CHAINS
-from tests.conftest import DATA
+from tests.conftest import ARTEFACTS, DATA
 
 ROOT = DATA.parents[1]
 DOCS = ("semantics.md", "lesson.md")
@@ -193,7 +193,10 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+PAGES = ("README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
     """Each link inside the repository: the file is there, and so is the heading."""
     here = ROOT / page
@@ -208,9 +211,11 @@ def test_links_lead_somewhere(page: str) -> None:
             assert heading in map(anchor, found), link
 
 
-def test_files_are_there() -> None:
-    """Each path in code font is a file or folder of the repository."""
+@pytest.mark.parametrize("page", PAGES)
+def test_files_are_there(page: str) -> None:
+    """Each path in code font is a file or folder of the repository; NAME stands for one to be made."""
     roots = ("docs", "hugelab", "notebooks", "recipes", "tests", "tools")
-    paths = {span for name in DOCS for span in spans(name) if Path(span).parts[0] in roots and "/" in span}
+    named = re.findall(r"`([^`\s]+/[^`\s]*)`", (ROOT / page).read_text(encoding="utf-8"))
+    paths = {path for path in named if Path(path).parts[0] in roots and "NAME" not in path}
     assert paths
-    assert not [path for path in paths if not (ROOT / path).exists()]
+    assert not [path for path in paths if not (ROOT / path).exists() and ROOT / path != ARTEFACTS]

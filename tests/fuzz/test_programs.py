@@ -11,9 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from hugelab import Scenario
 from hugelab.linux.operations import OPERATIONS
-from hugelab.model.kernel import Kernel, boot
+from hugelab.model.kernel import Kernel, boot, check_case
 from hugelab.model.registry import operation
-from hugelab.record.check import check_case
 from tests.invariants import dump
 
 from .machine import LEFT_OUT, MACHINE, Different, Programs

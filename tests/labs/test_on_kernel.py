@@ -9,8 +9,8 @@ import pytest
 
 from hugelab import labs, run
 from hugelab.labs.on_kernel import GROUPS, kernels, machine, recorded
+from hugelab.labs.shortage import WAYS, answer, program
 from hugelab.record.recording import compare
-from hugelab.shortage import WAYS, answer, program
 
 MODULE = importlib.import_module("hugelab.labs.on_kernel")  # the name in the package is the lab's
 ALL = [(group, name) for group, programs in GROUPS.items() for name in programs]

@@ -16,6 +16,7 @@ if sys.platform != "linux":
 
 from hugelab import Op, Scenario
 from hugelab.labs.on_kernel import GROUPS, machine
+from hugelab.labs.shortage import LIMITS, WAYS, program
 from hugelab.linux.architectures import metadata
 from hugelab.linux.machines import SIZE_1G, SIZE_2M, X86_64
 from hugelab.linux.shell import CGROUPS, COMMANDS, MOUNTS, command
@@ -25,7 +26,6 @@ from hugelab.live.pool import BorrowedPool, borrow
 from hugelab.model.kernel import run
 from hugelab.record.recording import compare
 from hugelab.record.source import record
-from hugelab.shortage import LIMITS, WAYS, program
 from tests.conftest import fully
 from tests.live.alone import alone
 from tests.live.why import why_not_live

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hugelab import Scenario, load
-from hugelab.record.check import check_case
+from hugelab.model.kernel import check_case
 
 DATA = Path(__file__).parents[1] / "data"
 CASES = [case for name in ("random_6.18.json", "fuzz_6.18.json") for case in load(DATA / name)]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from hugelab import MACHINES, Scenario, load, run
-from hugelab.record.check import check_case
+from hugelab.model.kernel import check_case
 from tests.conftest import DATA
 from tests.invariants import assert_sound
 

@@ -38,12 +38,14 @@ def table(k: Kernel) -> Any:
 
 def cached(k: Kernel) -> Run:
     """The pages of the file."""
-    return next(iter(k.state.of(inode)[0].i_pages))
+    found: Run = next(iter(k.state.of(inode)[0].i_pages))
+    return found
 
 
 def entry(k: Kernel) -> Run:
     """The file's pages in the page table."""
-    return next(run for run in table(k) if not run.tag[1])
+    found: Run = next(run for run in table(k) if not run.tag[1])
+    return found
 
 
 def remap(k: Kernel, frame: int) -> None:

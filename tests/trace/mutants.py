@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from hugelab.trace.judge.lesson import read
+from .recordings import printed
 
 # A number of a line: decimal or hex, after "=", "0x", a blank or "-"; not part of a name such as test_file2.
 _NUMBER = re.compile(r"(?<![\w.])(?:0x)?([0-9a-f]*\d[0-9a-f]*)(?![\w.])")
@@ -24,7 +24,7 @@ class Mutant(NamedTuple):
 def numbers(text: str) -> Iterator[Mutant]:
     """Each number of each line one higher (the last digit, so that hex stays hex and no carry hides it)."""
     lines = text.splitlines()
-    for known in read(text):
+    for known in printed(text):
         raw = lines[known.line - 1]
         body = raw.index(known.fields["text"])
         for found in _NUMBER.finditer(raw, body):
@@ -38,7 +38,7 @@ def numbers(text: str) -> Iterator[Mutant]:
 def deletions(text: str) -> Iterator[Mutant]:
     """Each line of known shape missing, but for the last (a log may stop anywhere)."""
     lines = text.splitlines()
-    for known in read(text)[:-1]:
+    for known in printed(text)[:-1]:
         kept = [raw for number, raw in enumerate(lines, 1) if number != known.line]
         yield Mutant(f"without {known.fields['text']}", known.line, "\n".join(kept))
 
@@ -46,7 +46,7 @@ def deletions(text: str) -> Iterator[Mutant]:
 def swaps(text: str) -> Iterator[Mutant]:
     """Each pair of neighbouring lines of known shape that differ, swapped (their times stay in place)."""
     lines = text.splitlines()
-    known = read(text)
+    known = printed(text)
     for one, two in pairwise(known):
         if one.fields["text"] != two.fields["text"]:
             mine = _with(

@@ -10,7 +10,7 @@ from hugelab.draw.page import page
 from hugelab.trace.detective import examine
 from hugelab.trace.record import record
 
-from .recordings import RECORDINGS, lines
+from .recordings import LESSON, RECORDINGS, lines
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name)
@@ -36,6 +36,20 @@ def test_counters_are_those_of_the_lines() -> None:
         assert (event.counters.total, event.counters.free) == (event.detail["total"], event.detail["free"])
         assert (event.counters.rsvd, event.counters.surp) == (event.detail["rsvd"], event.detail["surp"])
     assert [step.op.op for step in recording.steps] == ["open", "mmap", "touch", "munmap", "close", "unlink", "meminfo"]
+
+
+def test_the_lessons_lines_as_events() -> None:
+    """18 lines of a printk log, between prose: the two counters that they show, and where their page lies."""
+    shown = record(lines(LESSON))
+    assert len(shown) == 19
+    before, given = (
+        next(event for event in shown if (event.name, event.moment, "free" in event.detail) == wanted)
+        for wanted in (("alloc_huge_page", "logged", True), ("alloc_huge_page", "logged", False))
+    )
+    assert (before.counters.free, before.counters.rsvd) == (10, 5)
+    assert given.detail["line"] < before.detail["line"]  # its START line shows no counter
+    assert next(event.pfn for event in shown if event.pfn is not None) == 507904
+    assert (shown.counters(18).free, shown.counters(18).rsvd) == (6, 5)
 
 
 def test_a_long_log_is_recorded_up_to_a_limit() -> None:

@@ -135,6 +135,8 @@ PROGRAMS = {
     "shared": FILE.fork(child="C").touch(map="A", proc="C").exit(proc="C").munmap(map="A", pages=3).unlink(path="m/a"),
     "shorter": FILE.ftruncate(fd="f", pages=1).munmap(map="A", pages=3).close(fd="f").unlink(path="m/a"),
     "fallocate": FILE.fallocate(fd="f", pages=4).unlink(path="m/a").munmap(map="A", pages=3).close(fd="f"),
+    # the last fault before it finds its page in the cache, and takes none
+    "fallocate after a minor fault": FILE.mmap(map="B", fd="f", pages=3).touch(map="B").fallocate(fd="f", pages=4),
     "fork": TWO.fork(child="C").touch(map="A", proc="C").exit(proc="C").touch(map="A").munmap(map="A", pages=2),
     # the kernel bug restore_while_shared: from 6.9 on rsvd is -2 in between, and shows as 2**64 - 2
     "owner first": TWO.fork(child="C").munmap(map="A", pages=2).exit(proc="C"),
@@ -149,7 +151,7 @@ PROGRAMS = {
     .touch(map="B")
     .touch(map="B", page=1),
 }
-PLAYED = [(name, form) for name in PROGRAMS for form in ("printk", "kprobe") if (name, form) != ("fallocate", "printk")]
+PLAYED = [(name, form) for name in PROGRAMS for form in ("printk", "kprobe")]
 
 
 # -- a release by its own rules, and not by those of another -----------------------------------------------------
@@ -162,6 +164,22 @@ def test_a_true_log_of_every_release_is_believed(version: str) -> None:
         assert report.unread == 0, (name, form)
         assert report.snaps_checked == report.snaps > 5, (name, form)
         assert report.kernel == f"{version}.0 x86_64"
+
+
+def test_pages_of_fallocate_belong_to_no_fault() -> None:
+    """Also in a log without marks, where nothing but a fault's own page tells that it is over."""
+    text = log(PROGRAMS["fallocate"], "6.18")
+    bare = [line for line in text if not re.search(r"\] (?:PROG|SNAP|STEP|RET)", line)]
+    assert sum("alloc_hugetlb_folio() START" in line for line in bare) == 4
+    assert examine_lines(bare).contradictions == []
+
+
+def test_an_error_with_two_names() -> None:
+    """95 is ENOTSUP, as the model calls it, and EOPNOTSUPP: MAP_SYNC is refused with it."""
+    refused = pool().open(fd="f", path="m/a").mmap(map="A", fd="f", pages=1, flags=["MAP_SHARED_VALIDATE", "MAP_SYNC"])
+    report = examine_lines(log(refused, "6.18"))
+    assert report.contradictions == []
+    assert "mmap: ENOTSUP, as in the model" in [verdict.text for verdict in report.verdicts]
 
 
 DECIDES = [  # a rule that moves what a log shows: its date, a program, a format, what is said of the log

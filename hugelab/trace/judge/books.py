@@ -17,10 +17,7 @@ MANY = 1 << 40  # pages; more than any machine has
 HALF = 1 << 63
 Effect = dict[str, tuple[int, int]]  # counter -> (least, most) change; a counter that is not there does not change
 
-TAKEN: Effect = {
-    "free": (-1, -1),
-    "rsvd": (-1, 0),
-}  # dequeue: rsvd falls with it, or a moment later
+TAKEN: Effect = {"free": (-1, -1), "rsvd": (-1, 0)}  # dequeue: rsvd falls with it, or a moment later
 TAKEN_HERE: Effect = {"total": (0, 1), "free": (-1, 0), "rsvd": (-1, 0), "surp": (0, 1)}  # alloc without a dequeue line
 PAID: Effect = {"rsvd": (-1, 0)}  # alloc after its dequeue
 MADE: Effect = {
@@ -46,7 +43,7 @@ def _acct(delta: int) -> Effect:
 
 # Functions that change the pool in ways that only the lines inside them tell, if those are recorded at all.
 OPEN = frozenset(
-    (
+    [
         "set_max_huge_pages",
         "hugetlbfs_evict_inode",
         "hugetlb_unreserve_pages",
@@ -59,33 +56,29 @@ OPEN = frozenset(
         "return_unused_surplus_pages",
         "hugetlbfs_put_super",
         "hugepage_new_subpool",
-    )
+    ]
 )
 PROMISES = ("hugetlbfs_file_mmap", "hugetlb_reserve_pages")
 INSIDE = frozenset(("free_huge_page", "hugetlb_acct_memory"))
 # With these a process begins something else: what it did before is over.
 BEGINS = frozenset(
-    ("hugetlbfs_create", "hugetlbfs_file_mmap", "hugetlb_fault", "hugetlb_vm_op_close", "hugetlbfs_evict_inode")
+    ["hugetlbfs_create", "hugetlbfs_file_mmap", "hugetlb_fault", "hugetlb_vm_op_close", "hugetlbfs_evict_inode"]
 )
 # Steps in which the pool may change where no probe stands.
 STEPS = ("munmap", "unlink", "close", "end", "echo", "ftruncate", "fallocate", "madvise", "mount", "umount", "fork")
 # A page comes from the buddy allocator. A graph shows the call, without the page or a counter.
 MAKES = frozenset(
-    (
-        *("alloc_buddy_huge_page", "alloc_fresh_huge_page", "alloc_pool_huge_page", "alloc_buddy_hugetlb_folio"),
-        *("alloc_fresh_hugetlb_folio", "only_alloc_fresh_hugetlb_folio", "alloc_pool_hugetlb_folio"),
-    )
-)
-CHANGES = frozenset(
-    (
-        "hugetlb_fault",
-        "alloc_huge_page",
-        *DEQUEUE,
+    [
         "alloc_buddy_huge_page",
-        "hugetlb_acct_memory",
-        "free_huge_page",
-    )
+        "alloc_fresh_huge_page",
+        "alloc_pool_huge_page",
+        "alloc_buddy_hugetlb_folio",
+        "alloc_fresh_hugetlb_folio",
+        "only_alloc_fresh_hugetlb_folio",
+        "alloc_pool_hugetlb_folio",
+    ]
 )
+CHANGES = OPEN | INSIDE | DEQUEUE | {"hugetlb_fault", "alloc_huge_page", "alloc_buddy_huge_page"}
 MOST_TASKS = 64  # processes that may be in one at a time
 MOST_SNAPS = 100_000  # that are remembered
 Key = tuple[int | None, str]
@@ -138,29 +131,32 @@ class Books:
             self._snapshot(before)
         elif kind is Kind.CALL and entry.name in MAKES:
             self._add((entry.pid, f"{entry.name} at {entry.line}"), MADE)
-        elif kind in (Kind.CALL, Kind.RETURN, Kind.POINT) and (entry.moment or kind is Kind.POINT):
-            self._any |= any(pid != entry.pid for pid in self._inside)  # two processes change the pool at once
-            now = self._printed(entry) if kind is Kind.POINT else self._back(entry) if kind is Kind.RETURN else {}
-            begun = self._call(entry) if kind is Kind.CALL else {}
-            if any(name in entry.fields for name in Counters._fields):
-                self._event = True
-                self._shown(entry, now)
-            hidden = {name: span for name, span in now.items() if name not in entry.fields}
-            if hidden:  # what this line does not show, a later one may
-                self._add((entry.pid, f"{entry.name} at {entry.line}"), hidden)
-            if kind is Kind.RETURN:
-                self._open.pop((entry.pid, entry.name), None)
-            elif kind is Kind.CALL and entry.name in BEGINS:  # its own line may still show what the last call did
-                self._inside.pop(entry.pid, None)
-                self._open = {key: effect for key, effect in self._open.items() if key[0] != entry.pid}
-            if entry.name in CHANGES or entry.name in OPEN:
-                self._changing(entry)
-            if begun:
-                self._add((entry.pid, entry.name), begun)
-            if kind is Kind.CALL and entry.name in INSIDE:  # from here on the lines inside tell what happens
-                for key in self._open:
-                    if key[0] == entry.pid and key[1] in OPEN:
-                        self._open[key] = dict(DROPPED)
+        elif kind is Kind.POINT or (kind in (Kind.CALL, Kind.RETURN) and entry.moment):
+            self._passed(entry)
+
+    def _passed(self, entry: Entry) -> None:
+        """A process entered a function, came back from it, or printed a line in it."""
+        kind, pid, name = entry.kind, entry.pid, entry.name
+        self._any |= any(other != pid for other in self._inside)  # two processes change the pool at once
+        now = self._printed(entry) if kind is Kind.POINT else self._back(entry) if kind is Kind.RETURN else {}
+        begun = self._call(entry) if kind is Kind.CALL else {}
+        if any(counter in entry.fields for counter in Counters._fields):
+            self._event = True
+            self._shown(entry, now)
+        hidden = {counter: span for counter, span in now.items() if counter not in entry.fields}
+        if hidden:  # what this line does not show, a later one may
+            self._add((pid, f"{name} at {entry.line}"), hidden)
+        if kind is Kind.RETURN:
+            self._open.pop((pid, name), None)
+        elif kind is Kind.CALL and name in BEGINS:  # its own line may still show what the last call did
+            self._inside.pop(pid, None)
+            self._open = {key: effect for key, effect in self._open.items() if key[0] != pid}
+        if name in CHANGES:
+            self._changing(entry)
+        if begun:
+            self._add((pid, name), begun)
+        if kind is Kind.CALL and name in INSIDE:  # from here on the lines inside tell what happens
+            self._open |= {key: dict(DROPPED) for key in self._open if key[0] == pid and key[1] in OPEN}
 
     def _snapshot(self, before: _Shown | None) -> None:
         """Somebody read the pool: what changed since the last time is known, why it did is not."""
@@ -168,12 +164,9 @@ class Books:
         self.snapshots += 1
         if before is None or now is None or before.values == now.values:
             return
-        changes = [
-            f"{name} {before.values[name]} -> {value}"
-            for name, value in now.values.items()
-            if before.values.get(name, value) != value
-        ]
-        text = f"{', '.join(changes)} since line {before.line}: snapshots do not show which call did it"
+        was = before.values
+        changes = ", ".join(f"{n} {was[n]} -> {value}" for n, value in now.values.items() if was.get(n, value) != value)
+        text = f"{changes} since line {before.line}: snapshots do not show which call did it"
         self.verdicts.add(now.line, Says.UNDECIDABLE, "complete", text)
 
     def _changing(self, entry: Entry) -> None:
@@ -188,13 +181,11 @@ class Books:
 
     def _mark(self, entry: Entry) -> None:
         if entry.name == "SNAP":
-            if self._event:
-                if self.last is not None and not self._any and len(self.snaps) < MOST_SNAPS:
-                    self.snaps.add(entry.line)
-                self._shown(entry, {})
-            else:  # nothing in between tells what happened
+            if not self._event:  # nothing in between tells what happened
                 self._forget()
-                self._shown(entry, {})
+            elif self.last is not None and not self._any and len(self.snaps) < MOST_SNAPS:
+                self.snaps.add(entry.line)
+            self._shown(entry, {})
             self._event = False
             self._open.clear()
             self._inside.clear()
@@ -291,10 +282,8 @@ class Books:
         """The lesson's printk lines."""
         if entry.name == "hugetlb_acct_memory":
             return _acct(entry.fields["delta"])
-        if entry.name == "dequeue_huge_page_vma":
-            return TAKEN_HERE
-        if entry.name == "alloc_huge_page" and entry.moment == "success":
-            return {"total": (0, 1), "free": (-1, 0), "rsvd": (-1, 0), "surp": (0, 1)}  # a surplus page has no dequeue
+        if entry.name == "dequeue_huge_page_vma" or (entry.name == "alloc_huge_page" and entry.moment == "success"):
+            return TAKEN_HERE  # a surplus page has no dequeue
         if entry.name == "free_huge_page":
             if entry.moment != "after":
                 return {}

@@ -16,7 +16,7 @@ from ..read.kprobe import EVENTS
 from ..verdict import Verdicts
 from .areas import Area, Areas
 from .flags import never, of_new_mapping, same_access
-from .pages import Pages
+from .pages import Pages, Tally
 
 MOST_TASKS = 1024
 # With one of these a process begins that has no mapping of huge pages yet.
@@ -57,10 +57,9 @@ class Calls:
     sizes: dict[str, Counter[int]] = field(default_factory=dict)  # symbol -> sizes it was printed with
     size_at: dict[tuple[str, int], int] = field(default_factory=dict)
     sites: dict[tuple[str, str, bool], dict[int, list[int]]] = field(default_factory=dict)  # offsets of an event
-    flags: Counter[int] = field(default_factory=Counter)
+    flags: Tally = field(default_factory=Tally)  # fault flags, but for that of a write
     marked: bool = False  # the program's steps are in the log, so it did nothing else
-    flags_at: dict[int, list[int]] = field(default_factory=dict)
-    hugepage_size: dict[int, list[int]] = field(default_factory=dict)
+    hugepage_size: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
         self._tasks: dict[int | None, _Task] = {}
@@ -94,6 +93,10 @@ class Calls:
         """Look at one line."""
         if "at" in entry.fields:
             self._symbol(entry)
+        if entry.kind is Kind.MARK and entry.name == "STEP":
+            self.marked = True
+            if entry.pid in self._tasks:  # a fault is over when the next step begins: fallocate takes pages without one
+                self._tasks[entry.pid].fault = self._tasks[entry.pid].alloc = None
         do = self._do.get(entry.name)
         if do is None or entry.kind not in (Kind.CALL, Kind.RETURN, Kind.POINT):
             return
@@ -117,6 +120,19 @@ class Calls:
 
     def _no(self, entry: Entry, rule: str, text: str) -> None:
         self.verdicts.contradicts(entry.line, rule, text)
+
+    def _whole(self, entry: Entry, start: int, end: int) -> bool:
+        """Is this a range of whole huge pages?"""
+        whole = not start % SIZE_2M and not end % SIZE_2M and start < end
+        if not whole:
+            self._no(entry, "mapping", f"{start:#x}-{end:#x} is not a range of whole huge pages")
+        return whole
+
+    def _flags_of(self, entry: Entry, area: Area, flags: int | None) -> None:
+        """The vm_flags that a line shows are those of its mapping."""
+        if flags is not None and not area.same_flags(flags, self.marked):
+            text = f"vm_flags={flags:#x}, and line {area.line} made the mapping with {area.flags:#x}"
+            self._no(entry, "flags", text)
 
     def _entered(self, entry: Entry) -> bool:
         return entry.kind is Kind.CALL or (entry.kind is Kind.POINT and entry.moment in ("start", "", "pid"))
@@ -157,8 +173,7 @@ class Calls:
         if start is None or end is None:
             return
         made = task.made or entry
-        if start % SIZE_2M or end % SIZE_2M or end <= start:
-            self._no(entry, "mapping", f"{start:#x}-{end:#x} is not a range of whole huge pages")
+        self._whole(entry, start, end)
         size = _int(made, "vma_size")
         if size is not None and end - start != size:
             text = f"{start:#x}-{end:#x} has {end - start} bytes, line {made.line} says vma_size={size}"
@@ -171,21 +186,14 @@ class Calls:
     def _reserve(self, entry: Entry, task: _Task) -> None:
         if entry.kind is Kind.RETURN:
             asked, task.reserve = task.reserve, None
-            ret = _int(entry, "ret")
-            first, end = _int(asked, "f"), _int(asked, "t")
-            most = end - first if first is not None and end is not None else None
-            if ret is not None and ret > 1 and most is not None and ret > most:  # 7.x tells how many pages
-                self._no(
-                    entry,
-                    "reserve",
-                    f"hugetlb_reserve_pages of {most} pages gives 0, 1, so many or an error, not {ret}",
-                )
+            ret, first, end = _int(entry, "ret"), _int(asked, "f"), _int(asked, "t")
+            if None not in (ret, first, end) and ret > max(end - first, 1):  # 7.x tells how many pages
+                text = f"hugetlb_reserve_pages of {end - first} pages gives 0, 1, so many or an error, not {ret}"
+                self._no(entry, "reserve", text)
             return
         size = _int(entry, "hugepage_size")
         if size is not None:
-            at = self.hugepage_size.setdefault(size, [])
-            if len(at) < 2:
-                at.append(entry.line)
+            self.hugepage_size.add(size, entry.line)
         first, end = _int(entry, "f"), _int(entry, "t")
         task.fault = task.alloc = None
         if first is None or end is None:
@@ -197,24 +205,22 @@ class Calls:
         elif needed is not None and needed != end - first:
             self._no(entry, "reserve", f"needed={needed}, and to - from is {end - first}")
         mapping, task.mapping = task.mapping, None  # the next one may be of a file without a name, before its mapping
-        if mapping is None:
-            return
+        if mapping is not None:
+            self._reserve_of(mapping, entry, first, end)
+
+    def _reserve_of(self, mapping: Entry, entry: Entry, first: int, end: int) -> None:
+        """The line of a reservation against that of the mapping it is for."""
         start, stop, size = _int(mapping, "start"), _int(mapping, "end"), _int(mapping, "vma_size")
         length = stop - start if start is not None and stop is not None else size
         pages = end - first
-        if length is not None and pages << 30 == length:
-            unit = 1 << 30
-        else:
-            unit = SIZE_2M
+        unit = 1 << 30 if pages << 30 == length else SIZE_2M
         if length is not None and pages * unit != length:
             text = f"from={first} to={end} is {end - first} pages, and the mapping of line {mapping.line} has"
             self._no(entry, "reserve", f"{text} {length // SIZE_2M}")
         area = self.areas.at(start, entry.pid) if start is not None else None
         if area is not None:
             area.pgoff, area.unit = first, unit
-            flags = _int(entry, "vm_flags")
-            if flags is not None and not area.same_flags(flags, self.marked):
-                self._no(entry, "flags", f"vm_flags={flags:#x}, line {mapping.line} says {area.flags:#x}")
+            self._flags_of(entry, area, _int(entry, "vm_flags"))
 
     def _acct(self, entry: Entry, task: _Task) -> None:
         if entry.kind is Kind.RETURN:
@@ -252,10 +258,7 @@ class Calls:
             self._no(entry, "flags", f"flags={flags:#x}: {why}")
         task.fault, task.alloc, task.mapping, task.reserve, task.gave = entry, None, None, None, 0
         if flags is not None:
-            self.flags[flags & ~1] += 1
-            lines = self.flags_at.setdefault(flags & ~1, [])
-            if len(lines) < 2:
-                lines.append(entry.line)
+            self.flags.add(flags & ~1, entry.line)
         if addr is None:
             return
         area = self.areas.at(addr, entry.pid)
@@ -264,15 +267,15 @@ class Calls:
                 where = ", ".join(f"{a.start:#x}-{a.end:#x} (line {a.line})" for a in self.areas.known[-3:])
                 self._no(entry, "fault", f"a fault at {addr:#x}, outside every mapping: {where}")
             return
-        vm_flags = _int(entry, "vm_flags")
-        if vm_flags is not None and not area.same_flags(vm_flags, self.marked):
-            text = f"vm_flags={vm_flags:#x}, and line {area.line} made the mapping with {area.flags:#x}"
-            self._no(entry, "flags", text)
+        self._flags_of(entry, area, _int(entry, "vm_flags"))
 
     def _alloc(self, entry: Entry, task: _Task) -> None:
         addr = _int(entry, "addr")
         if self._entered(entry):
-            if entry.pid in self._over and entry.kind is Kind.CALL:
+            mapped = addr is not None and self.areas.at(
+                addr, entry.pid
+            )  # fallocate's addresses are offsets in the file
+            if entry.pid in self._over and (entry.kind is Kind.CALL or not mapped):
                 task.fault = None
             task.alloc, task.dequeued = entry, None
             if addr is not None and task.fault:
@@ -289,11 +292,7 @@ class Calls:
         if task.dequeued and task.dequeued.fields["page"] != page:
             text = f"page {page:x}, and line {task.dequeued.line} took {task.dequeued.fields['page']:x}"
             self._no(entry, "page", text)
-        asked = (
-            addr
-            if addr is not None
-            else next((a for a in (_int(e, "addr") for e in (task.alloc, task.fault) if e) if a is not None), None)
-        )
+        asked = next((at for at in (_int(e, "addr") for e in (entry, task.alloc, task.fault)) if at is not None), None)
         if addr is not None and task.fault and task.alloc is None:  # a format that shows only the way back
             self._same_page(entry, addr, task.fault)
         if page > 0x1000 and not is_error(page):
@@ -332,13 +331,11 @@ class Calls:
             self._no(entry, "reserve", f"f={first} t={end} is no range")
             return
         if task.reserve is not None:
-            wanted = _int(task.reserve, "f"), _int(task.reserve, "t")
-            if None not in wanted and wanted != (first, end):
-                self._no(
-                    entry, "reserve", f"f={first} t={end}, line {task.reserve.line} asks for {wanted[0]}..{wanted[1]}"
-                )
+            low, high = _int(task.reserve, "f"), _int(task.reserve, "t")
+            if None not in (low, high) and (low, high) != (first, end):
+                self._no(entry, "reserve", f"f={first} t={end}, line {task.reserve.line} asks for {low}..{high}")
             return
-        addr = _int(task.fault, "addr") if task.fault else None
+        addr = _int(task.fault, "addr")
         area = self.areas.at(addr, entry.pid) if addr is not None else None
         if addr is None or area is None or task.fault is None:
             return
@@ -357,43 +354,36 @@ class Calls:
         if entry.name == "region_chg":
             task.chg_ret, task.chg_line = ret, entry.line
         elif task.chg_ret is not None and ret > task.chg_ret:
-            self._no(
-                entry,
-                "reserve",
-                f"region_add added {ret} pages, region_chg counted {task.chg_ret} (line {task.chg_line})",
-            )
+            text = f"region_add added {ret} pages, region_chg counted {task.chg_ret} (line {task.chg_line})"
+            self._no(entry, "reserve", text)
 
     # -- the end ----------------------------------------------------------------------------------------
     def _close(self, entry: Entry, task: _Task) -> None:
         start, end = _int(entry, "start"), _int(entry, "end")
         if start is None or end is None or entry.kind is Kind.RETURN:
             return
-        if start % SIZE_2M or end % SIZE_2M or end <= start:
-            self._no(entry, "mapping", f"{start:#x}-{end:#x} is not a range of whole huge pages")
+        self._whole(entry, start, end)
         known = self._sure(entry.pid) and not self.areas.moved(start, end)
         area = self.areas.close(start, end, entry.pid)
         if area is None:
             if known:
                 self._no(entry, "mapping", f"{start:#x}-{end:#x} is closed, and no line made such a mapping")
             return
-        flags = _int(entry, "vm_flags", "flags")
-        if flags is not None and not area.same_flags(flags, self.marked):
-            self._no(entry, "flags", f"flags={flags:#x}, and line {area.line} made the mapping with {area.flags:#x}")
+        self._flags_of(entry, area, _int(entry, "vm_flags", "flags"))
 
     def _unmap(self, entry: Entry, task: _Task) -> None:
-        start, end, flags = _int(entry, "start"), _int(entry, "end"), _int(entry, "vm_flags", "flags")
+        start, end = _int(entry, "start"), _int(entry, "end")
         if start is None or end is None or entry.kind is Kind.RETURN:
             return
         area = self.areas.at(start, entry.pid)
-        if start % SIZE_2M or end % SIZE_2M or end <= start:
-            self._no(entry, "mapping", f"{start:#x}-{end:#x} is not a range of whole huge pages")
-        elif area is None and self._sure(entry.pid) and not self.areas.moved(start, end):
+        if not self._whole(entry, start, end):
+            return
+        if area is None and self._sure(entry.pid) and not self.areas.moved(start, end):
             self._no(entry, "mapping", f"{start:#x}-{end:#x} is unmapped, and no line made such a mapping")
         elif area is not None and end > area.end:
             self._no(entry, "mapping", f"{start:#x}-{end:#x} reaches past the mapping of line {area.line}")
-        elif area is not None and flags is not None and not area.same_flags(flags, self.marked):
-            text = f"flags={flags:#x}, and line {area.line} made the mapping with {area.flags:#x}"
-            self._no(entry, "flags", text)
+        elif area is not None:
+            self._flags_of(entry, area, _int(entry, "vm_flags", "flags"))
 
     def _evict(self, entry: Entry, task: _Task) -> None:
         task.evicts, task.freed = entry.kind is Kind.CALL, 0
@@ -442,14 +432,9 @@ class Calls:
                 near = [(a, b) for a in sites for b in sites if 0 < b - a < CALL_BYTES]
                 odd = [min(pair, key=lambda at: (len(sites[at]), -at)) for pair in near]
             for at in odd:
-                line = sites[at][0]
-                others = (
-                    f"line {next(lines[0] for other, lines in sites.items() if other != at)}" if len(sites) > 1 else ""
-                )
-                text = f"{event} at {symbol}+{at:#x}: " + (
-                    f"no call comes back there, so near {others}" if back else f"the probe is at its beginning {others}"
-                )
-                self.verdicts.contradicts(line, "symbol", text.rstrip())
+                others = next((f" line {lines[0]}" for other, lines in sites.items() if other != at), "")
+                why = "no call comes back there, so near" if back else "the probe is at its beginning"
+                self.verdicts.contradicts(sites[at][0], "symbol", f"{event} at {symbol}+{at:#x}: {why}{others}")
 
     def _symbols(self) -> None:
         """What all lines of one kernel tell of its functions."""
@@ -471,23 +456,22 @@ class Calls:
     def finish(self) -> None:
         """What only all lines together tell."""
         self._symbols()
-        if len(self.hugepage_size) > 1 or any(size & (size - 1) for size in self.hugepage_size):
-            usual = max(self.hugepage_size, key=lambda size: (size & (size - 1) == 0, len(self.hugepage_size[size])))
-            for size, lines in self.hugepage_size.items():
-                if size & (size - 1) or (len(lines) == 1 and size not in (usual, SIZE_2M, 1 << 30)):
-                    text = f"hugepage_size={size}" + (" is no power of two" if size & (size - 1) else f", not {usual}")
-                    self.verdicts.contradicts(lines[0], "mapping", text)
+        count = self.hugepage_size.count
+        usual = max(count, key=lambda size: (size & (size - 1) == 0, min(count[size], 2)), default=0)
+        for size, line in self.hugepage_size.first.items():
+            if size & (size - 1):
+                self.verdicts.contradicts(line, "mapping", f"hugepage_size={size} is no power of two")
+            elif count[size] == 1 and size not in (usual, SIZE_2M, 1 << 30):
+                self.verdicts.contradicts(line, "mapping", f"hugepage_size={size}, not {usual}")
         self._odd_flags()
 
     def _odd_flags(self) -> None:
         """Flags that one fault alone has, among many others."""
-        if len(self.flags) < 2:
-            return
-        usual, often = self.flags.most_common(1)[0]
-        for flags, lines in self.flags_at.items():
-            if flags != usual and self.flags[flags] == 1 and often >= 2 and not same_access(flags, usual):
+        usual = self.flags.usual
+        for flags, line in self.flags.alone() if self.flags.count[usual] >= 2 else ():
+            if not same_access(flags, usual):
                 text = f"flags={flags:#x} (of a write {flags | 1:#x}) of one fault; all others have {usual | 1:#x}"
-                self.verdicts.contradicts(lines[0], "flags", text)
+                self.verdicts.contradicts(line, "flags", text)
 
 
 def _int(entry: Entry | None, *names: str) -> int | None:

@@ -30,7 +30,6 @@ class Claims:
 
     verdicts: Verdicts
     pages: Pages
-    read_lines: int = 0
     _later: list[Callable[[], None]] = field(default_factory=list)
     _chain: str = ""  # the call whose chain is being told
     # what the log's own lines say
@@ -76,7 +75,6 @@ class Claims:
                 judge = getattr(self, f"_{name}")
                 if len(self._later) < MOST:
                     self._later.append(partial(judge, line, *found.groups()))
-        self.read_lines += known
         return known
 
     def _chained(self, text: str, line: int) -> bool:

@@ -1,42 +1,25 @@
-"""Logs in the lesson's format: printk lines -> a Recording, and whether the model agrees with it.
+"""Logs in the lesson's format: the program behind printk lines, and whether the model agrees with them.
 
 Such a log shows what the kernel did, not what the program asked for. :func:`infer` finds the program (the steps) that
-makes a kernel print these lines; :func:`check` runs it in the model and compares line by line.
+makes a kernel print these lines; :func:`judge` runs it in the model and compares line by line.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ...core.runs import Run
-from ...core.state import State
 from ...core.units import BASE_PAGE_SIZE, count
 from ...linux.errors import ScenarioError
-from ...linux.flags import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_READ, VM_WRITE
+from ...linux.flags import VM_MAYSHARE, VM_NORESERVE, VM_READ, VM_WRITE
 from ...linux.machines import LESSON, MACHINES, SIZE_2M, Machine
 from ...linux.names import function_name
 from ...linux.scenario import Op, Scenario
-from ...linux.structs import hstate, inode, mm_struct, resv_map, vm_area_struct
 from ...model.kernel import run
 from ...record import flow
-from ...record.recording import Recording, Step
-from ..read import printk
+from ...record.recording import Recording
 from ..read.entry import Entry
-
-_TIME = re.compile(r"\[\s*(\d+\.\d+)\]\s*")
-
-
-def read(text: str) -> list[Entry]:
-    """The lines of known shape, in order; everything else (prose, markers) is passed over."""
-    found = (printk.shape(raw, number, _time(raw)) for number, raw in enumerate(text.splitlines(), 1))
-    return [line for line in found if line]
-
-
-def _time(raw: str) -> float | None:
-    stamp = _TIME.search(raw)
-    return float(stamp[1]) if stamp else None
 
 
 # -- the program behind the lines --------------------------------------------------------------------
@@ -67,10 +50,8 @@ def infer(lines: list[Entry]) -> Program:
     """The steps of a program that would make a kernel print these lines.
 
     close and unlink print nothing: they are put where pages of a file come back. Faults that were cut from the log
-    are put where a count shows that they happened. Raises ScenarioError for a log with no line of known shape.
+    are put where a count shows that they happened. Raises ScenarioError where no such program can be found.
     """
-    if not lines:
-        raise ScenarioError("no line in the lesson's format was found (such as HUGETLB_TRACE: hugetlb_fault() ...)")
     pid = next((line.fields["pid"] for line in lines if "pid" in line.fields), None)
     other = next((line for line in lines if line.fields.get("pid", pid) != pid), None)
     if other is not None:
@@ -374,14 +355,6 @@ class Verdict(NamedTuple):
         return self.line is None
 
 
-def check(text: str) -> list[Verdict]:
-    """Run the program behind a log in the model; a verdict for each step, up to the first that differs.
-
-    Raises ScenarioError when no program can be found that would print such lines.
-    """
-    return judge(read(text))[1]
-
-
 def judge(lines: list[Entry]) -> tuple[Program, list[Verdict], Recording]:
     """The program behind the lines, a verdict for each of its steps, and what the model makes of it.
 
@@ -411,152 +384,3 @@ def _first_difference(ours: list[str], inferred: Inferred, is_last: bool) -> tup
     if len(ours) > len(inferred.lines) and not is_last:  # a log may stop anywhere, but not skip a line
         return inferred.lines[-1].line + 1, ours[len(inferred.lines)], None
     return None, None, None
-
-
-# -- the log as a Recording --------------------------------------------------------------------------
-def recording(text: str) -> Recording:
-    """The log itself as a Recording: events, counters and state as the lines say, not as the model computes them.
-
-    Total and surplus are not in such a log: total is the first free count, surplus 0.
-    """
-    lines = read(text)
-    program = infer(lines)
-    return _Recorder(program).record()
-
-
-class _Recorder:
-    """Writes the lines of a log into a State."""
-
-    def __init__(self, program: Program):
-        self.program = program
-        self.state = State()
-        self.h = hstate(self.state, SIZE_2M)
-        self.mm: mm_struct | None = None
-        self.nodes: dict[str, inode] = {}
-        self.last: dict[str, Any] = {}
-
-    def record(self) -> Recording:
-        state, h = self.state, self.h
-        state.pools = [h, *(hstate(state, size) for size in self.program.machine.sizes[1:])]
-        state.row("")
-        state.enter(h)
-        h.nr_huge_pages = h.free_huge_pages = self.program.pool
-        self.mm = state.enter(mm_struct(state, "P", self.program.machine.pid, self.program.machine.sizes))
-        state.point("boot")
-        steps: list[Step] = []
-        events = 1
-        for index, inferred in enumerate(self.program.steps):
-            first = events
-            for line in inferred.lines:
-                self._line(line, inferred.op)
-                events += 1
-            failed = any(line.moment == "failed" for line in inferred.lines)
-            outcome = "ENOMEM" if failed else "ok"
-            if inferred.op.op == "unlink":
-                self._evicted(inferred.op.args["path"].partition("/")[2])
-            steps.append(Step(index, inferred.op, outcome, None, {"2M": h.counters}, first, events - 1))
-        state.finish()
-        return Recording(self.program.scenario, self.program.machine, state, "log", steps)
-
-    def _evicted(self, name: str) -> None:
-        """The file is gone, with what its map still held."""
-        node = self.nodes.pop(name, None)
-        if node is not None:
-            node.resv_map.regions.cut(0, node.resv_map.regions.end)
-            self.state.leave(node.resv_map)
-            self.state.leave(node)
-
-    def _line(self, line: Entry, op: Op) -> None:
-        row = self.state.row("P", 1, SIZE_2M)
-        fields = line.fields
-        row.addr = fields.get("addr", self.last.get("addr") if line.name == "dequeue_huge_page_vma" else None)
-        if "pfn" in fields:
-            row.frame = fields["pfn"] // (SIZE_2M // BASE_PAGE_SIZE)
-        elif line.name == "dequeue_huge_page_vma":
-            machine = self.program.machine
-            row.frame = machine.pfn_of(fields["page"]) // (SIZE_2M // BASE_PAGE_SIZE)
-        self.last |= {key: fields[key] for key in ("addr", "pfn", "ino", "file") if key in fields}
-        effect = getattr(self, f"_{line.name}_{line.moment}".rstrip("_"), None)
-        if effect:
-            effect(line, op)
-        if "free" in fields:
-            self.h.free_huge_pages = fields["free"]
-        if "rsvd" in fields:
-            self.h.resv_huge_pages = fields["rsvd"]
-        shown = {name: value for name, value in fields.items() if name != "text"}
-        self.state.point(line.name, line.moment, **shown, line=line.line)
-
-    def _hugetlbfs_get_inode_success(self, line: Entry, op: Op) -> None:
-        name = self.last.get("file", "anon_hugepage") if op.op == "open" else "anon_hugepage"
-        mode = 0o100755 if op.op == "open" else 0o100777
-        node = inode(
-            self.state, line.fields["ino"], name, self.h, sb=None, i_mode=mode, i_uid=0, i_gid=0, resv_map=None
-        )
-        self.nodes[name] = self.state.enter(node)
-        node.resv_map = self.state.enter(resv_map(self.state, line.fields["ino"], shared=True))
-
-    def _hugetlb_acct_memory(self, line: Entry, op: Op) -> None:
-        self.h.resv_huge_pages += line.fields["delta"]
-
-    def _hugetlbfs_file_mmap_start(self, line: Entry, op: Op) -> None:
-        self.last |= {"vm_flags": line.fields["vm_flags"]}
-
-    def _hugetlbfs_file_mmap_failed(self, line: Entry, op: Op) -> None:
-        promised = op.args["bytes"] // SIZE_2M
-        self.h.resv_huge_pages -= min(promised, self.h.resv_huge_pages)  # acct printed its delta, then refused
-
-    def _hugetlbfs_file_mmap_success(self, line: Entry, op: Op) -> None:
-        node = self.nodes.get(self.last.get("file", ""))
-        if node is None:
-            return
-        start, end = line.fields["start"], line.fields["end"]
-        fields = {"vm_start": start, "vm_end": end, "vm_pgoff": op.get("offset_pages") or 0, "resv_map": None}
-        flags = self.last["vm_flags"]
-        vma = vm_area_struct(
-            self.state,
-            start,
-            mm=self.mm,
-            vm_flags=flags | VM_HUGETLB | VM_DONTEXPAND,
-            inode=node,
-            h=self.h,
-            name=op.args["map"],
-            **fields,
-        )
-        self.state.enter(vma)
-        if flags & VM_MAYSHARE:
-            for begin, stop in node.resv_map.regions.gaps(vma.vm_pgoff, vma.vm_pgoff + vma.pages):
-                node.resv_map.regions.put(Run(begin, stop - begin))
-
-    def _dequeue_huge_page_vma(self, line: Entry, op: Op) -> None:
-        self.h.free_huge_pages -= 1
-        self.h.resv_huge_pages -= min(self.h.resv_huge_pages, 1)
-
-    def _vma_commit_reservation(self, line: Entry, op: Op) -> None:
-        addr, pfn = line.fields["addr"], self.last.get("pfn")
-        vma = self._vma(addr)
-        if vma is None or pfn is None:
-            return
-        frame, shared = pfn // (SIZE_2M // BASE_PAGE_SIZE), bool(vma.vm_flags & VM_MAYSHARE)
-        if vma.table.find(addr // SIZE_2M) is None:
-            vma.table.put(Run(addr // SIZE_2M, 1, frame, 0, (True, not shared)))
-        if shared and vma.inode.i_pages.find(vma.index(addr)) is None:
-            vma.inode.i_pages.put(Run(vma.index(addr), 1, frame))
-
-    def _free_huge_page_start(self, line: Entry, op: Op) -> None:
-        frame = line.fields["pfn"] // (SIZE_2M // BASE_PAGE_SIZE)
-        assert self.mm is not None
-        for runs in (self.mm.tables[SIZE_2M], *(node.i_pages for node in self.nodes.values())):
-            for held in list(runs):
-                for key in range(held.start, held.end):
-                    if held.at(key) == frame:
-                        runs.cut(key, key + 1)
-
-    def _hugetlb_vm_op_close_vma(self, line: Entry, op: Op) -> None:
-        vma = self._vma(line.fields["start"])
-        if vma is not None:
-            vma.table.cut(vma.vm_start // SIZE_2M, vma.vm_end // SIZE_2M)
-            self.state.leave(vma)
-
-    def _vma(self, addr: int) -> vm_area_struct | None:
-        areas = self.state.of(vm_area_struct)
-        return next((vma for vma in areas if vma.vm_start <= addr < vma.vm_end), None)

@@ -41,12 +41,7 @@ MOST = 50_000  # lines inside steps that are kept for comparing
 
 
 def compare(
-    recording: Recording,
-    step: int,
-    said: Entry,
-    entries: list[Entry],
-    theirs: Callable[[int], int],
-    verdicts: Verdicts,
+    recording: Recording, step: int, said: Entry, entries: list[Entry], theirs: Callable[[int], int], verdicts: Verdicts
 ) -> int:
     """Compare a step's lines with the model's; how many fields were equal.
 

@@ -56,6 +56,28 @@ def fit(pairs: list[Pair]) -> Fit | None:
     return Fit(stride, base, sum(pair.page == base + stride * pair.pfn for pair in different))
 
 
+class Tally:
+    """Values of one thing that should be the same in all lines: how often each was shown, and where first."""
+
+    def __init__(self) -> None:
+        self.count: Counter[int] = Counter()
+        self.first: dict[int, int] = {}  # value -> its first line
+
+    def add(self, value: int, line: int) -> None:
+        """A line shows this value."""
+        self.count[value] += 1
+        self.first.setdefault(value, line)
+
+    @property
+    def usual(self) -> int:
+        """The value of most lines; 0 for no line."""
+        return max(self.count, key=self.count.__getitem__, default=0)
+
+    def alone(self) -> list[tuple[int, int]]:
+        """The values that one line alone shows, while most show another: (value, line)."""
+        return [(v, line) for v, line in self.first.items() if v != self.usual and self.count[v] == 1]
+
+
 class Pages:
     """Follows pages through a log: where they lie and whether they are handed out once."""
 
@@ -75,25 +97,17 @@ class Pages:
         self.gave = False  # some line shows a page being handed out
         self._may_be_whole = True
         self.whole = False  # the log begins with every page free, so it shows each page being taken
-        self.kflags: Counter[int] = Counter()
-        self.kflags_at: dict[int, list[int]] = {}
+        self.kflags = Tally()
         self.nodes: list[tuple[int, int, int]] = []  # pfn, node, line
         self.online: set[int] = set()  # nodes that a SNAP has shown
 
     def feed(self, entry: Entry) -> None:
         """Look at one line."""
         fields = entry.fields
-        if "vmemmap" in fields and isinstance(fields["vmemmap"], int):
+        if isinstance(fields.get("vmemmap"), int):
             self.vmemmap = fields["vmemmap"]
         if entry.kind is Kind.MARK:
-            if entry.name == "PAGE":
-                self._page_mark(entry)
-            elif entry.name == "SNAP":
-                self.online |= set(entry.fields.get("nodes", ()))
-                if self._may_be_whole and not self.pointers and entry.fields["free"] == entry.fields["total"]:
-                    self.whole = True
-            elif entry.name == "CHILD":  # without PIDs nobody can tell whose page an address is from now on
-                self._forked = True
+            self._mark(entry)
             return
         page = fields.get("page")
         if not isinstance(page, int) or page < 0x1000 or is_error(page) or entry.kind is Kind.OTHER:
@@ -110,18 +124,29 @@ class Pages:
         elif entry.name == "free_huge_page":
             self._freed(page, entry.line, entry.pid)
 
+    def _mark(self, entry: Entry) -> None:
+        if entry.name == "PAGE":
+            self._page_mark(entry)
+        elif entry.name == "SNAP":
+            self.online |= entry.fields["nodes"].keys()
+            self.whole |= self._may_be_whole and not self.pointers and entry.fields["free"] == entry.fields["total"]
+        elif entry.name == "CHILD":  # without PIDs nobody can tell whose page an address is from now on
+            self._forked = True
+
     def _pair(self, pair: Pair) -> None:
         if len(self.pairs) < MOST_PAIRS:
             self.pairs.append(pair)
+
+    def _no(self, line: int, text: str, rule: str = "page") -> None:
+        self.verdicts.contradicts(line, rule, text)
 
     def _taken(self, entry: Entry, page: int) -> None:
         before = self.used.get(page)
         # dequeue and alloc both tell of the same page, one after the other
         if before is None or entry.name in DEQUEUE:
             if before is not None and self.back:  # without a line of a page that comes back, it may have
-                self.verdicts.contradicts(
-                    entry.line, "page", f"page {page:x} is handed out again; line {before} gave it, nothing freed it"
-                )
+                text = f"page {page:x} is handed out again; line {before} gave it, nothing freed it"
+                self._no(entry.line, text)
             self.used[page] = entry.line
             self.gave = True
             self.takers.add(entry.pid)
@@ -156,17 +181,16 @@ class Pages:
         if not isinstance(va, int) or not isinstance(pfn, int):
             return
         if va % BASE_PAGE_SIZE:
-            self.verdicts.contradicts(entry.line, "page", f"{va:#x} is not the address of a page")
+            self._no(entry.line, f"{va:#x} is not the address of a page")
         if (va // BASE_PAGE_SIZE - pfn) % PER:
             text = f"{va:#x} and pfn {pfn} are not at the same place in a huge page: 512 pfns, 512 times 4096 bytes"
-            self.verdicts.contradicts(entry.line, "page", text)
+            self._no(entry.line, text)
         landed = self.landed.get((entry.pid, va & -SIZE_2M))
         if landed and va % SIZE_2M == 0 and (entry.pid is not None or not self._forked):
             self._pair(Pair(landed[0], pfn, entry.line))
         node = entry.fields.get("node")
         if isinstance(node, int) and self.online and node not in self.online:
-            text = f"node {node}; the pool is on {', '.join(map(str, sorted(self.online)))}"
-            self.verdicts.contradicts(entry.line, "nodes", text)
+            self._no(entry.line, f"node {node}; the pool is on {', '.join(map(str, sorted(self.online)))}", "nodes")
         elif isinstance(node, int) and len(self.nodes) < MOST_PAIRS:
             self.nodes.append((pfn, node, entry.line))
         if isinstance(flags, int):
@@ -174,34 +198,25 @@ class Pages:
 
     def _flags(self, flags: int, line: int) -> None:
         if flags & (_FIRST | _BIT["COMPOUND_TAIL"]) != _FIRST:
-            text = f"kflags {flags:#x} are not those of a huge page's first page (HUGE and COMPOUND_HEAD)"
-            self.verdicts.contradicts(line, "page", text)
-            return
-        if flags & _NEVER:
+            self._no(line, f"kflags {flags:#x} are not those of a huge page's first page (HUGE and COMPOUND_HEAD)")
+        elif flags & _NEVER:
             text = f"kflags {flags:#x}: a huge page in use is on no LRU list, no slab page, not free, not in swap"
-            self.verdicts.contradicts(line, "page", text)
-            return
-        steady = flags & ~_MAY_CHANGE
-        self.kflags[steady] += 1
-        at = self.kflags_at.setdefault(steady, [])
-        if len(at) < 2:
-            at.append(line)
+            self._no(line, text)
+        else:
+            self.kflags.add(flags & ~_MAY_CHANGE, line)
 
     def finish(self, known: Fit | None) -> Fit | None:
         """Say what all pairs together tell. ``known``: what a kernel of this version has, where no pair shows it."""
-        found = fit(self.pairs)
-        where = found
+        where = found = fit(self.pairs)
         sound = [pair for pair in self.pairs if pair.pfn % PER == 0 and pair.page % 4 == 0]
         for pair in self.pairs:
             if pair.page % 4:
-                self.verdicts.contradicts(pair.line, "page", f"page {pair.page:x} is no address of a struct")
+                self._no(pair.line, f"page {pair.page:x} is no address of a struct")
             if pair.pfn % PER:
                 text = f"a huge page does not begin at pfn {pair.pfn}: {pair.pfn} % {PER} is {pair.pfn % PER}"
-                self.verdicts.contradicts(pair.line, "page", text)
+                self._no(pair.line, text)
         if where is None and sound and known:
-            pair = sound[0]
-            base = pair.page - known.stride * pair.pfn
-            where = Fit(known.stride, base, 0)
+            where = Fit(known.stride, sound[0].page - known.stride * sound[0].pfn, 0)
         elif where is None and known and known.base and self.pointers:
             where = known
         if self.vmemmap and found is None and known:
@@ -212,10 +227,8 @@ class Pages:
             (page, line, pid), (other, at) = self.unknown[0], next(iter(self.used.items()))
             if self.takers != {pid}:
                 return where
-            text = (
-                f"page {page:x} comes back, and no line handed it out; line {at} handed out {other:x}, which never does"
-            )
-            self.verdicts.contradicts(line, "page", text)
+            text = f"page {page:x} comes back, and no line handed it out; line {at} handed out {other:x}, which never"
+            self._no(line, text + " does")
         self._alike()
         return where
 
@@ -228,7 +241,7 @@ class Pages:
         for page, line in self.pointers.items():
             if (page - base) % apart:
                 text = f"page {page:x} is not the first struct page of a huge page: those lie {apart} bytes apart"
-                self.verdicts.contradicts(line, "page", text)
+                self._no(line, text)
 
     def _judge(self, where: Fit | None, found: Fit | None) -> None:
         if where is None:
@@ -239,7 +252,7 @@ class Pages:
             if rest or pfn != pair.pfn:
                 text = f"page {pair.page:x} is pfn {(pair.page - where.base) / where.stride:g}, not {pair.pfn}"
                 text += f" (page = {where.base:#x} + {where.stride} x pfn fits {where.pairs} other pairs)"
-                self.verdicts.contradicts(pair.line, "page", text)
+                self._no(pair.line, text)
             else:
                 good += 1
         if good:
@@ -250,21 +263,18 @@ class Pages:
 
     def _alike(self) -> None:
         """All pages of one pool have the same flags, and one node has one stretch of memory."""
-        if len(self.kflags) > 1:
-            usual, often = self.kflags.most_common(1)[0]
-            for steady, lines in self.kflags_at.items():
-                if steady != usual and len(lines) == 1 and often > 2:
-                    text = f"kflags differ from those of the other pages in {steady ^ usual:#x}"
-                    self.verdicts.contradicts(lines[0], "page", text)
+        usual = self.kflags.usual
+        for steady, line in self.kflags.alone() if self.kflags.count[usual] > 2 else ():
+            self._no(line, f"kflags differ from those of the other pages in {steady ^ usual:#x}")
         at = sorted(set(self.nodes))
         if self.one_node and not self.online:
             for pfn, node, line in at:
                 if node:
-                    self.verdicts.contradicts(line, "nodes", f"pfn {pfn} on node {node}: a 32-bit kernel has one node")
+                    self._no(line, f"pfn {pfn} on node {node}: a 32-bit kernel has one node", "nodes")
         for (_, before, _), (pfn, node, line), (_, after, _) in zip(at, at[1:], at[2:], strict=False):
             if before == after != node:
                 text = f"pfn {pfn} is said to be on node {node}, and lies between pages of node {before}"
-                self.verdicts.contradicts(line, "nodes", text)
+                self._no(line, text, "nodes")
 
 
 def describe(where: Fit | None) -> dict[str, Any] | None:

@@ -114,7 +114,7 @@ def _mount(options: str | None) -> Said:
 
 # -- answers -----------------------------------------------------------------------------------------------
 ERRNO = {1: "EPERM", 2: "ENOENT", 9: "EBADF", 12: "ENOMEM", 13: "EACCES", 14: "EFAULT", 16: "EBUSY", 22: "EINVAL",
-         28: "ENOSPC", 95: "EOPNOTSUPP"}  # fmt: skip
+         28: "ENOSPC", 95: "ENOTSUP"}  # fmt: skip
 _REFUSED = re.compile(r"= -1 errno=(\d+)")
 _SIGNAL = re.compile(r"signal \d+ \((SIG\w+)\)")
 # A kernel that does not have a call says so; the step changed nothing.

@@ -53,8 +53,13 @@ class Entry(NamedTuple):
 HEX = frozenset(("addr", "address", "start", "end", "flags", "vm_flags", "page", "mode", "vmemmap", "flag", "prot"))
 # One word for what the formats call differently.
 SAME = {
-    **{"nr": "total", "resv": "rsvd"},
-    **{"from": "f", "to": "t", "address": "addr", "vma_flags": "vm_flags", "folio": "page"},
+    "nr": "total",
+    "resv": "rsvd",
+    "from": "f",
+    "to": "t",
+    "address": "addr",
+    "vma_flags": "vm_flags",
+    "folio": "page",
 }
 
 _PAIR = re.compile(r"\b([A-Za-z_]\w*)=(?:\([A-Z]+\)\[)?(\"[^\"]*\"|[^\s,\]]+)")

@@ -62,12 +62,7 @@ def read(text: str, line: int) -> Entry | None:
     if match is None:
         return _unusual(text, line)
     time, cpu, comm, pid, mark, took, code = match.groups()
-    at = (
-        float(time) if time else None,
-        int(pid) if pid else None,
-        comm or "",
-        int(cpu) if cpu else None,
-    )
+    at = (float(time) if time else None, int(pid) if pid else None, comm or "", int(cpu) if cpu else None)
     found = _entry(line, code.strip(), took, mark, at)
     if found is None:
         return _unusual(text, line)

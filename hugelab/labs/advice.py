@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..draw.tables import Table
 from ..linux.machines import X86_64, Machine
 from ..linux.operations import ADMINISTRATOR
 from ..linux.scenario import Op, Scenario
 from ..linux.shell import command
 from ..model.kernel import run
 from ..record.recording import Recording
-from .tables import Table
 
 Help = Op | Sequence[Op] | Scenario  # what an administrator does first, or another program
 
