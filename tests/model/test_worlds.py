@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hugelab.model import vma
-from hugelab.model.kernel import CALLS
+from hugelab.model.registry import operation
 
 from .worlds import WORLDS, World, walk
 
@@ -39,5 +39,5 @@ def test_worlds_use_operations_that_the_model_has() -> None:
     from .worlds import moves
 
     used = {op.op for world in WORLDS for mine in moves(world).values() for op in mine}
-    assert used <= CALLS.keys()
+    assert used <= operation.keys()
     assert used >= {"open", "close", "mmap", "touch", "munmap", "unlink", "ftruncate", "fallocate", "madvise", "fork"}
