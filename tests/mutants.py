@@ -429,7 +429,7 @@ MUTANTS = (
         "a name can be removed by a process alone", "linux/operations", '("unlink", ANYBODY,', '("unlink", PROCESS,'
     ),
     Mutant(
-        "open makes files that only their owner may run",
+        "open makes files that nobody may run",
         "linux/operations",
         "[flags:OPEN=O_CREAT,O_RDWR] [mode=0755]",
         "[flags:OPEN=O_CREAT,O_RDWR] [mode=0644]",

@@ -288,7 +288,8 @@ def test_what_proc_shows(pool: BorrowedPool) -> None:
     sizes = {"Size": 4096, "KernelPageSize": 2048, "MMUPageSize": 2048}
     assert smaps == {**sizes, "Rss": 0, "Pss": 0, "Shared_Hugetlb": 0, "Private_Hugetlb": 2048}
     assert usage == {"kB": 2048}
-    assert meminfo == {"HugePages_Total": 3, "HugePages_Free": 2, "HugePages_Rsvd": 1, "HugePages_Surp": 0}
+    pages = {"HugePages_Total": 3, "HugePages_Free": 2, "HugePages_Rsvd": 1, "HugePages_Surp": 0}
+    assert meminfo == pages | {"Hugepagesize": 2048, "Hugetlb": 3 * 2048}
 
 
 # -- processes ---------------------------------------------------------------------------------------
