@@ -72,7 +72,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Fracture:
-    """Time of loads 4 KiB apart in one huge page over that of loads side by side; true if the host's pages are small."""
+    """Time of loads 4 KiB apart in one huge page over that of loads side by side; true if the host has small pages."""
 
     kind: str
     ratio: Spread
