@@ -59,7 +59,7 @@ MUTANTS = (
     Mutant(
         "a fault without a reservation may take any free page",
         "folio",
-        "node = _node(vma, index) if promised or available else None",
+        "node = _node(vma, index) if reserved or available else None",
         "node = _node(vma, index)",
     ),
     Mutant(
@@ -502,7 +502,7 @@ MUTANTS = (
     Mutant(
         "reservations belong to nobody",
         "record/invariants",
-        "if promised != h.resv_huge_pages:",
+        "if reserved != h.resv_huge_pages:",
         "if False:",
         "record/test_invariants.py",
     ),

@@ -35,17 +35,17 @@ class Counters(NamedTuple):
 
     @property
     def signed(self) -> Counters:
-        """The other way round: rsvd below zero as a negative number."""
+        """With an rsvd that sysfs prints as 2**64 - n as -n."""
         return self if self.rsvd < 1 << 63 else self._replace(rsvd=self.rsvd - (1 << 64))
 
     @property
     def available(self) -> int:
-        """Free pages that nobody has reserved: free - rsvd. Below zero where more is reserved than free."""
+        """Free pages that are not reserved: free - rsvd. Below zero if more pages are reserved than free."""
         return self.free - self.signed.rsvd
 
     @property
     def oddity(self) -> str:
-        """In words what a kernel bug did to rsvd; "" if nothing."""
+        """The effect of a kernel bug on rsvd, in words; "" if there is none."""
         if self.signed.rsvd < 0:
             return f"rsvd is {-self.signed.rsvd:,} below zero, a kernel bug: sysfs shows {self.shown.rsvd}"
         if self.available < 0:

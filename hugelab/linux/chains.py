@@ -1,4 +1,4 @@
-"""Who calls whom: for each phase of an operation the chain of functions inside the kernel, outermost first.
+"""Call chains: for each phase of an operation the functions inside the kernel that it may go through, outermost first.
 
 Functions go by their 3.10 names (``names`` has the later ones). A test compares the chains with the model's events in
 both directions: each event has a box, and each box that has an event is lit by a program.
@@ -149,7 +149,7 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(HUGE, "alloc_buddy_huge_page", 3, "no page: one beyond the pool, if allowed"),
         Call(HUGE, "vma_commit_reservation", 3, "adds the map's entry, if it is missing"),
         Call(MM, "clear_huge_page", 2, "2 MB of zeros: most of the time"),
-        Call(FS, "add_to_page_cache", 2, "the file's page; nobody maps it yet"),
+        Call(FS, "add_to_page_cache", 2, "the file's page; not mapped yet"),
     ),
     "hole": (
         Call(VFS, "do_fallocate", 0, "the size must stay: KEEP_SIZE"),
@@ -159,7 +159,7 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(HUGE, "free_huge_page", 3, "each page, with its entry in the map"),
     ),
     "resize": (Call(HUGE, "set_max_huge_pages", 0, "surplus first, then buddy allocator"),),
-    "demote": (Call(HUGE, "demote_pool_huge_page", 0, "free pages that nobody has reserved"),),
+    "demote": (Call(HUGE, "demote_pool_huge_page", 0, "free pages that are not reserved"),),
     "shmget": (
         Call(IPC, "newseg", 0, "a segment: a file without a name"),
         Call(FS, "hugetlbfs_get_inode", 1, "an inode with an empty page cache"),
@@ -187,7 +187,7 @@ CHAINS: dict[str, tuple[Call, ...]] = {
         Call(HUGE, "hugetlb_acct_memory", 2, "drops what min_size= kept reserved"),
     ),
     "evict": (
-        Call(VFS, "iput", 0, "nobody holds the file any more"),
+        Call(VFS, "iput", 0, "the file has no holder any more"),
         Call(FS, "hugetlbfs_evict_inode", 1, "the end of the inode"),
         Call(FS, "truncate_hugepages", 2, "empties the page cache"),
         Call(HUGE, "free_huge_page", 3, "each page: to the head of the free list"),
@@ -212,7 +212,7 @@ TITLES = {
     "mprotect": "mprotect: other rights",
     "mremap": "mremap: other addresses, the same pages",
     "madvise": "madvise: the pages go, the addresses stay",
-    "fallocate": "fallocate: pages before anybody maps them",
+    "fallocate": "fallocate: pages before any mapping",
     "hole": "a hole: pages and reservations leave the file",
     "demote": "demote: large pages become small ones",
     "shmget": "shmget: a reservation without a mapping",
@@ -241,7 +241,7 @@ def begins(name: str) -> str | None:
 
 
 def chain_of(phase: str, row: Operation | None) -> tuple[Call, ...]:
-    """The chain of a phase with the boxes around it: what is typed, and the operation's way into the kernel."""
+    """The chain of a phase, with the boxes of an operation around it: its call or command, and its kernel entry."""
     calls = CHAINS[phase]
     if row is None:
         return calls
@@ -255,7 +255,7 @@ def chain_of(phase: str, row: Operation | None) -> tuple[Call, ...]:
 
 
 def typed(row: Operation) -> str:
-    """What a program or an administrator does: ``munmap()``, ``echo N > nr_hugepages``."""
+    """The call or the command of an operation: ``munmap()``, ``echo N > nr_hugepages``."""
     if row.who == ADMINISTRATOR and row.entry.endswith("_store"):
         return f"echo N > {row.entry.removesuffix('_store')}"
     return row.entry if row.entry == "user_access" else f"{row.entry.removeprefix('sys_')}()"

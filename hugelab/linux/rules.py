@@ -118,7 +118,7 @@ _ROWS = (
          "MADV_REMOVE asks whether the mapping could be made writable; before, whether it is",
          "6.7", "madvise_remove",
          "e8e17ee90eaf mm: drop the assumption that VM_SHARED always implies writable; 6.1.149 has it as a backport"),
-    Rule("mincore_hides", "mincore tells whoever could not write to a file that all of it is in memory",
+    Rule("mincore_hides", "mincore tells a process that could not write to a file that all of it is in memory",
          "5.2", "can_do_mincore",
          "134fca9063ad mm/mincore.c: make mincore() more conservative; 4.4.302 and 4.15.18 have it as a backport"),
     # -- memfd and System V ----------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""What huge pages bring on this machine: faults, first touch, random loads, and whether the host's pages are huge, too.
+"""Measures the gain of huge pages on this machine: faults, first touch, random loads, and the host's page size.
 
-Results can be read and shown anywhere; measuring needs Linux on x86-64.
+Results can be read and shown on any system; measuring needs Linux on x86-64.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def measure(
     why: str = "",
     progress: Progress | None = None,
 ) -> Measured:
-    """``session.measure``: buffers of these sizes (bytes) in so many seconds; without a pool, why there is none."""
+    """``session.measure``: buffers of ``sizes`` (bytes) in ``budget`` seconds; ``why``: the reason for no pool."""
     _need_linux()
     from . import session
 

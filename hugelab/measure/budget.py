@@ -1,18 +1,18 @@
-"""Time for the parts of a measurement: each gets its share of what is left, and says how far it is."""
+"""Time for the parts of a measurement: each gets its share of the remaining time, and reports its progress."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-ROUNDS = 15  # of every part, when there is time
-FEWEST = 5  # and when there is none
+ROUNDS = 15  # rounds of each part, if there is time
+FEWEST = 5  # rounds of each part, if there is none
 
 Progress = Callable[[str, float], None]
 
 
 class Budget:
-    """``seconds`` for parts of these weights (how many seconds each takes alone, about)."""
+    """``seconds`` for parts of these weights (about the seconds that each takes alone)."""
 
     def __init__(self, seconds: float, parts: dict[str, float], progress: Progress | None = None):
         self._begin = time.monotonic()
@@ -27,7 +27,7 @@ class Budget:
         return time.monotonic() - self._begin
 
     def part(self, name: str, wanted: int = ROUNDS) -> Callable[[int], bool]:
-        """Begin a part; it asks with the number of rounds that count (-1 before the first) whether to do one more."""
+        """Begin a part; returns a function of the number of counted rounds (-1 before the first): one round more?"""
         weight, left = self._parts.pop(name), sum(self._parts.values())
         now = time.monotonic()
         end = now + max(self._end - now, 0) * weight / (weight + left)
@@ -43,5 +43,5 @@ class Budget:
         return more
 
     def done(self) -> None:
-        """Say that all parts are done."""
+        """Report that all parts are done."""
         self._progress("done", 1.0)

@@ -1,7 +1,7 @@
-"""Memory of one kind of page: mapped privately, and always unmapped.
+"""Private memory of one kind of page, which is always unmapped at the end.
 
-The kinds: "4K" never becomes huge; "THP" are transparent huge pages of 2 MiB; "2M" and "1G" come from the pools of
-hugetlb. Sizes are bytes.
+Kinds: "4K" never becomes huge; "THP" are transparent huge pages of 2 MiB; "2M" and "1G" come from hugetlb pools. Sizes
+are bytes.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from .result import PAGE as KIND_PAGE
 PAGE = {**KIND_PAGE, AGAIN: BASE_PAGE_SIZE}  # bytes
 HUGETLB = {"2M": "MAP_HUGE_2MB", "1G": "MAP_HUGE_1GB"}
 PROTECTION = PROT["PROT_READ"] | PROT["PROT_WRITE"]
-# MAP_PRIVATE: to a shared mapping, which is what Python's mmap makes, MADV_HUGEPAGE does nothing.
+# MAP_PRIVATE, as MADV_HUGEPAGE has no effect on a shared mapping, such as that of Python's mmap.
 PRIVATE = MAP["MAP_PRIVATE"] | MAP["MAP_ANONYMOUS"]
 
 
 def pages(kind: str, size: int) -> int:
-    """Pages of this kind that ``size`` bytes need."""
+    """The number of pages of this kind that ``size`` bytes need."""
     return -(-size // PAGE[kind])
 
 
 class Buffer:
-    """``size`` bytes of one kind, as a context manager; rounded up to whole pages, ``length`` bytes.
+    """``size`` bytes of one kind, rounded up to whole pages (``length`` bytes), as a context manager.
 
-    ``address`` is a multiple of 2 MiB. Raises LiveUnavailable when the kernel does not give the pages.
+    ``address`` is a multiple of 2 MiB. Raises LiveUnavailable if the kernel does not give the pages.
     """
 
     def __init__(self, kind: str, size: int):
@@ -51,8 +51,8 @@ class Buffer:
         return self
 
     def map(self) -> None:
-        """What entering does. An ExitStack is given the buffer first, and this is called then."""
-        # A Ctrl-C must find the mapping either not made or written down.
+        """Map the memory, as entering does. With an ExitStack, push the buffer first, then call this."""
+        # At a Ctrl-C the mapping must either not exist or be known to unmap().
         try:
             with Signals.held():
                 self._map()
@@ -65,11 +65,11 @@ class Buffer:
             flags = PRIVATE | MAP["MAP_HUGETLB"] | MAP[HUGETLB[self.kind]]
             self.address = self._mmap(self.length, flags)
             return
-        # More than is needed, to begin at a boundary of 2 MiB: a huge page fits nowhere else.
+        # 2 MiB more, so that it can begin at a multiple of 2 MiB, as a huge page must.
         start = self._mmap(self.length + 2 * MIB, PRIVATE)
         self.address = -(-start // (2 * MIB)) * 2 * MIB
         advice = "MADV_HUGEPAGE" if self.kind == "THP" else "MADV_NOHUGEPAGE"
-        with contextlib.suppress(OSError):  # a kernel without THP: nothing to forbid, and huge() says what came
+        with contextlib.suppress(OSError):  # a kernel without THP; huge() returns the result
             syscalls.madvise(self.address, self.length, MADV[advice])
 
     def _mmap(self, length: int, flags: int) -> int:
@@ -86,7 +86,7 @@ class Buffer:
         self.unmap()
 
     def unmap(self) -> None:
-        """Give it back; nothing if that was done."""
+        """Unmap the memory, unless that was done."""
         with Signals.held():
             if self._mapped:
                 syscalls.munmap(*self._mapped)
@@ -97,7 +97,7 @@ class Buffer:
         loops().touch(self.address, self.size // BASE_PAGE_SIZE, BASE_PAGE_SIZE)
 
     def huge(self) -> int:
-        """Bytes of it that are in transparent huge pages now (AnonHugePages of /proc/self/smaps)."""
+        """Its bytes in transparent huge pages now (AnonHugePages of /proc/self/smaps)."""
         found, inside = 0, False
         for line in Path("/proc/self/smaps").read_text(errors="replace").splitlines():
             if match := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):

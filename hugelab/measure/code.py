@@ -1,6 +1,6 @@
 """Two loops in machine code: store a byte in every page, and follow a chain of pointers.
 
-A loop in Python costs more than what it would measure. Nothing here can fault: the memory is mapped and reserved.
+A loop in Python costs more than the loads. The loops get no signal: their memory is mapped and reserved.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from ..linux.flags import MAP, PROT
 from ..live.errors import LiveUnavailable
 from ..live.native import access, syscalls
 
-UNROLLED = 16  # loads in one turn of the chase: counting them then costs nothing
+UNROLLED = 16  # loads in one turn of the chase, so that the counting costs nothing
 
-# In the form of live/access.py: a label (or ""), its bytes, what it is. System V calling convention.
+# As in live/native/access.py: a label (or ""), bytes, assembly. System V calling convention.
 CODE = (
     # void touch(char *addr, long count, long stride): rdi, rsi, rdx
     ("touch", "48 85 f6", "test rsi, rsi"),
@@ -28,7 +28,7 @@ CODE = (
     ("chase", "48 89 f8", "mov rax, rdi"),
     ("", "48 85 f6", "test rsi, rsi"),
     ("", "7e {chased:1}", "jle chased            ; count <= 0"),
-    ("load", "48 8b 00", "mov rax, [rax]        ; each load needs the result of the one before"),
+    ("load", "48 8b 00", "mov rax, [rax]        ; each load needs the result of the last"),
     *(("", "48 8b 00", "mov rax, [rax]"),) * (UNROLLED - 1),
     ("", "48 83 ee 10", f"sub rsi, {UNROLLED}"),
     ("", "7f {load:1}", "jg load"),
@@ -37,7 +37,7 @@ CODE = (
 
 
 class Loops:
-    """The code in memory; ``loops()`` is the one of this process. Python's other threads run on meanwhile."""
+    """The code in memory; ``loops()`` returns that of this process. Other threads of Python run on meanwhile."""
 
     def __init__(self) -> None:
         if why := access.unavailable():
@@ -57,16 +57,16 @@ class Loops:
         self.touch(0, 0, 0)  # so that a later call has no page fault of its own
 
     def touch(self, address: int, count: int, stride: int) -> None:
-        """Store one byte at address, address + stride ..., ``count`` of them; stride in bytes."""
+        """Store ``count`` bytes, at address, address + stride ...; stride in bytes."""
         self._touch(address, count, stride)
 
     def chase(self, start: int, count: int) -> int:
-        """Follow the pointer at ``start`` ``count`` times, rounded up to ``UNROLLED``; the last pointer."""
+        """Follow the pointer at ``start`` ``count`` times, rounded up to ``UNROLLED``; returns the last pointer."""
         last: int = self._chase(start, count)
         return last
 
 
 @functools.cache
 def loops() -> Loops:
-    """The loops of this process. Raises LiveUnavailable where they cannot run."""
+    """The loops of this process. Raises LiveUnavailable if they cannot run."""
     return Loops()

@@ -1,4 +1,4 @@
-"""A counter of the processor or the kernel (perf_event_open), for this thread, without what the kernel does."""
+"""A counter of the processor or the kernel (perf_event_open), for this thread in user mode."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READING = struct.Struct("QQQ")  # value, time enabled, time running
 
 
 class NoCounter(Exception):
-    """The event is not counted here: one line that says why."""
+    """The event cannot be counted here; the message is one line with the reason."""
 
 
 class Counter:
@@ -42,25 +42,25 @@ class Counter:
             raise NoCounter(why_not(error.errno or 0)) from None
 
     def read(self) -> tuple[int, int, int]:
-        """Events so far; nanoseconds that it was wanted, and that it really counted."""
+        """Events so far, nanoseconds enabled, nanoseconds counted."""
         value, enabled, running = READING.unpack(os.read(self._file, READING.size))
         return value, enabled, running
 
     def close(self) -> None:
-        """Stop counting; nothing if that was done."""
+        """Stop counting, unless that was done."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
 
 def between(before: tuple[int, int, int], after: tuple[int, int, int]) -> float | None:
-    """Events between two readings, scaled up when the counter was shared with others; None if it never ran."""
+    """Events between two readings, scaled up if the counter was shared with others; None if it never ran."""
     value, enabled, running = (late - early for early, late in zip(before, after, strict=True))
     return value * enabled / running if running else None
 
 
 def why_not(number: int) -> str:
-    """Why perf_event_open failed, by its errno."""
+    """The reason why perf_event_open failed, by its errno."""
     if number in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):
         return "no hardware counters here, which is usual in a virtual machine"
     if number in (errno.EACCES, errno.EPERM):

@@ -1,8 +1,8 @@
-"""Is a huge page huge for the processor, or does the host back it with small pages?
+"""Is a huge page huge for the processor, or does the host back it with small pages (fracture)?
 
-In a virtual machine the TLB keeps the smaller one of two page sizes: the guest's and the host's. 256 lines, 4 KiB
-apart in one huge page, are covered by one entry of the TLB if the page is whole. If it is fractured they need 256,
-which is more than the first level has, so the same loads take about twice as long as of 256 lines side by side.
+In a virtual machine the TLB holds the smaller page size of guest and host. 256 lines, 4 KiB apart in one huge page,
+need one TLB entry if the page is whole. If it is fractured, they need 256, more than the first level has, so their
+loads take about twice as long as loads of 256 lines side by side.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .result import Fracture
 LINES = 256  # 16 KiB of cache lines: in the first-level cache, spread or side by side
 ROUNDS = 15
 ROUND = 0.002  # seconds of loads
-FIRST = 10_000  # loads that say how many fit into a round
+FIRST = 10_000  # loads that measure how many fit into a round
 
 
 def probe(kind: str) -> Fracture:
-    """Measure one page of this kind; takes 65 ms. Raises LiveUnavailable when there is none."""
+    """Measure one page of this kind; takes 65 ms. Raises LiveUnavailable if there is none."""
     loop = loops()
     with Buffer(kind, 2 * MIB) as buffer:
         buffer.fill()

@@ -1,6 +1,6 @@
-"""Random loads, each needing the result of the one before, in buffers of each kind of page.
+"""Random loads, each of which needs the result of the last, in buffers of each kind of page.
 
-One cache line a page is read, so most of the lines stay in a cache and what differs between the kinds is the TLB.
+One cache line a page is read, so most lines stay in a cache, and the difference between the kinds is the TLB.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .result import KINDS, Load
 
 ROUND = 0.020  # seconds of loads of one kind in a round
 BLOCK = 5  # rounds in the same buffers
-MOVED = 16 * MIB  # larger buffers are mapped once only: where they lie averages out in them
+MOVED = 16 * MIB  # larger buffers are mapped only once, as their place in memory averages out
 SPONGE = 256 * MIB  # bytes
-FIRST = 20_000  # loads, or one whole cycle, that say how many fit into a round
+FIRST = 20_000  # loads, or one whole cycle, that measure how many fit into a round
 
 
 class _Round(NamedTuple):
@@ -32,12 +32,12 @@ class _Round(NamedTuple):
 
 
 class _Chase:
-    """A cycle in one buffer, and how far along it we are."""
+    """A cycle in one buffer, and the current place in it."""
 
     def __init__(self, cycle: Cycle, address: int, counter: Counter | None):
         self._at, self._counter, self._loop = cycle.write(address), counter, loops()
         self.count = cycle.count
-        self.run()  # all of it is in the caches, as far as it fits
+        self.run()  # fills the caches
         self.count = max(cycle.count, FIRST)
         self.count = max(int(ROUND * 1e9 / self.run().ns), UNROLLED)
 
@@ -55,15 +55,14 @@ class _Chase:
 def random_loads(
     size: int, most: dict[str, int], counter: Counter | None, more: Callable[[int], bool], notes: list[str]
 ) -> list[Load]:
-    """Measure ``size`` bytes of each kind, "4K" and the control among them, while ``more`` (of rounds) says so.
+    """Measure ``size`` bytes of each kind, "4K" and the control among them, while ``more(rounds)`` is true.
 
-    ``most`` bytes of each kind can be had; a kind that has fewer than ``size`` is left out.
+    ``most``: available bytes of each kind; a kind with fewer than ``size`` is left out.
 
-    The kinds take turns within a round and each is compared with 4 KB pages in the same round: what slows the machine
-    down for a while slows all of them. It is the time of this thread alone: that another program has its turn is no
-    matter.
-    Nothing sleeps in between, so the processor's clock stays where it is. Where the buffers happen to lie in memory
-    matters as much, so after some rounds there are new ones.
+    The kinds take turns within a round, and each is compared with 4 KB pages of the same round, as a slow phase of the
+    machine slows all of them. Times are those of this thread, without other programs, and no call sleeps, so the clock
+    of the processor stays constant. The place of a buffer in memory matters as much, so after some rounds there are new
+    buffers.
     """
     kinds = [kind for kind in (KINDS[0], AGAIN, *KINDS[1:]) if size <= most.get(kind, 0)]
     cycle = Cycle(size // BASE_PAGE_SIZE)
@@ -77,7 +76,7 @@ def random_loads(
                 if number > 1 and not more(len(rounds)):
                     break
                 this = {kind: chase.run() for kind, chase in chases.items()}
-                if number > 0:  # the first round is not like the others
+                if number > 0:  # the first round is slower
                     rounds.append(this)
         blocks += 1
     gains = {kind: Spread.of(_gain(each, kind) for each in rounds) for kind in kinds}
@@ -100,28 +99,28 @@ def random_loads(
 
 
 def _gain(each: dict[str, _Round], kind: str) -> float:
-    """4K over this kind, in one round. What counts for huge pages is the faster one of the two buffers of 4 KB pages:
-    one may have the worse place in memory."""
+    """The time of 4K over the time of this kind, in one round; for huge pages, of the faster of the two buffers of 4 KB
+    pages, as the other may have a bad place in memory."""
     small = each["4K"].ns if kind in ("4K", AGAIN) else min(each["4K"].ns, each[AGAIN].ns)
     return small / each[kind].ns
 
 
 def _order(kinds: list[str], blocks: int) -> list[str]:
-    """Who is filled first: not always the same kind."""
+    """The kinds in the order of filling, which alternates."""
     return kinds[blocks % 2 :] + kinds[: blocks % 2]
 
 
 def _places(size: int, most: dict[str, int], blocks: int) -> dict[str, int]:
-    """Where in its buffer a kind is measured, in bytes: a pool gives the same pages again, so each time further on."""
+    """Kind -> the offset in its buffer, in bytes: a pool gives the same pages again, so each block moves on."""
     step = -(-size // (2 * MIB)) * 2 * MIB
     return {kind: blocks * step if blocks * step + size <= most.get(kind, 0) else 0 for kind in HUGETLB}
 
 
 def _filled(size: int, kinds: list[str], places: dict[str, int], stack: ExitStack, notes: list[str]) -> dict[str, int]:
-    """Buffers that the stack unmaps, with all their pages there: where each begins. Says so when THP did not come.
+    """Map and fill a buffer of each kind, which the stack unmaps; returns their addresses. Notes a lack of THP.
 
-    The first free pages are scattered ones, which others left. Small pages that lie side by side are faster, so without
-    care the first buffer would be the slow one. A sponge takes most of the scattered pages.
+    The first free pages are scattered, as other programs left them, and small pages side by side are faster. So that
+    the first buffer is not the slow one, a sponge takes most of the scattered pages.
     """
     starts = {}
     with Buffer("4K", SPONGE) as sponge:

@@ -1,4 +1,4 @@
-"""What machine this is, and how much memory may be used."""
+"""This machine: processor, kernel, and available memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def this_machine() -> Machine:
-    """Its processor, kernel and memory; no name of the host, no path."""
+    """Processor, kernel and memory, without the host's name and without paths."""
     cpu = _read(Path("/proc/cpuinfo"))
     model = re.search(r"^model name\s*:\s*(.*)$", cpu, re.M)
     flags = re.search(r"^flags\s*:(.*)$", cpu, re.M)
@@ -36,7 +36,7 @@ def thp_setting() -> str:
 
 
 def available_memory() -> int:
-    """Bytes that this process may still take: what the machine has, or its control group if that allows less."""
+    """Bytes that this process may still take: available memory of the machine, or of its control group if less."""
     most = host.available_memory()
     own = re.search(r"^0::/(.*)$", _read(Path("/proc/self/cgroup")), re.M)
     folder = CGROUPS / own[1] if own else CGROUPS
@@ -49,7 +49,7 @@ def available_memory() -> int:
 
 
 def _read(path: Path) -> str:
-    """The text of a file; "" when it cannot be read."""
+    """The text of a file; "" if it cannot be read."""
     try:
         return path.read_text(errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""What many rounds say, and when a ratio is a gain. Ratios are times: 4K over the other, so more is faster."""
+"""Statistics of rounds, and the decision whether a ratio is a gain. Ratios: time of 4K over that of the other kind."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-AGAIN = "4K again"  # the control: what 4 KB pages measure beside themselves
+AGAIN = "4K again"  # the control: a second buffer of 4 KB pages
 LEAST = 1.2  # a smaller ratio is never called a gain
 FRACTURED = 1.5  # between 1.0 (one TLB entry is enough) and about 2.0 (each 4 KiB needs its own)
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of many rounds, and the quartiles around it; four digits are kept."""
+    """The median of many rounds and its quartiles, with four digits."""
 
     median: float
     low: float
@@ -21,7 +21,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Spread:
-        """Of at least one value."""
+        """The Spread of at least one value."""
         all_of = list(values)
         low, median, high = statistics.quantiles(all_of, n=4, method="inclusive") if all_of[1:] else all_of * 3
         return cls(*(float(f"{value:.4g}") for value in (median, low, high)))
@@ -32,15 +32,15 @@ class Spread:
 
 
 def verdict(gain: Spread, control: Spread) -> str:
-    """ "gain", "loss", or "none" for a ratio that nobody can count on.
+    """ "gain", "loss", or "none" for a ratio that is not reliable.
 
-    ``gain`` is against the faster one of two buffers of 4 KB pages; ``control`` is the ratio of these two in the same
-    rounds: the noise. A ratio is none unless its range, from quartile to quartile, lies outside that of the noise and
-    beyond ``LEAST``. (A quarter of the rounds inside it is what another run could show as the median.)
+    ``gain`` is against the faster of two buffers of 4 KB pages; ``control``, the noise, is the ratio of these two in
+    the same rounds. A ratio is "none" unless its quartile range lies outside that of the noise and beyond ``LEAST``, as
+    another run could have any value of that range as its median.
 
-    ``LEAST`` is chosen, since one run does not see all of the noise. Where 4 KB pages lie makes a difference of its
-    own: 32 MB of them took 24 ns a load side by side, and 29 to 34 ns scattered (AMD Zen 4 class, Linux 6.18). And 10
-    MB, about what the second level of the TLB reaches there, gained 1.03 in one session, and 1.09 to 1.18 in another.
+    ``LEAST`` is a choice, since one run does not see all noise. The place of 4 KB pages matters: 32 MB of them took 24
+    ns a load side by side, and 29 to 34 ns scattered (AMD Zen 4 class, Linux 6.18). And 10 MB, about the reach of the
+    second level of the TLB there, gained 1.03 in one session, and 1.09 to 1.18 in another.
     """
     if gain.low > max(control.high, LEAST):
         return "gain"
@@ -48,5 +48,5 @@ def verdict(gain: Spread, control: Spread) -> str:
 
 
 def is_fractured(ratio: float) -> bool:
-    """Lines spread over a huge page against lines side by side in it: does the spread cost TLB entries?"""
+    """Does the ratio of loads 4 KiB apart to loads side by side mean that the spread costs TLB entries?"""
     return ratio > FRACTURED

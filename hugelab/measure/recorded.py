@@ -1,4 +1,4 @@
-"""Results that were measured on named machines, for a machine that cannot measure them itself."""
+"""Results of named machines, for a machine that cannot measure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ _HERE = Path(__file__).parent / "recorded"
 
 @lru_cache(maxsize=1)
 def recorded() -> dict[str, Measured]:
-    """By the name of the machine. Made by ``hugelab measure --json --name NAME``."""
+    """Name of the machine -> its results, made by ``hugelab measure --json --name NAME``."""
     found = [Measured.from_json(json.loads(file.read_text(encoding="utf-8"))) for file in sorted(_HERE.glob("*.json"))]
     return {one.name: one for one in found}

@@ -1,7 +1,7 @@
-"""What was measured, as values: to JSON and back. Needs no Linux.
+"""Results of a measurement as values, to JSON and back. Needs no Linux.
 
-Sizes are bytes; a ``gain`` is the time with 4 KB pages over the time with this kind, more than 1 is faster. (For loads
-it is the faster one of two buffers of 4 KB pages; for the control itself, the first one.)
+Sizes are bytes; a ``gain`` is the time with 4 KB pages over the time with this kind: more than 1 is faster. (For loads,
+the time of the faster of two buffers of 4 KB pages; for the control, of the first.)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Machine:
-    """Where it was measured. ``kernel`` are the numbers of its version, ``thp`` the setting, ``memory`` bytes."""
+    """The measured machine. ``kernel``: numbers of its version; ``thp``: the setting; ``memory``: bytes."""
 
     cpu: str
     kernel: str
@@ -72,7 +72,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Fracture:
-    """Time of loads 4 KiB apart in one huge page over loads side by side; true when the host's pages are small."""
+    """Time of loads 4 KiB apart in one huge page over that of loads side by side; true if the host has small pages."""
 
     kind: str
     ratio: Spread
@@ -84,7 +84,7 @@ class Fracture:
 
 @dataclass(frozen=True)
 class Counters:
-    """The event, whether it is counted here, why not ("" if it is), and what it means."""
+    """The event, whether it can be counted here, the reason if not, and its meaning."""
 
     event: str
     available: bool
@@ -94,10 +94,10 @@ class Counters:
 
 @dataclass(frozen=True)
 class Measured:
-    """Everything that was measured on one machine.
+    """All results of one machine.
 
-    ``name`` is "" for this machine; ``notes`` say what was left out and why, ``cut`` that the time was not enough for
-    all rounds, ``seconds`` how long it took.
+    ``name``: "" for this machine; ``notes``: parts that were left out, with the reason; ``cut``: the time was not
+    enough for all rounds; ``seconds``: duration.
     """
 
     machine: Machine
@@ -112,12 +112,12 @@ class Measured:
     name: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """For json.dumps; ``from_json`` gives the same Measured back."""
+        """The results for json.dumps; ``from_json`` is the inverse."""
         return {"format": FORMAT, **typing.cast("dict[str, Any]", _plain(self))}
 
     @classmethod
     def from_json(cls, data: object) -> Measured:
-        """Raises ValueError with one line that says what is wrong."""
+        """The results of a ``to_json``. Raises ValueError with one line for other data."""
         if not isinstance(data, dict) or "format" not in data:
             raise ValueError("this is not a result of hugelab measure")
         if data["format"] != FORMAT:
@@ -125,7 +125,7 @@ class Measured:
         return _made(cls, {key: value for key, value in data.items() if key != "format"}, "the result")
 
     def find_load(self, size: int, kind: str) -> Load | None:
-        """The loads of one size and kind."""
+        """The loads of one size (bytes) and kind; None if they were not measured."""
         return next((load for load in self.loads if (load.size, load.kind) == (size, kind)), None)
 
 
@@ -138,14 +138,14 @@ def check(sizes: tuple[int, ...]) -> None:
 
 # -- JSON --------------------------------------------------------------------------------------------
 def _plain(value: object) -> object:
-    """Dataclasses as objects, tuples as lists, all else as it is."""
+    """Dataclasses as objects, tuples as lists, other values unchanged."""
     if dataclasses.is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _made(cls: type[T], data: object, where: str) -> T:
-    """The dataclass from its object."""
+    """The dataclass of an object. Raises ValueError."""
     if not isinstance(data, dict):
         raise ValueError(f"{where} is not an object")
     hints = typing.get_type_hints(cls)
@@ -160,7 +160,7 @@ def _made(cls: type[T], data: object, where: str) -> T:
 
 
 def _value(hint: Any, data: object, where: str) -> object:
-    """A value of the type that the field has."""
+    """The value as the type of its field. Raises ValueError."""
     if typing.get_origin(hint) is tuple:
         if not isinstance(data, list):
             raise ValueError(f"{where} is not a list")

@@ -1,4 +1,4 @@
-"""How much of each kind of page there is to measure with: the memory, and the pools of hugetlb."""
+"""The available bytes of each kind of page: from the memory, and from the hugetlb pools."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .machine import available_memory, thp_setting
 from .noise import AGAIN
 from .result import NAMES
 
-SPARE = 0.8  # of the available memory: what all buffers together may take
+SPARE = 0.8  # the part of the available memory that all buffers together may take
 NEEDED = ("4K", AGAIN)
 NO_MEMORY = "not enough memory is available"
 SWITCH_ON = "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled"
@@ -38,11 +38,10 @@ def fitting(sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class Room:
-    """``most``: the largest of ``sizes`` for each kind that can be measured, in bytes. ``notes``: what cannot, and why.
+    """``most``: the largest of ``sizes`` (bytes) that fits for each kind. ``notes``: kinds left out, with the reason.
 
-    Fills the pools if they are borrowed, uses their free pages if they are not, and leaves them out without one
-    (``why`` says why). Sizes that do not fit are an error if they must (``fit``), else left out. Raises
-    LiveUnavailable.
+    Fills borrowed pools, uses the free pages of others, and leaves hugetlb out without a pool (for the reason ``why``).
+    Sizes that do not fit are an error with ``fit``, else left out. Raises LiveUnavailable.
     """
 
     def __init__(self, sizes: tuple[int, ...], pool: Pool | None, why: str, fit: bool):
@@ -74,7 +73,7 @@ class Room:
                     self.notes.append(self._short(page, wanted, free))
 
     def _wanted(self, kind: str, size: int) -> int:
-        """Pages that the pool should have: for ``size`` bytes, or as many as the memory has room for."""
+        """The pages that the pool should have: for ``size`` bytes, or as many as fit into the memory."""
         wanted = pages(kind, size)
         if self._borrowed and wanted * PAGE[kind] > self._left:
             wanted = max(self._left, 0) // PAGE[kind]
@@ -83,7 +82,7 @@ class Room:
         return wanted
 
     def _fill(self, pool: Pool, kind: str, wanted: int) -> None:
-        """The pool gets so many pages, or fewer, if it may be changed."""
+        """Give a borrowed pool the ``wanted`` pages, or fewer."""
         if self._borrowed:
             try:
                 pool.set_nr(PAGE[kind], wanted)
@@ -93,7 +92,7 @@ class Room:
                 self._note(kind, f"the kernel refuses: {error.strerror}")
 
     def _short(self, page: int, wanted: int, free: int) -> str:
-        """What was not met, and what would help."""
+        """A note about missing pages, with the command that helps."""
         need = f"{count(wanted, 'page')} of {format_size(page)} wanted, {free:,} free in the pool"
         if self._borrowed:
             return f"{need}: the memory has no more in one piece"
@@ -102,7 +101,7 @@ class Room:
         return f"{need}: sudo hugelab measure"
 
     def _give(self, kind: str, most: int) -> None:
-        """The largest size up to ``most`` bytes that fits."""
+        """Take the largest size up to ``most`` bytes that fits."""
         spare = self._left if self._counts(kind) else most
         fitting = [size for size in self.sizes if size <= most and pages(kind, size) * PAGE[kind] <= spare]
         if fitting:
@@ -116,14 +115,14 @@ class Room:
             self._left -= pages(kind, size) * PAGE[kind]
 
     def _counts(self, kind: str) -> bool:
-        """Does it come from the available memory? Pages that lay in the pool already do not."""
+        """Does the kind take available memory? Pages of a pool that is not borrowed do not."""
         return kind not in HUGETLB or self._borrowed
 
     def _note(self, kind: str, why: str) -> None:
         self.notes.append(f"{NAMES[kind]} left out: {why}")
 
     def warm(self) -> None:
-        """Touch the pages of the pools once: the first use of memory costs a virtual machine more than the second."""
+        """Touch the pages of the pools once, as the first use of memory costs a virtual machine more."""
         for kind in HUGETLB:
             if size := self.most.get(kind):
                 with Buffer(kind, size) as buffer:

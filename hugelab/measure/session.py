@@ -1,4 +1,4 @@
-"""The whole measurement: room, fracture probes, first touch, loads; everything is given back on every way out."""
+"""The whole measurement: room, fracture probes, first touch, loads."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PROBES = "fracture probes"
 
 @contextmanager
 def pages(ask: Callable[[str], bool], leave: bool = False) -> Iterator[tuple[Pool | None, str]]:
-    """The pools for ``measure``: borrowed by root, after asking; as they are for anybody else.
+    """The pools for ``measure``: borrowed by root, after asking; unchanged for other users.
 
-    Without pools (``leave``, or others use them) it is None, with the reason: the rest can be measured. What cannot be
-    put back is a PoolError, at the end.
+    Without pools (``leave``, or others use them) the pool is None, with the reason; all else can be measured. Raises
+    PoolError at the end if a change cannot be undone.
     """
     with ExitStack() as stack:
         pool, why = None, "the pools are left alone, as was asked"
@@ -48,11 +48,11 @@ def measure(
     why: str = "",
     progress: Progress | None = None,
 ) -> Measured:
-    """Measure what huge pages bring here.
+    """Measure the gain of huge pages on this machine.
 
-    ``sizes`` of the buffers for loads, bytes (those that do not fit are an error, without any the defaults that fit);
-    ``budget`` seconds; ``pool`` and ``why`` there is none, from ``pages``; ``progress`` is called with the name of the
-    part and how much is done, 0 to 1. Raises LiveUnavailable where nothing can be measured.
+    ``sizes``: bytes of the buffers for loads, all of which must fit (None: the defaults that fit); ``budget``: seconds;
+    ``pool`` and ``why``: from ``pages``; ``progress(name of the part, part that is done from 0 to 1)`` is called.
+    Raises LiveUnavailable if no part can be measured.
     """
     check(sizes or SIZES)
     loops()
@@ -88,7 +88,7 @@ def measure(
 
 
 def without_folders(text: str) -> str:
-    """A message without the folders in its paths: results are for others, too."""
+    """A message without the folders in its paths, as results are for other people, too."""
     return re.sub(r"(?<![^\s(])/(?:[^\s/]+/)+(?=[^\s/])", "", text)
 
 
@@ -97,7 +97,7 @@ def _touch(size: int) -> str:
 
 
 def _rounds(size: int) -> int:
-    """Rounds of first touch: few when each takes a second or more."""
+    """The rounds of first touch: few if each takes a second or more."""
     return ROUNDS if size < GIB else FEWEST
 
 
@@ -106,7 +106,7 @@ def _load(size: int) -> str:
 
 
 def _parts(kinds: int, touched: list[int], loaded: list[int]) -> dict[str, float]:
-    """The parts and their weights, in seconds; by what they took on one machine."""
+    """The parts and their weights in seconds, as measured on one machine."""
     parts = {PROBES: 0.5}
     parts |= {_touch(size): 0.3 + 1.5 * _rounds(size) * size / GIB for size in touched}
     parts |= {_load(size): 0.4 * kinds + 3 * size / GIB for size in loaded}
@@ -114,12 +114,12 @@ def _parts(kinds: int, touched: list[int], loaded: list[int]) -> dict[str, float
 
 
 def _is_touched(kind: str, size: int, room: Room) -> bool:
-    """Not a page of 1 GiB for less: the kernel clears all of it, whatever is touched."""
+    """Is first touch of this size measured? Not with 1 GiB pages for less, as the kernel clears the whole page."""
     return kind == "4K" or (size <= room.most.get(kind, 0) and (kind != "1G" or size >= GIB))
 
 
 def _loads(sizes: list[int], room: Room, time: Budget, notes: list[str]) -> tuple[list[Load], Counters]:
-    """The loads of all sizes, with a counter if there is one."""
+    """Measure the loads of all sizes, with a counter if there is one."""
     found: list[Load] = []
     with ExitStack() as stack:
         try:
@@ -132,7 +132,7 @@ def _loads(sizes: list[int], room: Room, time: Budget, notes: list[str]) -> tupl
 
 
 def _doubts(fractures: list[Fracture]) -> list[str]:
-    """Kinds whose probes do not agree."""
+    """A note if the probes of the kinds do not agree."""
     if len({bool(found) for found in fractures}) < 2:
         return []
     return ["the fracture probes differ: the host backs some of the memory with small pages"]

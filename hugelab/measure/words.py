@@ -1,4 +1,4 @@
-"""The results in words: a table of all numbers, and a sentence for each result."""
+"""The results as text: a table of all numbers, and a sentence for each result."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _range(spread: Spread) -> str:
 
 # -- the sentences -------------------------------------------------------------------------------------
 def sentences(measured: Measured) -> list[str]:
-    """One sentence for each result, then what was left out."""
+    """One sentence for each result, then the notes."""
     return [
         *_about_faults(measured),
         *_about_touch(measured),
@@ -121,12 +121,12 @@ def _about_loads(measured: Measured) -> Iterator[str]:
 
 
 def _each(values: list[float], digits: int) -> str:
-    """The numbers, each once."""
+    """The numbers with so many digits, each once."""
     return " and ".join(dict.fromkeys(f"{value:.{digits}f}" for value in values))
 
 
 def _none(gain: Spread, around: Spread) -> str:
-    """No gain, and the reason of noise.verdict."""
+    """The words for "none", with the reason of noise.verdict."""
     if round(around.low, 2) <= round(gain.median, 2) <= round(around.high, 2):
         return f"no gain; {gain.median:.2f} is within the noise of {_bounds(around)}"
     if gain.overlaps(around):
@@ -142,7 +142,7 @@ def _bounds(spread: Spread) -> str:
 
 
 def _grouped(found: list[ITEM]) -> Iterator[list[ITEM]]:
-    """THP and hugetlb of 2 MB together where both gain, or both lose: each group is one sentence."""
+    """Groups for one sentence each: THP and hugetlb of 2 MB together if both gain or both lose, others alone."""
     both = [item for item in found if item.kind in ("THP", "2M")]
     verdicts = {getattr(item, "verdict", "") for item in both}
     faster = {item.gain.median >= 1 for item in both}

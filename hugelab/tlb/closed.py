@@ -1,8 +1,8 @@
-"""Misses without a simulation: closed forms for buffers read in order, in strides, or at random.
+"""TLB misses by closed forms, for buffers read in order, in strides, or at random.
 
-A buffer that is read again and again, always in the same order, is the worst case of LRU: a set with more pages than
-ways loses each page just before it is needed again, and a set with no more keeps them all. So *in order* and *strided*
-are exact, and equal the simulator. *Uniform* random access is an expectation.
+A buffer that is read again and again in the same order is the worst case of LRU: a set with more pages than ways loses
+each page just before it is needed again; any other set keeps all its pages. So *in order* and *strided* are exact, and
+equal the simulator. *Uniform* random access is an expected value.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Number = int | float
 class Misses(NamedTuple):
     """Misses of one level in one pass.
 
-    ``compulsory``: of a page that is accessed for the first time. ``capacity``: what is more with a fully associative
-    array of as many entries. ``conflict``: what is still more, because a page may lie in one set alone.
+    ``compulsory``: first accesses to a page. ``capacity``: further misses of a fully associative array with as many
+    entries. ``conflict``: the other misses, because a page may lie in one set only.
     """
 
     total: Number
@@ -30,9 +30,9 @@ class Misses(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """One buffer in pages of one size: ``pages`` of them are accessed, ``accesses`` a pass.
+    """One buffer in pages of one size: ``pages`` are accessed, with ``accesses`` in a pass.
 
-    ``l1`` and ``walks`` are the misses of the first level, and those of both, in the first pass and in each later one.
+    ``l1``: misses of the first level, ``walks``: misses of both levels, each in the first pass and in a later one.
     """
 
     accesses: int
@@ -44,7 +44,7 @@ class Closed(NamedTuple):
 def sequential(geometry: Geometry, size: int, length: int, step: int = LINE) -> Closed:
     """A buffer of ``length`` bytes in pages of ``size``, an access each ``step`` bytes, from start to end.
 
-    Raises ValueError for no byte, or a page size that the geometry lacks.
+    Raises ValueError for a length or step below 1, or a page size that the geometry lacks.
     """
     if length < 1 or step < 1:
         raise ValueError(f"{length} bytes in steps of {step}: both must be 1 or more")
@@ -52,10 +52,10 @@ def sequential(geometry: Geometry, size: int, length: int, step: int = LINE) -> 
 
 
 def strided(geometry: Geometry, size: int, count: int, stride: int) -> Closed:
-    """``count`` accesses, ``stride`` bytes from one to the next, from the start of a page on.
+    """``count`` accesses, ``stride`` bytes apart, from the start of a page on.
 
-    Raises ValueError where there is no closed form: a stride over a page that is not a multiple of it, or (with sizes
-    of one's own) a first level that divides pages into sets unlike the second.
+    Raises ValueError if there is no closed form: for a stride above a page that is no multiple of it, or (with custom
+    sizes) for a first level that divides pages into sets unlike the second.
     """
     if count < 1 or stride < 1:
         raise ValueError(f"{count} accesses each {stride} bytes: both must be 1 or more")
@@ -80,7 +80,7 @@ def strided(geometry: Geometry, size: int, count: int, stride: int) -> Closed:
 
 
 def _pieces(count: int, stride: int, piece: int) -> tuple[int, int]:
-    """How many pieces ``count`` accesses touch, and how many pieces it is from one to the next."""
+    """The number of pieces that ``count`` accesses touch, and the distance between two of them, in pieces."""
     if stride <= piece:
         return (count - 1) * stride // piece + 1, 1
     if stride % piece:
@@ -89,7 +89,7 @@ def _pieces(count: int, stride: int, piece: int) -> tuple[int, int]:
 
 
 def _sets(n: int, k: int, place: Place) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Of n pieces, each k behind the one before: how many lie in a set, and how many sets have so many (two kinds)."""
+    """Of n pieces at distance k: (pieces in a set, for two kinds of sets), (number of sets of each kind)."""
     used = place.sets // gcd(k, place.sets)
     each, more = divmod(n, used)
     return (each + 1, each), (more, used - more)
@@ -98,7 +98,7 @@ def _sets(n: int, k: int, place: Place) -> tuple[tuple[int, int], tuple[int, int
 def _walks(
     n1: int, n2: int, k2: int, first: Place, second: Place, in_set: tuple[int, int], sets: tuple[int, int]
 ) -> int:
-    """Misses of the second level in a later pass: those of its sets that are too full, if the first level asks."""
+    """Misses of the second level in a later pass: the look-ups from the first level in sets that are too full."""
     (full2, less2), (many2, few2) = _sets(n2, k2, second)
     lost2 = [full2 > second.ways, less2 > second.ways]
     lost1 = [n > first.ways for n, how_many in zip(in_set, sets, strict=True) if how_many]
@@ -124,9 +124,9 @@ def _cyclic(n: int, misses: int, entries: int) -> Misses:
 
 # -- random ----------------------------------------------------------------------------------------------
 def uniform(geometry: Geometry, size: int, length: int, accesses: int) -> Closed:
-    """``accesses`` to random addresses of a buffer of ``length`` bytes: what is to be expected.
+    """The expected misses of ``accesses`` to random addresses of a buffer of ``length`` bytes.
 
-    The later pass is that of a TLB that is full, or has all there is. Raises ValueError for no byte or no access.
+    The later pass begins with a TLB that is full, or has all pages. Raises ValueError for a length or count below 1.
     """
     if length < 1 or accesses < 1:
         raise ValueError(f"{accesses} accesses in {length} bytes: both must be 1 or more")
@@ -135,7 +135,7 @@ def uniform(geometry: Geometry, size: int, length: int, accesses: int) -> Closed
     l1 = _level(n, accesses, first)
     if not second.ways:
         walks = l1
-    elif second.piece < first.piece:  # the first level asks only when the whole larger page is not there
+    elif second.piece < first.piece:  # a miss of the first level is a miss of the whole larger page
         behind = _level(-(-length // second.piece), accesses, second)
         seen = l1[0].compulsory
         walks = (
@@ -150,21 +150,21 @@ def uniform(geometry: Geometry, size: int, length: int, accesses: int) -> Closed
     ):
         later = accesses * _near(n, first.ways, second.ways)
         walks = _beyond(l1[0].compulsory, later - l1[0].compulsory), Misses(later, 0, later, 0)
-    else:  # what the first level has, the second has, too
+    else:  # the second level has all pages of the first
         walks = _level(-(-length // second.piece), accesses, second)
-        if walks[1].total > l1[1].total:  # unless it is the smaller one
+        if walks[1].total > l1[1].total:  # unless it is smaller than the first
             walks = l1
     return Closed(accesses, -(-length // size), l1, walks)
 
 
 def _beyond(seen: float, more: float) -> Misses:
-    """The compulsory misses, and what is more, which is for want of capacity."""
+    """``seen`` compulsory misses and ``more`` capacity misses."""
     more = max(more, 0.0)
     return Misses(seen + more, seen, more, 0)
 
 
 def _level(n: int, accesses: int, place: Place) -> tuple[Misses, Misses]:
-    """The misses of n pieces in one level: from empty on, and when it is warm."""
+    """The misses of n pieces in one level: from empty, and warm."""
     cold, warm = _expected(n, accesses, place)
     one_set = place._replace(base=0, sets=1, ways=place.entries)
     cold_alone, warm_alone = _expected(n, accesses, one_set)
@@ -176,12 +176,12 @@ def _level(n: int, accesses: int, place: Place) -> tuple[Misses, Misses]:
 
 
 def _stays(n: int) -> float:
-    """The logarithm of the chance that an access leaves one of n pieces alone."""
+    """The logarithm of the probability that an access is not to a given one of n pieces."""
     return log1p(-1 / n) if n > 1 else -700.0
 
 
 def _expected(n: int, accesses: int, place: Place) -> tuple[float, float]:
-    """Misses from empty on: each set takes whatever comes, until it is full. And misses when all are full."""
+    """Misses from empty, where each set takes all pieces until it is full, and misses with full sets."""
     cold = warm = 0.0
     (full, less), (many, few) = _sets(n, 1, place)
     for in_set, sets in ((full, many), (less, few)):
@@ -195,16 +195,17 @@ def _expected(n: int, accesses: int, place: Place) -> tuple[float, float]:
     return cold, warm
 
 
-NEAR = 4  # a second level with fewer times the entries of the first loses pages that the first one still has
+NEAR = 4  # a second level with less than NEAR times the entries of the first loses pages that the first still has
 
 
 def _near(n: int, e1: int, e2: int) -> float:
     """Walks per access with two fully associative levels of similar size, when both are warm.
 
-    The second level hears of a page only when the first one has lost it. Time is counted in pages it hears of, over n.
-    With m = 1 - e1 / n, the part of the accesses that it hears of, a page stays in the first level for a = -m ln m, and
-    in the second for u longer. S(u), the part of the pages that it does not hear of for so long, is 1 - u up to a, and
-    then S'(u + a) = -S(u). And 1 - S(u + a), what it hears of until it loses a page, is what fills it: e2 / n.
+    The second level sees an access to a page only after the first level has lost the page. Time is the number of
+    accesses that it sees, over n. With m = 1 - e1 / n, the part of the accesses that it sees, a page stays in the first
+    level for a = -m ln m, and in the second for u longer. S(u), the part of the pages that it does not see for that
+    time, is 1 - u up to a, and then S'(u + a) = -S(u). And 1 - S(u + a), the part that it sees until it loses a page,
+    is its size: e2 / n.
     """
     m = 1 - e1 / n
     a = -m * log(m)

@@ -1,6 +1,6 @@
-"""The engine in numba, compiled: the first call takes seconds, later ones do not.
+"""The engine in numba; the first call compiles for some seconds.
 
-A set with few ways is searched; one with many is a ring, and a hash table finds the entry.
+A set with few ways is searched; a set with many is a ring, and a hash table finds the entry.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ SPREAD = 0x4F1BBCDCBFA53E0B  # odd, so that different keys have different produc
 
 
 def lookups(addresses: Sequence[int], space: Space, geometry: Geometry) -> Lookups:
-    """As trace.lookups, with the codes as an array of int64."""
+    """trace.lookups, with the codes as an array of int64."""
     return vector.lookups(addresses, space, geometry, fresh=_fresh)
 
 
 @numba.njit(cache=True)
 def _fresh(addresses: Ints, shift: int) -> Any:
-    """vector.fresh in one go."""
+    """vector.fresh in one loop."""
     found = np.empty(len(addresses), dtype=np.int64)
     count, last = 0, np.int64(-1)
     for address in addresses:
@@ -47,16 +47,16 @@ def misses(asked: Lookups, geometry: Geometry, passes: int) -> Iterator[tuple[li
     for _ in range(passes):
         codes = np.asarray(asked.codes)
         found: list[list[int]] = []
-        for look_up, state in levels:  # what misses the first level asks the second; nothing goes back
-            missing = codes if found else np.empty_like(codes)  # the first level's own are written over
+        for look_up, state in levels:  # misses of the first level go to the second; no entry goes back
+            missing = codes if found else np.empty_like(codes)  # the misses of the first level are overwritten
             codes = missing[: look_up(codes, missing, *state)]
             found.append(np.bincount(codes % count, minlength=count).tolist())
         yield found[0], found[1]
 
 
 def _level(asked: Lookups, geometry: Geometry, level: int) -> tuple[Callable[..., int], tuple[Ints, ...]]:
-    """What looks up in a level, and its state. ``where``: for each page size the shift from units to pieces, the first
-    set, how many, and their ways."""
+    """The function that looks up in a level, and its state. ``where``: for each page size the shift from units to
+    pieces, the first set, the number of sets, and their ways."""
     places = [geometry.places(size)[level] for size in asked.seen]
     shifts = [(place.piece // unit).bit_length() - 1 for place, unit in zip(places, asked.units, strict=True)]
     where = np.array([(shift, place.base, place.sets, place.ways) for shift, place in zip(shifts, places, strict=True)])
@@ -69,20 +69,20 @@ def _level(asked: Lookups, geometry: Geometry, level: int) -> tuple[Callable[...
 
 @numba.njit(inline="always")
 def _set(piece: int, sets: int) -> int:
-    """piece % sets; a division takes long, and most numbers of sets are powers of two."""
+    """piece % sets, without a division if sets is a power of two, as usual."""
     return piece & (sets - 1) if sets & (sets - 1) == 0 else piece % sets
 
 
 # -- few ways: each entry has a key, and the time when it was looked up last -------------------------------
 @numba.njit(cache=True)
 def _few(codes: Ints, missing: Ints, where: Ints, keys: Ints, times: Ints) -> int:
-    """Look them up, one after the other. Writes down those that were not there, and now are; returns how many.
+    """Look the codes up, one after the other. Stores those that missed in ``missing``; returns their number.
 
-    Every way is looked at, also behind the one that is found: nobody can foretell which it is, and a wrong guess of
-    the processor takes longer.
+    Every way is compared, also after a match: the matching way is unpredictable, and a wrong branch prediction costs
+    more than the other compares.
     """
-    # Where a look-up goes is worked out here and in _many again, not in a function: with one page size, the row of
-    # ``where`` is then read once, not each time.
+    # The set of a look-up is computed here and again in _many, not in a function, so that with one page size the row of
+    # ``where`` is read once.
     count, found, number = len(where), 0, 0
     shift, base, sets, ways = where[0]
     now = times.max()
@@ -116,9 +116,9 @@ def _few(codes: Ints, missing: Ints, where: Ints, keys: Ints, times: Ints) -> in
 
 # -- many ways: the entries of a set in a ring, and one hash table ----------------------------------------
 def _rings(ways: Ints) -> tuple[Ints, ...]:
-    """An entry is a number: it has a key (or -1), and neighbours in its set, the next newer and the next older one.
+    """An entry is a number. It has a key (or -1), and neighbours in its set: the next newer and the next older entry.
 
-    ``newest``: an entry of each set; what follows it on the newer side is the oldest, as the set is a ring. ``table``:
+    ``newest``: an entry of each set; its neighbour on the newer side is the oldest, as the set is a ring. ``table``:
     entries (or -1), each at the hash of its key or behind it.
     """
     ends = np.cumsum(ways)
@@ -132,7 +132,7 @@ def _rings(ways: Ints) -> tuple[Ints, ...]:
 def _many(
     codes: Ints, missing: Ints, where: Ints, newest: Ints, keys: Ints, newer: Ints, older: Ints, table: Ints
 ) -> int:
-    """As _few."""
+    """The same as _few, for sets with many ways."""
     count, found, number, mask = len(where), 0, 0, len(table) - 1
     shift, base, sets, ways = where[0]
     for code in codes:
@@ -178,7 +178,7 @@ def _hash(key: int, mask: int) -> int:
 
 @numba.njit(inline="always")
 def _forget(keys: Ints, table: Ints, entry: int) -> None:
-    """Take an entry from the table, and close the gap, so that what stands behind it is still found."""
+    """Take an entry from the table, and close the gap, so that entries behind it are still found."""
     mask = len(table) - 1
     gap = _hash(keys[entry], mask)
     while table[gap] != entry:

@@ -1,7 +1,7 @@
 """Stack distances: the misses of every TLB size in one pass (Mattson and others, 1970).
 
-The distance of a look-up is how many other pages were looked up since its page was last. A fully associative TLB with
-LRU hits exactly the look-ups whose distance is smaller than its entries, whatever their number.
+The distance of a look-up is the number of other pages looked up since the last look-up of its page. A fully associative
+TLB with LRU hits exactly the look-ups whose distance is smaller than its number of entries.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ MOST = 4096  # entries
 def curve(codes: Sequence[int], most: int = MOST, engine: str = "") -> list[int]:
     """Misses of these look-ups, from an empty TLB on, with 0, 1 ... ``most`` entries: ``most + 1`` numbers.
 
-    ``engine``: "plain" or "numpy"; "" takes numpy where it is installed. Raises ValueError for another one, or for
-    less than 0 entries.
+    ``engine``: "plain" or "numpy"; "" is numpy if it is installed. Raises ValueError for another engine, or ``most``
+    below 0.
     """
     engine = engine or ("numpy" if find_spec("numpy") else "plain")
     if engine not in ("plain", "numpy") or most < 0:
@@ -35,7 +35,7 @@ def curve(codes: Sequence[int], most: int = MOST, engine: str = "") -> list[int]
 
 
 def _counts(codes: Sequence[int], most: int) -> list[int]:
-    """How many look-ups have the distance 0, 1 ... most - 1."""
+    """The number of look-ups with distance 0, 1 ... most - 1."""
     counts = [0] * most
     if not most:
         return counts

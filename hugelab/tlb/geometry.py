@@ -1,6 +1,6 @@
-"""What a TLB is made of: arrays of entries, the page sizes that each of them holds, and where in them a page goes.
+"""The structure of a TLB: arrays of entries, the page sizes that each holds, and the set of each page.
 
-Sizes are bytes. The *data* side alone: loads and stores of a program, not its instructions.
+Sizes are bytes. Data TLBs only: for loads and stores of a program, not its instructions.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ LEAST = 64  # bytes of a page
 class Array:
     """Entries in sets of ``ways``; a page may lie in any way of one set. As many ways as entries: fully associative.
 
-    ``sizes`` are what an entry may map. A page of a size in ``pieces`` is held in pieces: (page size, piece size).
-    Raises ValueError for numbers that are no array.
+    ``sizes``: page sizes that an entry may map. A page of a size in ``pieces`` is held in pieces: (page size, piece
+    size). Raises ValueError for impossible numbers.
     """
 
     entries: int
@@ -39,18 +39,17 @@ class Array:
 
     @property
     def sets(self) -> int:
-        """In how many sets the entries are."""
+        """The number of sets."""
         return self.entries // self.ways
 
     def piece(self, size: int) -> int | None:
-        """Bytes that an entry for a page of this size maps; None: it holds no such page."""
+        """The bytes that an entry for a page of this size maps; None if the array holds no such page."""
         return size if size in self.sizes else dict(self.pieces).get(size)
 
 
 class Place(NamedTuple):
-    """Where the pages of one size go in one level: pieces of so many bytes, each in the set
-    ``base + number of the piece % sets`` of the level, which has ``ways`` ways. No ways: the level does not hold them.
-    """
+    """The place of pages of one size in one level: pieces of ``piece`` bytes, each in the set
+    ``base + number of the piece % sets``, which has ``ways`` ways; 0 ways: the level holds no such page."""
 
     piece: int
     base: int
@@ -59,7 +58,7 @@ class Place(NamedTuple):
 
     @property
     def entries(self) -> int:
-        """How many pieces have room."""
+        """The number of pieces that fit."""
         return self.sets * self.ways
 
 
@@ -67,8 +66,8 @@ class Place(NamedTuple):
 class Geometry:
     """The data TLBs of a processor: two levels of arrays. ``paging`` names how it walks (walk.PAGING).
 
-    Arrays of one level that hold the same size are alternatives: the number of the page says in which one it lies,
-    so they must have the same form. ``source`` says where the numbers are from, ``notes`` what is not known.
+    Arrays of one level that hold the same size are alternatives: the number of a page decides in which array it lies,
+    so they must have the same form. ``source``: the source of the numbers, ``notes``: unknown or assumed numbers.
     """
 
     name: str
@@ -82,7 +81,7 @@ class Geometry:
     def __post_init__(self) -> None:
         if not self.l1:
             raise ValueError(f"{self.name}: a TLB has a first level")
-        assert self._places  # arrays that do not go together are refused now
+        assert self._places  # refuses arrays of different form
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -91,7 +90,7 @@ class Geometry:
         return tuple(sorted(found))
 
     def places(self, size: int) -> tuple[Place, Place]:
-        """Where pages of a size go, in the first and in the second level. Raises ValueError for a size it lacks."""
+        """The places of pages of a size, in the first and the second level. Raises ValueError for a size it lacks."""
         try:
             return self._places[size]
         except KeyError:
@@ -103,8 +102,7 @@ class Geometry:
         return {size: (self._place(self.l1, size), self._place(self.l2, size)) for size in self.sizes}
 
     def ways(self, level: int) -> list[int]:
-        """The ways of each set of a level (0 or 1, as in ``places``), its arrays one behind the other, as Place.base
-        counts them."""
+        """The ways of each set of a level (0 or 1), all its arrays one after the other, as counted by Place.base."""
         return [array.ways for array in (self.l1, self.l2)[level] for _ in range(array.sets)]
 
     def _place(self, arrays: tuple[Array, ...], size: int) -> Place:
@@ -130,7 +128,7 @@ FULL = "full"
 
 
 def own(l1: int, l1_ways: str, l2: int, l2_ways: str) -> Geometry:
-    """A geometry of one's own: two levels that 4 KB and 2 MB pages share; no second level with 0 entries.
+    """A custom geometry: two levels that 4 KB and 2 MB pages share; no second level with 0 entries.
 
     ``l1_ways`` and ``l2_ways`` are numbers, or FULL for fully associative. Raises ValueError as Array does.
     """

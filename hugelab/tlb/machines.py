@@ -24,7 +24,7 @@ IVY_BRIDGE = Geometry(
     l2=(Array(512, 4, SMALL),),
     source="[CPUID] i7-3770K, leaf 2: 03H, 5AH, CAH",
     notes=(
-        "The second level holds 4 KB pages alone: behind the 32 entries for 2 MB pages there is nothing.",
+        "The second level holds 4 KB pages only: 2 MB pages have the 32 entries of the first.",
         "No 1 GB pages (pdpe1gb is 0).",
     ),
 )

@@ -1,6 +1,6 @@
-"""The engine in plain Python: the entries of a set in order, the oldest first. Runs wherever Python does.
+"""The engine in plain Python: the entries of a set in order, the oldest first.
 
-A set is a list if it has few ways (which is quicker to change), else an OrderedDict (which is quicker to search).
+A set with few ways is a list (faster to change), other sets are an OrderedDict (faster to search).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def misses(asked: Lookups, geometry: Geometry, passes: int) -> Iterator[tuple[li
     levels = [_Level(asked, geometry, level) for level in (0, 1)]
     for _ in range(passes):
         codes, found = asked.codes, []
-        for level in levels:  # what misses the first level asks the second; nothing goes back
+        for level in levels:  # misses of the first level go to the second; no entry goes back
             codes = level.misses(codes)
             found.append(_of_size(codes, len(asked.sizes)))
         yield found[0], found[1]
 
 
 def _of_size(codes: Sequence[int], sizes: int) -> list[int]:
-    """How many of them are of each page size."""
+    """The number of codes of each page size."""
     if sizes == 1:
         return [len(codes)]
     numbers = [code % sizes for code in codes]
@@ -41,7 +41,7 @@ class _Level:
     """The sets of one level."""
 
     def __init__(self, asked: Lookups, geometry: Geometry, level: int):
-        # An empty way holds an entry that nobody asks for, so that whatever comes in drives one out.
+        # An empty way holds an entry that is never looked up, so that every new entry replaces one.
         ways = geometry.ways(level)
         self._few = max(ways, default=0) <= FEW
         made: Callable[[range], Any] = list if self._few else OrderedDict[int, None].fromkeys
@@ -51,13 +51,13 @@ class _Level:
         self._own = [sets[p.base : p.base + p.sets] if p.ways else [made(range(0))] for p in places]
 
     def misses(self, codes: Sequence[int]) -> list[int]:
-        """Look them up, one after the other. Those that were not there, and now are."""
+        """Look the codes up, one after the other; returns those that missed, which are entries now."""
         look_up = _in_lists if self._few else _in_dicts
         return look_up(codes, *self._homes(codes))
 
     def _homes(self, codes: Sequence[int]) -> tuple[Iterable[int], Iterable[Any]]:
-        """What each look-up asks for, and the set that may have it."""
-        if self._parts == [1]:  # most traces, and much quicker
+        """The key of each look-up, and its set."""
+        if self._parts == [1]:  # the usual case, and much faster
             (own,) = self._own
             among = len(own)
             return codes, (repeat(own[0]) if among == 1 else [own[code % among] for code in codes])

@@ -1,4 +1,4 @@
-"""Small programs as traces: what they access, and which part of it could lie in huge pages. The same on every run."""
+"""Small programs as traces of addresses, with the part that could lie in huge pages. The same on every run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..core.units import GIB, MIB
 from .trace import LINE, Area, Space, areas
 from .walk import SIZE_4K
 
-DATA, STACK = 1 * GIB, 3 * GIB  # where the data begins, and the stack
+DATA, STACK = 1 * GIB, 3 * GIB  # addresses of the data and of the stack
 STEPS = 6000  # accesses of a program, about
 
 
@@ -22,7 +22,7 @@ class Program(NamedTuple):
     length: int
 
     def space(self, size: int) -> Space:
-        """The data in pages of ``size``, everything else in 4 KB pages."""
+        """The data in pages of ``size``, all else in 4 KB pages."""
         return areas(Area(DATA, -(-self.length // size) * size, size)) if size != SIZE_4K else Space()
 
 
@@ -34,7 +34,7 @@ def _matrix() -> Program:
 
 
 def _search() -> Program:
-    """Binary search in a sorted array of 64 MB: all begin in the middle, and few pages are near the end of two."""
+    """Binary search in a sorted array of 64 MB: all searches begin in the middle, and end far apart."""
     draw, count = random.Random(1), 64 * MIB // 8
     found: list[int] = []
     while len(found) < STEPS:

@@ -1,4 +1,4 @@
-"""What others measured or advise, each with its source. Nothing here was measured by hugelab."""
+"""Measurements and advice of others, each with its source. None was measured by hugelab."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Published(NamedTuple):
-    """``what`` ran, ``pages`` against 4 KB pages, what came out (``result``), on which machine, and where it stands."""
+    """A workload (``what``), its ``pages`` against 4 KB pages, the ``result``, the machine and the source."""
 
     what: str
     pages: str
@@ -16,7 +16,7 @@ class Published(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """TLB misses that were counted: of so many ``reads`` those that missed the first level alone, and the ``walks``."""
+    """Counted TLB misses: of ``reads``, those that missed the first level only (``l2_hits``), and the ``walks``."""
 
     what: str
     reads: int

@@ -1,4 +1,4 @@
-"""A buffer in pages of each size: the entries it needs, the misses of a pattern over it, and what their walks read."""
+"""A buffer in pages of each size: the entries it needs, the misses of a pattern, and the reads of their walks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .walk import SIZE_2M, SIZE_4K, references
 
 PTE = 8  # bytes of an entry of the page tables that a walk ends with (x86-64, PAE, arm64)
 
-CHASE = "a random cycle through a line in each 4 KB"  # what hugelab measure does
+CHASE = "a random cycle through a line in each 4 KB"  # the pattern of hugelab measure
 PATTERNS: dict[str, Callable[[Geometry, int, int], Closed]] = {
     "random": lambda geometry, size, length: uniform(geometry, size, length, max(length // LINE, 1)),
     "in order, each line": sequential,
@@ -32,17 +32,17 @@ def _each(geometry: Geometry, size: int, length: int, stride: int) -> Closed:
 
 
 def _chase(geometry: Geometry, size: int, length: int) -> Closed:
-    """In 4 KB pages each page comes once in a round, always in the same order: as in order. In a larger page come many
-    lines, scattered over the round: as random."""
+    """In 4 KB pages, each page comes once in a round, always in the same order: equal to reading in order. In larger
+    pages, the lines of a page are scattered over the round: equal to random reads."""
     if size == SIZE_4K:
         return _each(geometry, size, length, SIZE_4K)
     return uniform(geometry, size, length, max(length // SIZE_4K, 1))
 
 
 class Need(NamedTuple):
-    """What a buffer needs in pages of ``size`` bytes: so many ``pages``, each with a page fault at its first touch;
-    ``entries`` of the first and of the second level, beside the ``room`` that these have (0: none); ``tables``, bytes
-    of the page-table entries; ``waste``, bytes of the last page that the buffer does not use."""
+    """The needs of a buffer in pages of ``size`` bytes: ``pages``, each with a page fault at its first touch;
+    ``entries`` of the first and of the second level, beside their ``room`` (0: none); ``tables``, bytes of page-table
+    entries; ``waste``, unused bytes of the last page."""
 
     size: int
     pages: int
@@ -53,12 +53,12 @@ class Need(NamedTuple):
 
     @property
     def level(self) -> int:
-        """1 or 2: the first level with room for all entries; 0: neither has it."""
+        """The first level (1 or 2) with room for all entries; 0 if neither has it."""
         return next((n for n in (1, 2) if self.entries[n - 1] <= self.room[n - 1]), 0)
 
 
 def needs(geometry: Geometry, length: int) -> list[Need]:
-    """For each page size of the geometry. ``length`` in bytes. Raises ValueError for less than 1."""
+    """The Need of each page size of the geometry; ``length`` in bytes. Raises ValueError for less than 1."""
     if length < 1:
         raise ValueError(f"a buffer has 1 byte or more, not {length}")
     found = []
@@ -89,6 +89,6 @@ class Cost(NamedTuple):
 
 
 def cost(geometry: Geometry, size: int, length: int, pattern: str, host: int | None = None) -> Cost:
-    """``pattern`` is one of PATTERNS. Under a host with smaller pages the TLB holds pieces of those."""
+    """The cost of a pattern of PATTERNS; under a host with smaller pages the TLB holds pieces of that size."""
     seen = size if host is None else min(size, host)
     return Cost(size, PATTERNS[pattern](geometry, seen, length), references(geometry.paging, size, host))

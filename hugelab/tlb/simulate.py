@@ -1,7 +1,7 @@
-"""Two levels of TLB over any look-ups: which of them miss the first level, and which have to walk.
+"""A simulator of two levels of TLB: the misses of the first level, and the walks, of any trace.
 
-One rule, three engines with equal results (``ENGINES``): *plain* is the rule itself, *numpy* and *numba* are there for
-long traces and need ``pip install hugelab[fast]``.
+Three engines with equal results (``ENGINES``): *plain* is the definition, *numpy* and *numba* are for long traces and
+need ``pip install hugelab[fast]``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ENGINES = {"plain": "plain", "numpy": "vector", "numba": "compiled"}
 
 
 class Count(NamedTuple):
-    """Of one page size in one pass: accesses, those that miss the first level, those that miss both and walk."""
+    """The numbers of one page size in one pass: accesses, misses of the first level, misses of both levels (walks)."""
 
     accesses: int
     l1_misses: int
@@ -27,14 +27,14 @@ class Count(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Of one pass: a Count for each page size (bytes) of the program; ``host`` as in its Space."""
+    """The numbers of one pass: a Count for each page size (bytes) of the program; ``host`` as in its Space."""
 
     of: dict[int, Count]
     host: int | None = None
 
     @property
     def total(self) -> Count:
-        """All sizes together."""
+        """The sum over all page sizes."""
         return Count(*map(sum, zip(*self.of.values(), strict=True)))
 
     def references(self, geometry: Geometry) -> int:
@@ -45,10 +45,10 @@ class Counts(NamedTuple):
 def simulate(
     addresses: Sequence[int], space: Space, geometry: Geometry, passes: int = 1, engine: str = "plain"
 ) -> list[Counts]:
-    """The trace ``passes`` times, from an empty TLB on: a Counts for each pass.
+    """Run the trace ``passes`` times, from an empty TLB on; returns a Counts for each pass.
 
-    LRU in each set; an entry that was looked up in the first level alone is not renewed in the second. Raises
-    ValueError for an engine that is not there, no address, or a page size that the geometry lacks.
+    LRU in each set; a hit in the first level does not renew the entry in the second. Raises ValueError for an engine
+    that is not installed, an empty trace, or a page size that the geometry lacks.
     """
     if passes < 1:
         raise ValueError(f"a trace is run once or more often, not {passes} times")

@@ -1,7 +1,7 @@
-"""What a program accesses: addresses, in areas with pages of one size each; and which look-ups they are for a TLB.
+"""Traces of a program's addresses, in areas with pages of one size each, and the TLB look-ups that they cause.
 
-Addresses and sizes are bytes. A look-up of the page that was looked up just before changes nothing in a TLB with LRU
-and always hits, so those are counted and left out.
+Addresses and sizes are bytes. A repeated look-up of the same page always hits and does not change a TLB with LRU, so
+repeats are counted and left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .geometry import Geometry
 from .walk import SIZE_4K
 
 LINE = 64  # bytes of a cache line
-TOP = 1 << 64  # no address is higher
+TOP = 1 << 64  # the end of all addresses
 
 
 class Area(NamedTuple):
@@ -31,9 +31,9 @@ class Area(NamedTuple):
 
 
 class Space(NamedTuple):
-    """The areas of a process, lowest first, and the page size everywhere else. Made by ``areas``.
+    """The areas of a process, lowest first, and the page size of all other memory. Made by ``areas``.
 
-    ``host``: in a virtual machine, the page size that the host backs all of it with. The TLB holds the smaller one.
+    ``host``: in a virtual machine, the page size of the host's memory. The TLB holds the smaller size.
     """
 
     areas: tuple[Area, ...] = ()
@@ -46,12 +46,12 @@ class Space(NamedTuple):
         return tuple(sorted({self.size, *(area.size for area in self.areas)}))
 
     def seen(self, size: int) -> int:
-        """The size of the pages that the TLB sees of pages of a size."""
+        """The page size that the TLB holds for pages of a size."""
         return size if self.host is None else min(size, self.host)
 
 
 def areas(*given: Area, size: int = SIZE_4K, host: int | None = None) -> Space:
-    """A Space. Raises ValueError for areas that overlap, or that do not begin and end with a page."""
+    """A Space of these areas. Raises ValueError for areas that overlap, or do not begin and end with a page."""
     found = sorted(given)
     for area in found:
         if area.size < 1 or area.length <= 0 or area.start % area.size or area.length % area.size:
@@ -65,11 +65,11 @@ def areas(*given: Area, size: int = SIZE_4K, host: int | None = None) -> Space:
 
 
 class Lookups(NamedTuple):
-    """What a TLB is asked for, without the repeats.
+    """The look-ups of a TLB, without repeats.
 
-    ``codes[i] % len(sizes)`` is the number of the page size, ``codes[i] // len(sizes)`` counts units of
-    ``units[number]`` bytes: the smallest piece that a level holds of it. ``seen`` are the sizes that the TLB sees,
-    ``accesses`` is how often each size was accessed, repeats included.
+    ``codes[i] % len(sizes)`` is the number of the page size, ``codes[i] // len(sizes)`` the address in units of
+    ``units[number]`` bytes, the smallest piece that a level holds of that size. ``seen``: the sizes that the TLB holds,
+    ``accesses``: the accesses to each size, with repeats.
     """
 
     codes: Sequence[int]
@@ -80,12 +80,12 @@ class Lookups(NamedTuple):
 
 
 def units(geometry: Geometry, sizes: Iterable[int]) -> tuple[int, ...]:
-    """For each page size the smallest piece that a level holds of it. Raises ValueError for a size it lacks."""
+    """For each page size the smallest piece that a level holds. Raises ValueError for a size that it lacks."""
     return tuple(min(place.piece for place in geometry.places(size)) for size in sizes)
 
 
 def lookups(addresses: Sequence[int], space: Space, geometry: Geometry) -> Lookups:
-    """Addresses as look-ups. Raises ValueError for a page size that the geometry lacks, or for no address."""
+    """The look-ups of addresses. Raises ValueError for a page size that the geometry lacks, or without addresses."""
     check(addresses)
     sizes, seen = space.sizes, tuple(map(space.seen, space.sizes))
     pieces = units(geometry, seen)
@@ -99,7 +99,7 @@ def lookups(addresses: Sequence[int], space: Space, geometry: Geometry) -> Looku
 
 
 def _mixed(addresses: Sequence[int], space: Space, pieces: tuple[int, ...]) -> tuple[list[int], tuple[int, ...]]:
-    """With several page sizes: each address asks for its area first."""
+    """The codes and accesses with several page sizes: each address is looked up in the areas."""
     bounds, numbers = edges(space)
     shifts = [piece.bit_length() - 1 for piece in pieces]
     here = [numbers[at] for at in map(bisect_right, (bounds for _ in addresses), addresses)]
@@ -109,7 +109,7 @@ def _mixed(addresses: Sequence[int], space: Space, pieces: tuple[int, ...]) -> t
 
 
 def edges(space: Space) -> tuple[list[int], list[int]]:
-    """Where the page size changes, and the number of the size before the first edge and from each edge on."""
+    """The addresses where the page size changes; the number of the size before the first and from each of them on."""
     sizes = space.sizes
     bounds: list[int] = []
     numbers = [sizes.index(space.size)]
@@ -120,7 +120,7 @@ def edges(space: Space) -> tuple[list[int], list[int]]:
 
 
 def check(addresses: Sequence[int]) -> None:
-    """Raises ValueError unless there are addresses, and all can be such."""
+    """Raises ValueError for an empty trace, or a number that is no 64-bit address."""
     if not len(addresses):
         raise ValueError("a trace has one address or more")
     if min(addresses) < 0 or max(addresses) >= TOP:
@@ -134,12 +134,12 @@ def sequential(length: int, step: int = LINE, start: int = 0) -> range:
 
 
 def strided(count: int, stride: int, start: int = 0) -> range:
-    """``count`` addresses, ``stride`` bytes from one to the next."""
+    """``count`` addresses, ``stride`` bytes apart."""
     return range(start, start + count * stride, stride)
 
 
 def uniform(length: int, count: int, seed: int = 1, start: int = 0) -> list[int]:
-    """``count`` random lines of a buffer, each as likely as the others, independent of each other."""
+    """The addresses of ``count`` random cache lines of a buffer, uniform and independent."""
     draw, lines = random.Random(seed).random, length // LINE
     return [start + int(draw() * lines) * LINE for _ in range(count)]
 
@@ -149,10 +149,10 @@ _LACKEY = re.compile(r"\s*[ISLM]\s+([0-9a-fA-F]+),\d+\s*")
 
 
 def read_trace(path: str | Path, instructions: bool = False) -> list[int]:
-    """The addresses in a text file: one a line, decimal or 0x...; or what ``valgrind --tool=lackey --trace-mem=yes``
-    writes (its ``I`` lines only with ``instructions``). ``#`` begins a comment, ``==`` a line of valgrind's own.
+    """The addresses in a text file: one a line, decimal or 0x...; or the output of ``valgrind --tool=lackey
+    --trace-mem=yes`` (``I`` lines only with ``instructions``). ``#`` begins a comment, ``==`` a message of valgrind.
 
-    Raises ValueError with the line's number for anything else, and when there is no address; OSError for no file.
+    Raises ValueError with the line's number for other lines, and for a file without addresses; OSError.
     """
     found = []
     with open(path, encoding="utf-8", errors="replace") as lines:

@@ -1,7 +1,7 @@
-"""The engine in numpy: no loop over the look-ups. A look-up hits its set if its stack distance there is below the ways.
+"""The engine in numpy, without a loop over look-ups: a look-up hits if its stack distance in its set is below the ways.
 
-Nothing is simulated: sorted by set, look-ups keep their order, so their distances can all be counted at once, level by
-level. It wins where most accesses are repeats of the page before, and it counts the distances of all sizes.
+Sorted by set, look-ups keep their order, so all distances of a level are counted at once. It is fastest for traces with
+many repeats of a page, and it counts the distances for all TLB sizes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def fresh(addresses: Ints, shift: int) -> Ints:
 def lookups(
     addresses: Sequence[int], space: Space, geometry: Geometry, fresh: Callable[[Ints, int], Ints] = fresh
 ) -> Lookups:
-    """As trace.lookups, with the codes as an array of int64."""
+    """trace.lookups, with the codes as an array of int64."""
     try:
         at = _array(addresses)
     except (OverflowError, TypeError):
@@ -44,7 +44,7 @@ def lookups(
     if len(sizes) == 1:
         return Lookups(fresh(at, int(shifts[0])), sizes, seen, pieces, (len(at),))  # type: ignore[arg-type]
     bounds, numbers = trace.edges(space)
-    bounds = [bound for bound in bounds if bound < trace.TOP]  # no address is behind it
+    bounds = [bound for bound in bounds if bound < trace.TOP]  # no address is above
     here = np.array(numbers)[np.searchsorted(np.array(bounds, dtype=np.uint64), at, side="right")]
     codes = (at >> shifts[here]) * np.uint64(len(sizes)) + here.astype(np.uint64)
     accesses = tuple(np.bincount(here, minlength=len(sizes)).tolist())
@@ -52,7 +52,7 @@ def lookups(
 
 
 def _array(addresses: Sequence[int]) -> Ints:
-    """As 64-bit numbers. Raises OverflowError for one that is none."""
+    """Addresses as an array of uint64. Raises OverflowError for a number that is none."""
     if isinstance(addresses, range) and len(addresses) and min(addresses) >= 0 and max(addresses) < 1 << 63:
         return np.arange(addresses.start, addresses.stop, addresses.step).astype(np.uint64)
     if isinstance(addresses, np.ndarray) and addresses.dtype.kind == "i" and len(addresses) and addresses.min() < 0:
@@ -73,13 +73,13 @@ def misses(asked: Lookups, geometry: Geometry, passes: int) -> Iterator[tuple[li
 
 
 def _hits(codes: Ints, asked: Lookups, geometry: Geometry, level: int) -> Ints:
-    """Which look-ups hit a level."""
+    """For each look-up: does it hit the level?"""
     places = [geometry.places(size)[level] for size in asked.seen]
     parts = np.array([place.piece // unit for place, unit in zip(places, asked.units, strict=True)])
     base, sets, ways = (np.array(numbers) for numbers in zip(*(place[1:] for place in places), strict=True))
     number = codes % len(places)
     piece = codes // len(places) // parts[number]
-    nowhere = len(geometry.ways(level))  # a set that the level does not have: for sizes that it does not hold
+    nowhere = len(geometry.ways(level))  # a set that does not exist, for sizes that the level does not hold
     home = np.where(ways > 0, base, nowhere)[number] + piece % sets[number]
     order = np.argsort(home, kind="stable")
     most = max(int(ways.max()), 1)
@@ -89,15 +89,15 @@ def _hits(codes: Ints, asked: Lookups, geometry: Geometry, level: int) -> Ints:
 
 
 def distances(keys: Ints, most: int) -> Ints:
-    """The stack distance of each look-up; ``most`` or more for one that was never looked up before.
+    """The stack distance of each look-up; ``most`` or more for the first look-up of a page.
 
-    It is the number of look-ups in between, less those of them that are not the first of their page there: those
-    whose page was looked up before, after our page was. They are the inversions of *when was it looked up before*.
+    It is the number of look-ups since the last one of the same page, less the repeats among them: look-ups whose page
+    was also looked up since then. The repeats are the inversions of the times of previous look-ups.
     """
     n = len(keys)
     order = np.argsort(keys, kind="stable")
     again = np.flatnonzero(keys[order][1:] == keys[order][:-1])
-    now, before = order[again + 1], order[again]  # a look-up, and the one of the same page before it
+    now, before = order[again + 1], order[again]  # a look-up, and the previous one of the same page
     found = np.full(n, max(most, n))
     if not len(now):
         return found
@@ -111,10 +111,10 @@ def distances(keys: Ints, most: int) -> Ints:
 
 
 def inversions(ranks: Ints) -> Ints:
-    """For each of these different numbers 0 to n - 1: how many in front of it are larger.
+    """For each of the different numbers 0 to n - 1: how many numbers in front of it are larger.
 
-    Bit by bit from the highest: in a group of numbers that agree in the bits above, a number with a 0 has behind it all
-    the ones in front of it; then the group is divided, and no division loses the order.
+    Bit by bit from the highest: in a group of numbers that agree in the higher bits, a number with a 0 bit counts the
+    numbers with a 1 bit in front of it; then the group is divided by this bit, in order.
     """
     n = len(ranks)
     bits = max(n - 1, 1).bit_length()
@@ -134,7 +134,7 @@ def inversions(ranks: Ints) -> Ints:
 
 
 def distance_counts(codes: Sequence[int], most: int) -> list[int]:
-    """How many look-ups have the distance 0, 1 ... most - 1."""
+    """The number of look-ups with distance 0, 1 ... most - 1."""
     found = distances(np.asarray(codes), most)
     counted: list[int] = np.bincount(found[found < most], minlength=most).tolist()
     return counted

@@ -1,10 +1,10 @@
-"""What a miss costs: the page-table entries that a walk reads, native and under nested paging.
+"""The cost of a TLB miss: the page-table entries that a walk reads, native and under nested paging.
 
-These are the references that the architecture asks for. Processors keep upper levels of the tables in caches of their
-own (Intel SDM vol. 3A, 4.10), so a walk may read less; the counts compare page sizes, they are no times.
+These are the references by the architecture. Processors cache upper levels of the tables (Intel SDM vol. 3A, 4.10), so
+a walk may read less; the counts compare page sizes, and are no times.
 
 Nested: "up to twenty-four sequential memory accesses" (Stojkovic and others, ASPLOS 2022, abstract) for 4 KB pages in
-guest and host; the formula gives the same, and the other sizes. That the TLB holds the smaller one of both sizes: "With
+guest and host, as by the formula here. The TLB holds the smaller size of guest and host: "With
 virtualization and nested pagetables the TLB can be mapped of larger size only if both KVM and the Linux guest are using
 hugepages" (Linux Documentation/admin-guide/mm/transhuge.rst).
 """
@@ -21,7 +21,7 @@ SIZE_4K, SIZE_2M, SIZE_1G = 4096, 2 * MIB, GIB
 class Paging(NamedTuple):
     """A paging mode: for each page size (bytes) the entries that a walk reads from memory.
 
-    ``host`` is the mode in which a host translates the addresses of such a guest.
+    ``host`` is the mode of a host that translates the addresses of such a guest.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Would this mapping work here? The counters as found, a request, the model's verdict, and which rule decides.
+"""Would this mapping work here? The counters, a request, the model's verdict, and the rule that decides.
 
-``found`` is what is known of pool, mount and cgroup; ``meminfo`` and ``here`` read it; ``verdict`` puts the model into
-that state and has it answer; ``remedy`` finds what would help; ``words`` say it.
+``found``: counters of pool, mount and cgroup; ``meminfo`` and ``here`` read them; ``verdict`` puts the model into that
+state and runs the request; ``remedy`` finds changes that help; ``words`` writes the answer.
 """
 
 from .found import Cgroup, Found, Mount, Node

@@ -1,4 +1,4 @@
-"""What is known of a machine: the counters of one pool, of a mount and of a cgroup. Pages; sizes in bytes."""
+"""The known counters of a machine: of one pool, of a mount and of a cgroup. Counts are pages, sizes bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..core.units import MIB, format_size
 from ..linux.errors import ScenarioError
 
-UNSIGNED = 1 << 63  # a counter above it is one below zero, shown without its sign
+UNSIGNED = 1 << 63  # a larger counter is a negative one, printed unsigned
 MOST = 1 << 40  # pages: more than any machine has; keeps a mistyped number from costing minutes
 
 
@@ -22,8 +22,8 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True)
 class Mount:
-    """The budget of a hugetlbfs mount: ``size`` (None: no size=), of which ``used``; ``held``: what its min_size= still
-    keeps promised for its own files."""
+    """The budget of a hugetlbfs mount: ``size`` (None: no size=), ``used`` pages of it, and ``held`` pages that its
+    min_size= still keeps reserved for its files."""
 
     size: int | None = None
     used: int = 0
@@ -39,13 +39,13 @@ class Mount:
 
     @property
     def left(self) -> int | None:
-        """Pages that may still be promised or taken from this mount; None: any number."""
+        """Pages that may still be reserved or taken from this mount; None: any number."""
         return None if self.size is None else self.size - self.used
 
 
 @dataclass(frozen=True)
 class Cgroup:
-    """How many pages a process of the group may still be charged for: in use, and promised; None: no limit."""
+    """The pages that a process of the group may still be charged for: in use, and reserved; None: no limit."""
 
     left: int | None = None
     rsvd_left: int | None = None
@@ -56,9 +56,9 @@ class Cgroup:
 
 @dataclass(frozen=True)
 class Found:
-    """One pool as it was found, and what else limits a request.
+    """The counters of one pool, and the other limits of a request.
 
-    Raises ScenarioError, in one line, for numbers that no pool can have.
+    Raises ScenarioError, with one line, for numbers that no pool can have.
     """
 
     total: int
@@ -70,13 +70,13 @@ class Found:
     nodes: tuple[Node, ...] = ()  # () for a machine of one node
     mount: Mount | None = None
     cgroup: Cgroup | None = None
-    default: bool = True  # its size is the default one, which sysctl and /proc/meminfo are about
+    default: bool = True  # is its size the default one, of sysctl and /proc/meminfo?
 
     def __post_init__(self) -> None:
         if UNSIGNED <= self.rsvd < 1 << 64:
             raise ScenarioError(
-                f"{(1 << 64) - self.rsvd:,} pages below zero are promised: a known slip of the kernel left the counter"
-                " wrong, and until the next boot nothing sure can be said"
+                f"{(1 << 64) - self.rsvd:,} pages below zero are reserved: a known kernel bug left the counter wrong,"
+                " and until the next boot no answer is sure"
             )
         _check("pool", self)
         for name in ("free", "surp"):
@@ -89,7 +89,7 @@ class Found:
             raise ScenarioError(f"{format_size(self.size)} is no page size: a power of two, such as 2M")
         if self.mount is not None and self.mount.held > self.rsvd:
             held = f"{self.mount.held:,} pages held by min_size="
-            raise ScenarioError(f"{held} of {self.rsvd:,} promised in all cannot be")
+            raise ScenarioError(f"{held} of {self.rsvd:,} reserved in all cannot be")
         for nid, node in enumerate(self.nodes):
             if not (0 <= node.free <= node.total and 0 <= node.surp <= node.total):
                 both = f"{node.free:,} pages free and {node.surp:,} surplus"
@@ -101,17 +101,17 @@ class Found:
 
     @property
     def available(self) -> int:
-        """Pages that nobody holds and nobody was promised."""
+        """Pages that are free and not reserved."""
         return self.free - self.rsvd
 
     @property
     def persistent(self) -> int:
-        """The configured pages: what /proc/sys/vm/nr_hugepages reads."""
+        """The configured pages, as in /proc/sys/vm/nr_hugepages."""
         return self.total - self.surp
 
 
 def _check(what: str, found: Any) -> None:
-    """Every number is one of pages. Raises ScenarioError."""
+    """Raises ScenarioError for a number that is no number of pages."""
     for field in fields(found):
         value = getattr(found, field.name)
         if isinstance(value, int) and not 0 <= value <= MOST:

@@ -20,7 +20,7 @@ def here(size: int | None = None, mount: str | None = None, cgroup: str | None =
     """The pool of a page size in bytes (None: of the mount, else the default one), now.
 
     ``mount``: a folder on a hugetlbfs; ``cgroup``: the folder of a group, or its path below /sys/fs/cgroup. Raises
-    ScenarioError for what is not there.
+    ScenarioError for a pool, mount or group that does not exist.
     """
     sizes = host.page_sizes()
     if not sizes:
@@ -43,7 +43,7 @@ def here(size: int | None = None, mount: str | None = None, cgroup: str | None =
 
 
 def _nodes(size: int) -> list[tuple[int, int, int]]:
-    """Pages, free and surplus ones of each node; [] on a machine with one."""
+    """All, free and surplus pages of each node; [] on a machine with one node."""
     folders = [host.folder_of(size, node / "hugepages") for node in host.node_folders()]
     names = ("nr_hugepages", "free_hugepages", "surplus_hugepages")
     if len(folders) < 2 or not all(folder.is_dir() for folder in folders):
@@ -53,10 +53,10 @@ def _nodes(size: int) -> list[tuple[int, int, int]]:
 
 
 def host_mount(path: str) -> tuple[Path, str]:
-    """The mount point that a path lies below, and its options. Raises ScenarioError if that is no hugetlbfs."""
+    """The mount point above a path, and its options. Raises ScenarioError if that is no hugetlbfs."""
     whole = os.path.realpath(path)
     if not os.path.exists(whole):
-        raise ScenarioError(f"{path} is not there")
+        raise ScenarioError(f"{path} does not exist")
     above = [one for one in host.mounts() if os.path.commonpath([one.path, whole]) == one.path]
     found = max(above, key=lambda one: len(one.path))
     found = [one for one in above if one.path == found.path][-1]  # the last one lies on top
@@ -66,10 +66,10 @@ def host_mount(path: str) -> tuple[Path, str]:
 
 
 def _budget(path: Path, options: str) -> Mount:
-    """size= and what of it is used, and what of min_size= nobody has used yet.
+    """The budget of a mount: size=, its used pages, and the unused pages of min_size=.
 
-    Without size= the kernel does not count a mount's pages: then min_size= is taken to be unused if the mount has no
-    file, and used up otherwise.
+    Without size= the kernel does not count a mount's pages: then min_size= counts as unused if the mount has no file,
+    and as used up otherwise.
     """
     found = statfs(path)
     given = dict(option.partition("=")[::2] for option in options.split(","))
@@ -81,7 +81,7 @@ def _budget(path: Path, options: str) -> Mount:
 
 
 def _cgroup(name: str, size: int) -> Cgroup:
-    """What a process of the group may still be charged for: the least of it and of the groups above."""
+    """The room of a group: the least of its own limits and of those of the groups above."""
     folder = Path(name) if name.startswith("/") else CGROUPS / name
     prefix = f"hugetlb.{format_size(size).replace(' ', '')}"
     files = next((pair for pair in FILES if (folder / f"{prefix}.{pair[0]}").exists()), None)

@@ -14,10 +14,10 @@ _LINE = re.compile(r"(HugePages_\w+|Hugepagesize)\s*:\s*(.*?)\s*$", re.IGNORECAS
 
 
 def from_meminfo(text: str, overcommit: int = 0) -> Found:
-    """The default pool in a text that has its lines, whatever stands around them.
+    """The default pool of a text with HugePages_ lines, among any other lines.
 
-    ``overcommit`` is not in it: /proc/sys/vm/nr_overcommit_hugepages has it. Raises ScenarioError, in one line, for a
-    text without them, with half of them, with two different sets, or with numbers that cannot be.
+    ``overcommit`` is in /proc/sys/vm/nr_overcommit_hugepages, not in meminfo. Raises ScenarioError, with one line, for
+    a text without these lines, with some of them, with two different sets, or with impossible numbers.
     """
     numbers: dict[str, int] = {}
     names = {name.lower(): name for name in (*LINES, SIZE)}
@@ -42,7 +42,7 @@ def from_meminfo(text: str, overcommit: int = 0) -> Found:
 
 
 def _number(name: str, text: str) -> int:
-    """Pages, or for the page size bytes. Raises ScenarioError."""
+    """A number of pages; of Hugepagesize, bytes. Raises ScenarioError."""
     match = re.fullmatch(r"(\d+)[\s\xa0]*kB" if name == SIZE else r"(\d+)", text, re.IGNORECASE | re.ASCII)
     if not match or len(match[1]) > 20:
         wanted = "a number of kB" if name == SIZE else "a whole number of pages"

@@ -1,4 +1,4 @@
-"""What an administrator could do about a refusal: changes after which the model says yes."""
+"""Changes by an administrator after which the model grants a refused request."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ..core.units import format_size
 from .found import Cgroup, Found, Node
 from .verdict import Request, Verdict, why
 
-MOST_STEPS = 8  # changes; each removes one obstacle for good, and there are fewer
+MOST_STEPS = 8  # changes; each removes one obstacle for good, and there are fewer obstacles
 
 
 class Remedy(NamedTuple):
-    """A command, or ("") a change of the program; and what will be found, and asked for, after it."""
+    """A command, or ("") a change of the program; and the counters and the request after it."""
 
     command: str
     found: Found
@@ -21,7 +21,7 @@ class Remedy(NamedTuple):
 
 
 def remedy(found: Found, request: Request) -> list[Remedy]:
-    """Changes, one after another, after which the request passes and no touch can fail. [] if that is so now.
+    """Changes, one after another, after which the request passes and no touch can fail; [] if that is so now.
 
     The pool is raised rather than the overcommit: pages that are there cannot fail to be found later. What is bound to
     a node is helped until it passes; that others use up the node first, no setting forbids.
@@ -51,13 +51,13 @@ def _next(found: Found, request: Request, verdict: Verdict) -> Remedy:
         after = replace(found, mount=replace(found.mount, size=pages))
         return Remedy(f"mount -t hugetlbfs -o {options} none /mnt/larger", after, request)
     if verdict.rule == "hugetlb_cgroup_charge_cgroup" and found.cgroup is not None:
-        return _no_limit(found, found.cgroup, request, "promises" in verdict.because)
+        return _no_limit(found, found.cgroup, request, "reservations" in verdict.because)
     held = found.mount.held if limited and found.mount is not None else 0
     return _grow(found, request, request.pages - held)
 
 
 def _no_limit(found: Found, now: Cgroup, request: Request, rsvd: bool) -> Remedy:
-    """A limit that others of the group use, too, guarantees nothing, however high: so none."""
+    """Remove a limit: as others of the group use it, too, no higher limit is a guarantee."""
     size = format_size(found.size).replace(" ", "")
     limits = Cgroup(now.left, None) if rsvd else Cgroup(None, now.rsvd_left)
     command = f"echo max > /sys/fs/cgroup/GROUP/hugetlb.{size}{'.rsvd' * rsvd}.max"
@@ -65,9 +65,9 @@ def _no_limit(found: Found, now: Cgroup, request: Request, rsvd: bool) -> Remedy
 
 
 def _grow(found: Found, request: Request, wanted: int) -> Remedy:
-    """So many pages available: on the node that the request is bound to, else anywhere.
+    """Make ``wanted`` pages available: on the node that the request is bound to, else on any node.
 
-    A number written turns surplus pages into persistent ones before it adds any, so it counts those, too.
+    The number written includes surplus pages, as the kernel turns those into persistent pages before it adds pages.
     """
     folder = f"hugepages/hugepages-{found.size >> 10}kB/nr_hugepages"
     more = max(wanted - found.available, 1)

@@ -1,4 +1,4 @@
-"""The model, put into the state that was found, answers a request; then once more against the worst of neighbours."""
+"""The model in the state of the counters answers a request, alone and then with other processes that take all pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .found import MOST, Cgroup, Found, Mount
 KINDS = ("shared", "private", "anonymous", "shm")
 GROUP = "cgroup2/found"
 AT_MOST = 1 << 22  # pages of a request
-NORESERVE_MOST = 1 << 14  # without a promise each page may be looked at alone: at more the answer would take long
+NORESERVE_MOST = 1 << 14  # without a reservation each page may be a stretch of its own: more pages would take long
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Request:
     """``pages`` to be mapped and each touched: of a new hugetlbfs file shared or private, anonymous, or System V.
 
     ``node``: the task is bound to it (numactl --membind); with ``mbind`` the mapping is, after mmap. Raises
-    ScenarioError for what cannot be asked.
+    ScenarioError for an impossible request.
     """
 
     pages: int
@@ -47,7 +47,7 @@ class Request:
             raise ScenarioError("mbind needs a node")
 
     def steps(self, size: int, default: int) -> tuple[Op, ...]:
-        """The program: up to the mapping, and the touch."""
+        """The program: the steps up to the mapping, and the touch. ``size`` and ``default`` size in bytes."""
         more: dict[str, Any] = {} if size == default else {"hsize": size_name(size)}
         large = [] if size == default else [f"HUGE_{format_size(size).replace(' ', '')}"]
         mask = None if self.node is None else 1 << self.node
@@ -73,11 +73,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the model answers.
+    """The model's answer.
 
-    ``mapped``: the outcome of the call that promises (mmap or shmget), "ok" or an errno. ``touched``: of the pages,
-    how many a touch gets now, before ``signal`` ("" if it gets all). ``risk``: the rule that could still refuse a touch
-    if others take what they may; "" if none can. ``rule`` is the kernel function that decides, ``because`` its numbers.
+    ``mapped``: the outcome of the call that reserves (mmap or shmget), "ok" or an errno. ``touched``: the pages that a
+    touch gets now, before ``signal`` ("" if it gets all). ``risk``: the rule that could refuse a touch after others
+    took all pages that they may; "" if none can. ``rule``: the kernel function that decides, ``because``: its numbers.
     """
 
     mapped: str
@@ -89,12 +89,12 @@ class Verdict:
 
     @property
     def fine(self) -> bool:
-        """It works now, and nobody else can change that."""
+        """Does it work now, whatever other processes do?"""
         return self.mapped == "ok" and not self.signal and not self.risk
 
 
 def why(found: Found, request: Request) -> Verdict:
-    """Would mmap pass, could a touch fail, and which rule decides? Raises ScenarioError for a node it does not have."""
+    """Would mmap pass, could a touch fail, and which rule decides? Raises ScenarioError for an unknown node."""
     nodes = max(len(found.nodes), 1)
     if request.node is not None and not 0 <= request.node < nodes:
         raise ScenarioError(f"there is no node {request.node}: the machine has {count(nodes, 'node')}, from 0")
@@ -120,7 +120,7 @@ def why(found: Found, request: Request) -> Verdict:
 
 
 def _refusal(recording: Recording) -> tuple[str, str]:
-    """The last rule that refused anything, and its numbers."""
+    """The last rule that refused, and its numbers as text."""
     for row in reversed(recording.rows):
         for point in reversed(row.points):
             if "rule" in point.detail:
@@ -129,7 +129,7 @@ def _refusal(recording: Recording) -> tuple[str, str]:
 
 
 def _ask(found: Found, request: Request, rivals: bool) -> Recording:
-    """The request on a machine in the state that was found; with rivals, others take what they may before the touch."""
+    """Run the request in the state of the counters; with ``rivals``, others take all they may before the touch."""
     kernel, default = as_found(found)
     if found.cgroup is not None:
         kernel.mm("P").cgroup = GROUP
@@ -142,11 +142,11 @@ def _ask(found: Found, request: Request, rivals: bool) -> Recording:
     return replace(touched, steps=[*mapped.steps, *touched.steps])
 
 
-# -- the state that was found ------------------------------------------------------------------------
+# -- the state of the counters -----------------------------------------------------------------------
 def as_found(found: Found) -> tuple[Kernel, int]:
     """The model with that pool, mount ``m`` and cgroup, and its default page size.
 
-    What is in use is held by nobody here. Pages of 1 GB and more are taken to be gigantic: no surplus of them.
+    Pages in use have no holder in it. Pages of 1 GB and more count as gigantic: no surplus of them.
     """
     gigantic = found.size >= X86_64.sizes[1]
     sizes = (SIZE_2M, found.size) if gigantic and not found.default else (found.size,)
@@ -186,9 +186,9 @@ def _group(kernel: Kernel, h: hstate, limits: Cgroup) -> None:
     group.counters[h.size, True].max = limits.rsvd_left
 
 
-# -- the worst of neighbours -------------------------------------------------------------------------
+# -- the worst case of other processes ---------------------------------------------------------------
 def others_take_all(kernel: Kernel, found: Found, request: Request) -> None:
-    """Others use all that they may: what they were promised (a promise is of no node), and all that nobody was.
+    """Other processes take all pages that they may: those reserved for them (on any node), and all available ones.
 
     They use the request's mount and cgroup first, and the node that it is bound to.
     """
@@ -204,19 +204,19 @@ def others_take_all(kernel: Kernel, found: Found, request: Request) -> None:
     for group in kernel.state.of(hugetlb_cgroup):
         for rsvd in (False, True):
             counter = group.counters[h.size, rsvd]
-            # Promised pages are charged at the touch, and what somebody outside gives back the group may take.
+            # Reserved pages are charged at the touch, and the group may take pages that processes outside free.
             most = h.nr_huge_pages + pool.surplus_room(kernel, h) - ours
             if counter.max is not None:
                 counter.usage += min(counter.max - counter.usage, most)
-    promised = h.resv_huge_pages - min(ours, h.resv_huge_pages)
-    _take(h, promised + max(h.free_huge_pages - h.resv_huge_pages, 0), request.node)
-    h.resv_huge_pages -= promised
+    reserved = h.resv_huge_pages - min(ours, h.resv_huge_pages)
+    _take(h, reserved + max(h.free_huge_pages - h.resv_huge_pages, 0), request.node)
+    h.resv_huge_pages -= reserved
     h.nr_overcommit_huge_pages = min(h.nr_overcommit_huge_pages, h.surplus_huge_pages)
     kernel.state.point("others")
 
 
 def _take(h: hstate, pages: int, first: int | None) -> None:
-    """Free pages go, those of one node first."""
+    """Take free pages, those of the node ``first`` before others."""
     for node in sorted(h.nodes, key=lambda node: node.nid != first):
         while pages and node.free_huge_pages:
             pages -= pool.dequeue_huge_page_node(h, node, min(pages, node.free_huge_pages)).count

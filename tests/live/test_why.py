@@ -281,7 +281,7 @@ def request(draw: random.Random, found: Found) -> Request:
 def label(verdict: Verdict) -> str:
     """Outcome and rule, for counting."""
     what = verdict.mapped if verdict.mapped != "ok" else verdict.signal or ("risk" if verdict.risk else "fine")
-    rule = verdict.rule + (" rsvd" if "promises" in verdict.because else "")
+    rule = verdict.rule + (" rsvd" if "reservations" in verdict.because else "")
     return what if what == "fine" else f"{what} {rule}"
 
 

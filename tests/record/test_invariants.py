@@ -69,14 +69,14 @@ def free_twice(k: Kernel) -> None:
 
 BREAKS: dict[str, Callable[[Kernel], object]] = {
     "a counter is negative": lambda k: setattr(k.state.pools[0], "resv_huge_pages", -1),
-    "more pages are promised than are free": lambda k: setattr(k.state.pools[0], "resv_huge_pages", 7),
+    "more pages are reserved than are free": lambda k: setattr(k.state.pools[0], "resv_huge_pages", 7),
     "more surplus than pages": lambda k: both(k, "surplus_huge_pages", 11),
     "surplus_huge_pages of the nodes do not add up": lambda k: setattr(k.state.pools[0], "surplus_huge_pages", 1),
     "the free list of node 0 has 5 pages": lambda k: k.state.pools[0].nodes[0].freelist.pop(),
     "total is not free + the 4 pages that files and private mappings hold": lambda k: both(k, "nr_huge_pages", 1),
     "has two holders": free_twice,
-    "maps and subpools promise 0 pages": lambda k: k.state.of(resv_map)[0].regions.cut(2, 3),
-    "maps a page that the file no longer has": lambda k: setattr(k.state.records["vma/1"], "vm_pgoff", 5),
+    "maps and subpools reserve 0 pages": lambda k: k.state.of(resv_map)[0].regions.cut(2, 3),
+    "maps a page that the file does not have": lambda k: setattr(k.state.records["vma/1"], "vm_pgoff", 5),
     ", the file has 2048": lambda k: remap(k, cached(k).value + 1),
     "an entry outside every mapping": lambda k: table(k).put(Run(1, 1, 1, tag=(True, False))),
 }

@@ -37,9 +37,9 @@ def test_the_paragraph(capsys: pytest.CaptureFixture[str]) -> None:
     """One line: what was asked, the pool, the outcome, the rule, what would help; exit code 0 for any verdict."""
     assert call("why", "6", *TYPED) == 0
     assert capsys.readouterr().out == (
-        "6 pages of 2 MB as a shared mapping of a hugetlbfs file. The pool has 10 pages: 8 free, 3 of them promised, so"
-        " 5 available, and 0 more allowed as surplus. mmap is refused: ENOMEM; nothing is taken or promised. Decided by"
-        " gather_surplus_pages: what is promised must be free, or come as surplus (6 wanted, 5 available, 0 more"
+        "6 pages of 2 MB as a shared mapping of a hugetlbfs file. The pool has 10 pages: 8 free, 3 of them reserved, so"
+        " 5 available, and 0 more allowed as surplus. mmap is refused: ENOMEM; nothing is taken or reserved. Decided by"
+        " gather_surplus_pages: reserved pages must be free, or come as surplus (6 wanted, 5 available, 0 more"
         " allowed as surplus). What would help: `sysctl -w vm.nr_hugepages=11`.\n"
     )
     assert call("why", "5", *TYPED, "--kind", "shm") == 0
@@ -222,7 +222,7 @@ def test_a_bad_text_is_one_line(data: bytes, tmp_path: Path) -> None:
     ("args", "message"),
     [
         (("--pagesize", "32k"), "this kernel has no pool of 32 KB pages, but of "),
-        (("--mount", "/nonexistent"), "/nonexistent is not there"),
+        (("--mount", "/nonexistent"), "/nonexistent does not exist"),
         (("--mount", "/proc", "--mount-size", "3"), ""),
         (("--cgroup", "nonexistent"), "/sys/fs/cgroup/nonexistent is no cgroup with the hugetlb controller"),
         (("--cgroup", "a", "--cgroup-left", "3"), ""),

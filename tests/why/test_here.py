@@ -88,7 +88,7 @@ def test_no_pool_at_all(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_counter_below_zero(machine: Path) -> None:
     """What a slip left there is said."""
     files(machine / "mm/hugepages-2048kB", resv_hugepages=(1 << 64) - 2)
-    with pytest.raises(ScenarioError, match="2 pages below zero are promised"):
+    with pytest.raises(ScenarioError, match="2 pages below zero are reserved"):
         here()
 
 
@@ -172,7 +172,7 @@ def test_the_last_mount_lies_on_top(machine: Path, mounted: Fake) -> None:
     assert here(mount=str(machine / "huge")).mount == Mount(1)
     with pytest.raises(ScenarioError, match="huge-not is on ext4, not on hugetlbfs: mount -t hugetlbfs none /"):
         here(mount=str(machine / "huge-not"))
-    with pytest.raises(ScenarioError, match="huge/missing is not there"):
+    with pytest.raises(ScenarioError, match="huge/missing does not exist"):
         here(mount=str(machine / "huge/missing"))
 
 

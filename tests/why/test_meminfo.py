@@ -113,7 +113,7 @@ Node 0 HugePages_Surp:      0
         (PER_NODE, "this is the meminfo of one node: it has no HugePages_Rsvd; paste /proc/meminfo"),
         (with_line("HugePages_Free", "11"), "11 pages free of 10 in all cannot be: are the numbers of one moment"),
         (with_line("HugePages_Surp", "11"), "11 pages surplus of 10 in all cannot be"),
-        (with_line("HugePages_Rsvd", str((1 << 64) - 2)), "2 pages below zero are promised: a known slip"),
+        (with_line("HugePages_Rsvd", str((1 << 64) - 2)), "2 pages below zero are reserved: a known kernel bug"),
         (with_line("HugePages_Rsvd", str(1 << 50)), "pool: rsvd is 0 to 1,099,511,627,776, not"),
         (with_line("HugePages_Total", str(1 << 62)), "pool: total is 0 to"),
         (with_line("HugePages_Rsvd", "9" * 20), "^(pool: rsvd is 0 to|HugePages_Rsvd is)"),
