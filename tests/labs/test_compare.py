@@ -13,6 +13,7 @@ from hugelab.labs.compare import RULES, Compare
 from hugelab.labs.holders import ENDS, program
 from hugelab.labs.promise import KINDS
 from hugelab.record.recording import compare
+from tests.conftest import fully
 from tests.draw.read import CASE, CASES
 from tests.labs.views import check_views, go, shown
 
@@ -154,7 +155,11 @@ def own(*programs: Scenario, **values: Any) -> Compare:
     return lab
 
 
-@pytest.mark.parametrize("name", ["two_forked_children_share_then_die", "mount_size_quota_sequence", "memfd_hugetlb"])
+OWN = ["mount_size_quota_sequence", "two_forked_children_share_then_die", "memfd_hugetlb"]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", OWN if fully() else OWN[:1])
 def test_an_own_program_under_every_pair_of_rules(name: str) -> None:
     """One program, two kernels: the rules are all that can be chosen."""
     lab = own(CASE[name])

@@ -14,7 +14,7 @@ from hugelab.core.text import markup
 from hugelab.draw import plot
 from hugelab.labs.lab import Lab, finish
 from hugelab.labs.side_by_side import SideBySide
-from hugelab.record.recording import Recording
+from hugelab.record.recording import Recording, compare
 from tests.labs import dom
 
 
@@ -57,6 +57,14 @@ def check_views(lab: Lab) -> None:
         recording.scenario.to_json()["steps"] for recording in lab.recordings
     ]
     check_window(lab)
+
+
+def check_code(lab: Lab) -> None:
+    """The Python that can be copied makes the same recording."""
+    made: dict[str, Any] = {}
+    exec(lab.explorer.head["python"], made)
+    assert made["recording"].steps == lab.recordings[-1].steps
+    assert compare(made["recording"], lab.recordings[-1]) is None
 
 
 def check_window(lab: Lab) -> None:

@@ -15,7 +15,7 @@ from hugelab.tlb import GEOMETRIES, Array, Closed, Geometry, Space, sequential, 
 from hugelab.tlb.closed import Misses
 from tests.conftest import examples
 
-from .common import FASTEST, PRESETS, every_preset
+from .common import FASTEST, PRESETS, every_preset, some_presets
 
 KINDS = ("in order", "strided")
 Config = tuple[str, int, int]  # kind; buffer length and step, or accesses and stride
@@ -75,7 +75,8 @@ def full(geometry: Geometry, size: int) -> tuple[bool, bool]:
     return first.sets == 1, second.sets == 1 if second.ways else first.sets == 1
 
 
-@every_preset
+@pytest.mark.full
+@some_presets
 def test_exact(name: str, size: int) -> None:
     """In order and strided, each pass of three: accesses, L1 misses and walks equal the simulator's."""
     for config in configurations(name, size):
@@ -234,7 +235,8 @@ def test_so_many_random_configurations() -> None:
     assert len(RANDOM) > 100
 
 
-@every_preset
+@pytest.mark.full
+@some_presets
 def test_uniform(name: str, size: int) -> None:
     """Random accesses, the first pass and a warm one: misses of both levels are those expected."""
     geometry, wrong = GEOMETRIES[name], []
