@@ -272,13 +272,13 @@ class mm_struct(Record):
     rlimit_memlock: int | None  # bytes; None: no limit
     cgroup: str | None  # key of its hugetlb cgroup; None: the root
     policy: Policy | None  # where its pages come from (set_mempolicy)
-    locks_future: bool  # mappings to come are populated (mlockall, def_flags)
+    mlockall: frozenset[str]  # MCL_ flags: MCL_FUTURE populates mappings to come, MCL_CURRENT has locked all memory
     parent: str | None  # key of the process that forked it
 
     def __init__(self, state: State, proc: str, pid: int, sizes: tuple[int, ...], **fields: Any):
         tables = {size: state.runs() for size in sizes}
         more = {"pmds": frozenset(), "uid": 0, "rlimit_memlock": None, "cgroup": None, "policy": None}
-        more |= {"parent": None, "locks_future": False} | fields
+        more |= {"parent": None, "mlockall": frozenset()} | fields
         super().__init__(state, f"mm/{proc}", proc=proc, pid=pid, alive=True, fds={}, tables=tables, **more)
 
 

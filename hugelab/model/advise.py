@@ -11,7 +11,6 @@ from ..core.units import BASE_PAGE_SIZE
 from ..linux import abi
 from ..linux import flags as decode
 from ..linux.abi import FAILED
-from ..linux.errors import Unsupported
 from ..linux.flags import VM_DONTCOPY, VM_DONTDUMP, VM_HUGEPAGE, VM_MAYWRITE, VM_NOHUGEPAGE, VM_RAND_READ, VM_SEQ_READ
 from ..linux.scenario import Op
 from ..linux.structs import mm_struct, vm_area_struct
@@ -20,6 +19,7 @@ from .errors import SystemCallError
 from .fallocate import hugetlbfs_punch_hole
 from .files import MAY_WRITE, inode_permission
 from .gup import faultin_page_range, populate_vma_page_range
+from .mmap import can_do_mlock, mlock_future_ok
 from .registry import operation
 from .vma import (
     PTRS,
@@ -155,11 +155,9 @@ def sys_mlock(k: Core, mm: mm_struct, op: Op) -> None:
     Raises SystemCallError ENOMEM (a hole, no page, or more than RLIMIT_MEMLOCK), EPERM (that limit is 0).
     """
     start, end = page_range(k, mm, op, whole_pages=False)
-    if mm.uid and mm.rlimit_memlock is not None:
-        if mm.rlimit_memlock == 0:
-            raise SystemCallError("EPERM")
-        if end - start > mm.rlimit_memlock:
-            raise SystemCallError("ENOMEM")
+    can_do_mlock(mm)
+    if not mlock_future_ok(mm, end - start):
+        raise SystemCallError("ENOMEM")
     found, hole = pieces(mm, start, end)
     if hole:
         raise SystemCallError("ENOMEM")
@@ -177,12 +175,10 @@ def sys_mlockall(k: Core, mm: mm_struct, op: Op) -> None:
     flags = op.names("flags")
     if not flags or flags == {"MCL_ONFAULT"}:
         raise SystemCallError("EINVAL")
-    if mm.uid and mm.rlimit_memlock is not None:
-        if mm.rlimit_memlock == 0:
-            raise SystemCallError("EPERM")
-        if "MCL_CURRENT" in flags:
-            raise Unsupported("mlockall within RLIMIT_MEMLOCK: all memory of the program counts")
-    mm.locks_future = "MCL_FUTURE" in flags
+    can_do_mlock(mm)
+    mm.mlockall = frozenset(flags) | (mm.mlockall & {"MCL_CURRENT"})
+    if "MCL_CURRENT" in flags:
+        mlock_future_ok(mm, 0)
     if "MCL_CURRENT" in flags:
         for vma in areas(mm):
             populate_vma_page_range(k, vma, vma.vm_pgoff, vma.vm_pgoff + vma.pages)

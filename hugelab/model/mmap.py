@@ -60,8 +60,8 @@ def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
     start = get_unmapped_area(k, mm, op, flags, h, length)
     if "MAP_LOCKED" in flags:
         can_do_mlock(mm)
-    if "MAP_LOCKED" in flags or mm.locks_future:
-        mlock_future_ok(mm, length)
+    if ("MAP_LOCKED" in flags or "MCL_FUTURE" in mm.mlockall) and not mlock_future_ok(mm, length):
+        raise SystemCallError("EAGAIN")
     vm_flags = calc_vm_flags(k, flags, kind, prot, opened, offset + length)
     if node:
         vm_flags = memfd_check_seals_mmap(k, node, vm_flags)
@@ -81,10 +81,14 @@ def can_do_mlock(mm: mm_struct) -> None:
         raise SystemCallError("EPERM")
 
 
-def mlock_future_ok(mm: mm_struct, length: int) -> None:
-    """Raises SystemCallError EAGAIN for a locked mapping of more than RLIMIT_MEMLOCK, except for root."""
-    if mm.uid and mm.rlimit_memlock is not None and length > mm.rlimit_memlock:
-        raise SystemCallError("EAGAIN")
+def mlock_future_ok(mm: mm_struct, length: int) -> bool:
+    """May a mapping of this length be locked within RLIMIT_MEMLOCK? Root always may.
+
+    Raises Unsupported after mlockall: then all memory of the program counts, and the model has only its huge pages.
+    """
+    if mm.uid and mm.rlimit_memlock is not None and mm.mlockall:
+        raise Unsupported("locking within RLIMIT_MEMLOCK after mlockall: all memory of the program counts")
+    return not mm.uid or mm.rlimit_memlock is None or length <= mm.rlimit_memlock
 
 
 def calc_vm_flags(k: Core, flags: set[str], kind: str | None, prot: int, opened: file | None, end: int) -> int:
@@ -153,7 +157,7 @@ def mmap_region(
             put_all(k, mm, dropped)
         raise
     k.maps[mm.proc, op.args["map"]] = Area(start, length, h.size)
-    locked = "MAP_LOCKED" in flags or mm.locks_future
+    locked = "MAP_LOCKED" in flags or "MCL_FUTURE" in mm.mlockall
     if locked or ("MAP_POPULATE" in flags and "MAP_NONBLOCK" not in flags):
         populate_vma_page_range(k, vma, vma.vm_pgoff, vma.vm_pgoff + vma.pages)
     put_all(k, mm, dropped)

@@ -106,8 +106,8 @@ def sys_shmat(k: Core, mm: mm_struct, op: Op) -> None:
     h = node.h
     assert h is not None
     start = unmapped_area(k, mm, node.i_size, h.size)
-    if mm.locks_future:
-        mlock_future_ok(mm, node.i_size)
+    if "MCL_FUTURE" in mm.mlockall and not mlock_future_ok(mm, node.i_size):
+        raise SystemCallError("EAGAIN")
     readonly = "SHM_RDONLY" in flags
     rights = VM_READ | (0 if readonly else VM_WRITE) | (VM_EXEC if "SHM_EXEC" in flags else 0)
     vm_flags = rights | VM_SHARED | VM_MAYSHARE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
@@ -120,7 +120,7 @@ def sys_shmat(k: Core, mm: mm_struct, op: Op) -> None:
     k.state.point("do_mmap_pgoff")
     hugetlbfs_file_mmap(k, vma, extends_file=False)
     k.maps[mm.proc, op.args["map"]] = Area(start, node.i_size, h.size)
-    if mm.locks_future:
+    if "MCL_FUTURE" in mm.mlockall:
         populate_vma_page_range(k, vma, 0, vma.pages)
 
 
