@@ -98,7 +98,7 @@ class Beside:
         step = element("th", "step", rowspan=2, scope="col", style=LEFT)
         compared = element("th", "compared", rowspan=2, scope="col", class_="hl-edge", style=LEFT)
         head = element("thead", element("tr", step, *groups, compared), element("tr", side * 2))
-        at = [*positions, *[""] * len(self.rows)]
+        at: list[int | str] = [*positions, *[""] * len(self.rows)]
         rows = zip(range(len(self.rows)), self.rows, self._marks(), at, strict=False)
         body = element("tbody", *(_html_row(*row) for row in rows))
         caption = element("caption", element("b", markup(self._sentence)), style=LEFT)

@@ -38,23 +38,10 @@ from .tlb_size import tlb_size
 from .who import who
 
 # Every lab with a timeline: what the tests sweep; and every lab without one.
-_MADE: Any = (
-    start,
-    open_file,
-    promise,
-    fault,
-    holders,
-    layout,
-    explore,
-    compare,
-    side_by_side,
-    refusal,
-    resize,
-    family,
-)
-_SHOWN: Any = (entries, reach, tlb_size, measured, shortage, pools, page_cost, shown, who, can_trace, slips, log_file)
-ALL = {lab.__name__: lab for lab in (*_MADE, nodes, on_kernel, log_program)}
-SHEETS = {lab.__name__: lab for lab in _SHOWN}
+_LABS: Any = (start, open_file, promise, fault, holders, layout, explore, compare, side_by_side, refusal, resize)
+ALL = {lab.__name__: lab for lab in (*_LABS, family, nodes, on_kernel, log_program)}
+_SHEETS: Any = (entries, reach, tlb_size, measured, shortage, pools, page_cost, shown, who, can_trace, slips, log_file)
+SHEETS = {lab.__name__: lab for lab in _SHEETS}
 
 __all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "formats", "kernels"]
 __all__ += ["not_seen", "predict", "tracing_obstacles", "views_agree"]
