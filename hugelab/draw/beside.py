@@ -11,7 +11,7 @@ from ..core.text import markup, showable
 from ..core.units import count
 from ..record.recording import Difference, Recording, Step, compare_step
 from .svg import Picture, box, framed, line, text
-from .tables import Table
+from .tables import Table, element
 
 COUNTERS = ("total", "free", "rsvd", "surp")
 LEFT = "text-align:left"
@@ -91,18 +91,18 @@ class Beside:
 
     def html(self, positions: Sequence[int] = ()) -> str:
         """The table; with ``positions``, one a row, each step is a button that takes a timeline there."""
-        groups = "".join(_cell("th", markup(name), "hl-edge", 'colspan="5" scope="colgroup"') for name in self.names)
-        side = _cell("th", "outcome", "hl-edge", 'scope="col"')
-        side += "".join(_cell("th", name, "", 'scope="col"') for name in COUNTERS)
-        step = _cell("th", "step", "", 'rowspan="2" scope="col"')
-        compared = _cell("th", "compared", "hl-edge", 'rowspan="2" scope="col"')
-        head = f"<tr>{step}{groups}{compared}</tr><tr>{side * 2}</tr>"
-        body = "".join(
-            _html_row(index, row, mark, positions[index] if index < len(positions) else None)
-            for index, (row, mark) in enumerate(zip(self.rows, self._marks(), strict=True))
-        )
-        caption = f'<caption style="{LEFT}"><b>{markup(self._sentence)}</b></caption>'
-        return f'<table class="hl-beside">{caption}<thead>{head}</thead><tbody>{body}</tbody></table>'
+        wide: dict[str, object] = {"colspan": 5, "scope": "colgroup", "class_": "hl-edge", "style": LEFT}
+        groups = [element("th", markup(name), **wide) for name in self.names]
+        side = element("th", "outcome", scope="col", class_="hl-edge", style=LEFT)
+        side += "".join(element("th", name, scope="col", style=LEFT) for name in COUNTERS)
+        step = element("th", "step", rowspan=2, scope="col", style=LEFT)
+        compared = element("th", "compared", rowspan=2, scope="col", class_="hl-edge", style=LEFT)
+        head = element("thead", element("tr", step, *groups, compared), element("tr", side * 2))
+        at: list[int | str] = [*positions, *[""] * len(self.rows)]
+        rows = zip(range(len(self.rows)), self.rows, self._marks(), at, strict=False)
+        body = element("tbody", *(_html_row(*row) for row in rows))
+        caption = element("caption", element("b", markup(self._sentence)), style=LEFT)
+        return element("table", caption, head, body, class_="hl-beside")
 
     # -- picture -------------------------------------------------------------------------------------
     def poster(self, title: str) -> Picture:
@@ -148,28 +148,23 @@ def _cells(step: Step | None) -> tuple[str, ...]:
     return (step.outcome, *map(str, next(iter(step.counters.values()))))
 
 
-def _cell(tag: str, html: str, classes: str = "", more: str = "", style: str = "") -> str:
-    """A cell that is aligned also where no style sheet of ours is."""
-    attributes = [more, f'class="{classes}"' if classes else "", f'style="{LEFT}{style}"']
-    return f"<{tag} {' '.join(filter(None, attributes))}>{html}</{tag}>"
+def _marked(html: str, on: bool) -> str:
+    return f"<b>{html}</b>" if on else html
 
 
-def _html_row(index: int, row: Row, mark: str, position: int | None) -> str:
-    def side(cells: tuple[str, ...], others: tuple[str, ...]) -> str:
-        out = []
-        for number, (cell, other) in enumerate(zip(cells, others, strict=True)):
-            names = [name for name, on in (("hl-edge", number == 0), ("hl-other", cell != other)) if on]
-            out.append(_cell("td", f"<b>{markup(cell)}</b>" if cell != other else markup(cell), " ".join(names)))
-        return "".join(out)
-
-    name, where = markup(row.step), ""
-    if position is not None:
-        name = f'<button type="button" data-go="{position}">{name}</button>'
-        where = f' data-go="{position}"'
-    begin = f'<tr data-step="{index}"{where}{" class=hl-different" if row.difference else ""}>'
-    step = _cell("th", name, "", 'scope="row"', ";font-weight:normal")
-    last = _cell("td", f"<b>{markup(mark)}</b>" if row.difference else markup(mark), "hl-edge hl-mark")
-    return f"{begin}{step}{side(row.ours, row.theirs)}{side(row.theirs, row.ours)}{last}</tr>"
+def _html_row(index: int, row: Row, mark: str, position: int | str) -> str:
+    """The step, both sides, the mark; bold where they differ. Aligned also where no style sheet of ours is."""
+    name = markup(row.step)
+    if position != "":
+        name = element("button", name, type="button", data_go=position)
+    cells = [element("th", name, scope="row", style=f"{LEFT};font-weight:normal")]
+    for side, others in ((row.ours, row.theirs), (row.theirs, row.ours)):
+        for edge, cell, other in zip(("hl-edge", "", "", "", ""), side, others, strict=True):
+            style = f"{edge} {'hl-other' * (cell != other)}".strip()
+            cells.append(element("td", _marked(markup(cell), cell != other), class_=style, style=LEFT))
+    differs = row.difference is not None
+    cells.append(element("td", _marked(markup(mark), differs), class_="hl-edge hl-mark", style=LEFT))
+    return element("tr", *cells, data_step=index, data_go=position, class_="hl-different" * differs)
 
 
 def beside(

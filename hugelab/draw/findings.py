@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.text import markup
+from .tables import Table
 
 STYLE = """<style>
 .hl-findings{max-width:72em;margin:16px 0;color:var(--hl-text)}
@@ -13,7 +13,7 @@ STYLE = """<style>
 .hl-findings caption{text-align:left;padding:8px 0}
 .hl-findings th,.hl-findings td{text-align:left;vertical-align:top;padding:4px 8px}
 .hl-findings th,.hl-findings td{border-bottom:1px solid var(--hl-grid)}
-.hl-findings td:first-child{text-align:right;font-variant-numeric:tabular-nums}
+.hl-findings tbody th{text-align:right;font-weight:400;font-variant-numeric:tabular-nums}
 .hl-findings td:nth-child(3){overflow-wrap:anywhere}
 .hl-findings td:nth-child(2),.hl-findings td:nth-child(4){white-space:nowrap}
 .hl-findings [data-says=contradicts] td:nth-child(2),.hl-findings [data-says=slip] td:nth-child(2){font-weight:700}
@@ -24,22 +24,10 @@ MOST = 500  # rows; the text has all
 def findings(summary: str, verdicts: Sequence[dict[str, Any]], unread: Sequence[tuple[int, str]] = ()) -> str:
     """HTML of one log: ``summary`` in one line, verdicts as ``Verdict.to_json`` gives them, lines not understood."""
     worst = sorted(range(len(verdicts)), key=lambda at: verdicts[at]["verdict"] == "agrees")[:MOST]
-    rows = "".join(_row(verdicts[at]) for at in sorted(worst))
+    shown = [verdicts[at] for at in sorted(worst)]
+    rows = [(one["line"] or "all", one["verdict"], one["text"], one["section"].replace("#", ", ")) for one in shown]
+    odd = [(line, "not read", text[:200], "") for line, text in unread]
+    table = Table(("Line", "Verdict", "Why", "Notebook"), [*rows, *odd])
+    html = table.html(summary, says=[*(one["verdict"] for one in shown), *[""] * len(odd)])
     more = f"<p>{len(verdicts) - MOST:,} more: hugelab trace --all shows them.</p>" if len(verdicts) > MOST else ""
-    odd = "".join(
-        f"<tr><td>{line}</td><td>not read</td><td>{markup(text[:200])}</td><td></td></tr>" for line, text in unread
-    )
-    table = (
-        f"<table><caption>{markup(summary)}</caption><thead><tr><th>Line</th><th>Verdict</th><th>Why</th>"
-        f"<th>Notebook</th></tr></thead><tbody>{rows}{odd}</tbody></table>"
-    )
-    return f'{STYLE}<section class="hl-findings" aria-label="Verdicts">{table}{more}</section>'
-
-
-def _row(verdict: dict[str, Any]) -> str:
-    line = str(verdict["line"]) if verdict["line"] else "all"
-    says, section = verdict["verdict"], verdict["section"].replace("#", ", ")
-    return (
-        f'<tr data-says="{markup(says)}"><td>{line}</td><td>{markup(says)}</td>'
-        f"<td>{markup(verdict['text'])}</td><td>{markup(section)}</td></tr>"
-    )
+    return f'{STYLE}<section class="hl-findings" aria-label="Verdicts">{html}{more}</section>'

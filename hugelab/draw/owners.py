@@ -1,6 +1,6 @@
 """The picture of who holds each page: processes with their VMAs, files, reservation maps, pools.
 
-``lanes`` reads the state into rows of cells, ``owners`` draws them. Few pages are cells with a letter; many are bars,
+``lanes`` reads the state into rows of cells, ``picture`` draws them. Few pages are cells with a letter; many are bars,
 one for each run of pages that lie side by side. What the event has changed is marked.
 """
 
@@ -16,7 +16,6 @@ from ..core.text import markup
 from ..core.units import address, count, format_size, size_name
 from ..linux.flags import VM_WRITE
 from ..linux.structs import hstate, inode, mm_struct, vm_area_struct
-from ..record.recording import Recording
 from .pages import Names
 from .svg import Picture, box, item, line, text
 
@@ -361,9 +360,3 @@ def picture(names: Names, now: Sequence[Lane], before: Sequence[Lane]) -> tuple[
     drawing = Drawing(names, before)
     drawing.draw(now)
     return Picture("".join(drawing.parts), WIDTH, drawing.y, "; ".join(drawing.said)), drawing.touched
-
-
-def owners(recording: Recording, index: int, names: Names | None = None) -> Picture:
-    """Who holds what right after an event, what the event changed marked."""
-    names = names or Names(recording)
-    return picture(names, lanes(recording.at(index)), lanes(recording.at(index - 1)))[0]

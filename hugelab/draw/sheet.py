@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.text import markup, showable
+from ..core.text import showable
 from .svg import Picture, below, framed, text
 from .tables import Table
 from .theme import DARK, LIGHT, stylesheet
@@ -33,7 +33,7 @@ class Sheet:
             "lines": self._wrapped(),
             "numbers": [list(number) for number in self.numbers],
             "pictures": [[showable(picture.title), picture.svg()] for picture in self.pictures],
-            "tables": "".join(_html(caption, table) for caption, table in self.tables),
+            "tables": "".join(table.html(caption, "hl-facts") for caption, table in self.tables),
             "csv": "\n".join(_csv(caption, table) for caption, table in self.tables),
             "python": self.python,
             "styles": [stylesheet(LIGHT), stylesheet(DARK)],
@@ -59,18 +59,6 @@ class Sheet:
                 lines.append("")
             lines[-1] = f"{lines[-1]} {word}".strip()
         return lines
-
-
-def _html(caption: str, table: Table) -> str:
-    head = "".join(f'<th scope="col">{markup(name)}</th>' for name in table.header)
-    rows = "".join(
-        f'<tr><th scope="row">{markup(row[0])}</th>' + "".join(f"<td>{markup(cell)}</td>" for cell in row[1:]) + "</tr>"
-        for row in table.rows
-    )
-    return (
-        f'<table class="hl-facts"><caption>{markup(caption)}</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-    )
 
 
 def _csv(caption: str, table: Table) -> str:

@@ -21,6 +21,13 @@ from ..record.recording import Recording
 from .svg import box
 
 
+def element(name: str, *content: str, **attributes: object) -> str:
+    """An element of HTML around markup. An attribute that is "" is left out; class_ is class, data_go is data-go."""
+    told = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items() if value != ""}
+    given = "".join(f' {name}="{value}"' for name, value in told.items())
+    return f"<{name}{given}>{''.join(content)}</{name}>"
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows under a header. Shows itself as aligned text, and as HTML where that is understood."""
@@ -35,16 +42,27 @@ class Table:
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
         )
 
-    def _repr_html_(self) -> str:
-        def row(cells: Sequence[Any], tag: str) -> str:
-            return (
-                "<tr>"
-                + "".join(f'<{tag} style="text-align:left;padding:1px 12px 1px 0">{markup(c)}</{tag}>' for c in cells)
-                + "</tr>"
-            )
+    def html(self, caption: str, style: str = "", says: Sequence[str] = ()) -> str:
+        """For a page with our style sheet, where ``style`` is a class: the first cell names its row.
 
-        body = "".join(row(cells, "td") for cells in self.rows)
-        return f"<table><thead>{row(self.header, 'th')}</thead><tbody>{body}</tbody></table>"
+        ``says`` is for each row what its data-says is.
+        """
+        head = "".join(element("th", markup(name), scope="col") for name in self.header)
+        body = "".join(
+            element("tr", element("th", markup(row[0]), scope="row"), *_cells(row[1:]), data_says=said)
+            for row, said in zip(self.rows, says or [""] * len(self.rows), strict=True)
+        )
+        parts = element("caption", markup(caption)), element("thead", element("tr", head)), element("tbody", body)
+        return element("table", *parts, class_=style)
+
+    def _repr_html_(self) -> str:
+        left = "text-align:left;padding:1px 12px 1px 0"
+        head = element("thead", element("tr", *_cells(self.header, "th", left)))
+        return element("table", head, element("tbody", *(element("tr", *_cells(row, "td", left)) for row in self.rows)))
+
+
+def _cells(row: Sequence[Any], name: str = "td", style: str = "") -> list[str]:
+    return [element(name, markup(cell), style=style) for cell in row]
 
 
 def steps(recording: Recording) -> Table:
@@ -113,18 +131,16 @@ def usage(recording: Recording, positions: Sequence[int], before: int) -> str:
         now = next(iter(step.counters.values()))
         rows.append(_usage_row(f"{step.index + 1} {step.op}", step.outcome, now, mib, position, step.index, step.note))
     names = ("step", "outcome", "total", "free", "rsvd", "surp", "available", "memory: available, reserved, in use")
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
-    return f'<table class="hl-steps"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    head = element("thead", element("tr", *(element("th", name, scope="col") for name in names)))
+    return element("table", head, element("tbody", *rows), class_="hl-steps")
 
 
 def _usage_row(name: str, outcome: str, now: Counters, mib: int, position: int, step: int, note: str = "") -> str:
-    why = f' title="{markup(note)}"' if note else ""
-    cells = "".join(f"<td>{value}</td>" for value in (*now.signed, now.available))
+    button = element("button", markup(name), type="button", data_go=position)
     words = now.oddity or f"{now.available * mib:,} MB available"
-    button = f'<button type="button" data-go="{position}">{markup(name)}</button>'
-    bar = f'<td class="hl-usage">{_bar(now)}<span>{words}</span></td>'
-    begin = f'<tr data-step="{step}" data-go="{position}">'
-    return f'{begin}<th scope="row">{button}</th><td{why}>{markup(outcome)}</td>{cells}{bar}</tr>'
+    bar = element("td", _bar(now), element("span", words), class_="hl-usage")
+    cells = element("td", markup(outcome), title=markup(note)), *_cells((*now.signed, now.available)), bar
+    return element("tr", element("th", button, scope="row"), *cells, data_step=step, data_go=position)
 
 
 def _bar(now: Counters) -> str:

@@ -10,48 +10,24 @@ SANS = "DejaVu Sans, system-ui, sans-serif"
 MONO = "DejaVu Sans Mono, ui-monospace, monospace"
 
 # Fill colours of pages, by letter; black text reads on all of them.
-PAGE_COLOURS = (
-    "#56b4e9",
-    "#e69f00",
-    "#5fc9a5",
-    "#f0e442",
-    "#cc9fbf",
-    "#f2a07a",
-    "#8fb4d8",
-    "#c9c9c9",
-    "#b9d36c",
-    "#f5b8c4",
-)
+_PAGES = "#56b4e9 #e69f00 #5fc9a5 #f0e442 #cc9fbf #f2a07a #8fb4d8 #c9c9c9 #b9d36c #f5b8c4"
+PAGE_COLOURS = tuple(_PAGES.split(" "))
 
-LIGHT = {
-    "paper": "#ffffff",
-    "text": "#1a1a1a",
-    "soft": "#595959",
-    "line": "#8a8a8a",
-    "empty": "#f2f2f2",
-    "lit": "#fff2b3",
-    "lit-line": "#8a5a00",
-    "free": "#009e73",
-    "rsvd": "#e69f00",
-    "rsvd-line": "#8a5a00",
-    "used": "#0072b2",
-    "surp": "#cc79a7",
+_COLOURS = {  # light, dark
+    "paper": ("#ffffff", "#111111"),
+    "text": ("#1a1a1a", "#ececec"),
+    "soft": ("#595959", "#b4b4b4"),
+    "line": ("#8a8a8a", "#8a8a8a"),
+    "empty": ("#f2f2f2", "#2a2a2a"),
+    "lit": ("#fff2b3", "#4d3d00"),
+    "lit-line": ("#8a5a00", "#ffcf5c"),
+    "free": ("#009e73", "#2cc295"),
+    "rsvd": ("#e69f00", "#f0b03a"),
+    "rsvd-line": ("#8a5a00", "#ffcf5c"),
+    "used": ("#0072b2", "#5cabdd"),
+    "surp": ("#cc79a7", "#dd99bf"),
 }
-DARK = {
-    "paper": "#111111",
-    "text": "#ececec",
-    "soft": "#b4b4b4",
-    "line": "#8a8a8a",
-    "empty": "#2a2a2a",
-    "lit": "#4d3d00",
-    "lit-line": "#ffcf5c",
-    "free": "#2cc295",
-    "rsvd": "#f0b03a",
-    "rsvd-line": "#ffcf5c",
-    "used": "#5cabdd",
-    "surp": "#dd99bf",
-}
-
+LIGHT, DARK = ({name: pair[dark] for name, pair in _COLOURS.items()} for dark in (0, 1))
 
 # Where the page is dark: in JupyterLab, and in a page of its own whose reader prefers it.
 DARK_SCOPES = ("[data-jp-theme-light='false'] .hugelab", ":root[data-hl-theme='dark'] .hugelab")

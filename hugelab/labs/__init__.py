@@ -3,6 +3,8 @@
 ``labs.promise()`` at the end of a cell shows a lab; each takes the first values of its controls as arguments.
 """
 
+from typing import Any
+
 from .can_trace import can_trace, tracing_obstacles
 from .compare import RULES, compare
 from .doctor import doctor
@@ -35,40 +37,11 @@ from .start import start
 from .tlb_size import tlb_size
 from .who import who
 
-# Every lab with a timeline: what the tests sweep.
-ALL = {
-    "start": start,
-    "open_file": open_file,
-    "promise": promise,
-    "fault": fault,
-    "holders": holders,
-    "layout": layout,
-    "explore": explore,
-    "compare": compare,
-    "side_by_side": side_by_side,
-    "refusal": refusal,
-    "resize": resize,
-    "family": family,
-    "nodes": nodes,
-    "on_kernel": on_kernel,
-    "log_program": log_program,
-}
-
-# Every lab without one.
-SHEETS = {
-    "entries": entries,
-    "reach": reach,
-    "tlb_size": tlb_size,
-    "measured": measured,
-    "shortage": shortage,
-    "pools": pools,
-    "page_cost": page_cost,
-    "shown": shown,
-    "who": who,
-    "can_trace": can_trace,
-    "slips": slips,
-    "log_file": log_file,
-}
+# Every lab with a timeline: what the tests sweep; and every lab without one.
+_LABS: Any = (start, open_file, promise, fault, holders, layout, explore, compare, side_by_side, refusal, resize)
+ALL = {lab.__name__: lab for lab in (*_LABS, family, nodes, on_kernel, log_program)}
+_SHEETS: Any = (entries, reach, tlb_size, measured, shortage, pools, page_cost, shown, who, can_trace, slips, log_file)
+SHEETS = {lab.__name__: lab for lab in _SHEETS}
 
 __all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "formats", "kernels"]
 __all__ += ["not_seen", "predict", "tracing_obstacles", "views_agree"]

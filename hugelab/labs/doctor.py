@@ -6,6 +6,7 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from ..core.text import markup
+from ..draw.tables import element
 from ..live.probe import Finding, probe
 
 
@@ -14,13 +15,13 @@ class Doctor:
 
     def __init__(self) -> None:
         self.findings: list[Finding] = probe()
-        rows = "".join(
-            f"<tr><td>{'ok' if f.ok else 'missing'}</td><td>{markup(f.name)}</td><td>{markup(f.found)}</td>"
-            f"<td><code>{markup(f.fix)}</code></td></tr>"
+        rows = [
+            ("ok" if f.ok else "missing", markup(f.name), markup(f.found), element("code", markup(f.fix)))
             for f in self.findings
-        )
-        head = "<tr><th></th><th>what</th><th>found</th><th>what would fix it</th></tr>"
-        self.table = widgets.HTML(f"<table>{head}{rows}</table>")
+        ]
+        head = element("tr", *(element("th", name) for name in ("", "what", "found", "what would fix it")))
+        body = (element("tr", *(element("td", cell) for cell in row)) for row in rows)
+        self.table = widgets.HTML(element("table", head, *body))
 
     def __repr__(self) -> str:
         return "Run this cell (Shift+Enter) to see what your machine allows."

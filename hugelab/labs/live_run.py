@@ -21,24 +21,13 @@ from ..linux.machines import X86_64
 from ..linux.scenario import Scenario
 from ..live.errors import LiveUnavailable
 from ..live.probe import pools
-from ..live.version import other_version, version
+from ..live.version import other_version as other_version
+from ..live.version import version as version
 from ..record.recording import Recording, Step
 from .job import Progress, Work
 
 LOOK = 0.05  # seconds between two looks at the process
 PATIENCE = 60.0  # seconds for a process that was told to stop
-
-__all__ = [
-    "PATIENCE",
-    "child",
-    "command",
-    "no_machine_code",
-    "obstacle",
-    "other_version",
-    "plan",
-    "run_here",
-    "version",
-]
 
 
 def obstacle() -> str:
