@@ -95,8 +95,7 @@ class _Recorder:
         op, first = self._op
         self._op = None
         if self.events > first:
-            index = len(self.steps)
-            self.steps.append(Step(index, op, "ok", None, {"2M": self.h.counters}, first, self.events - 1))
+            self.steps.append(Step(len(self.steps), op, "ok", None, {"2M": self.h.counters}, first, self.events - 1))
 
 
 _POOL = {"SNAP": "hugetlb_report_meminfo", "meminfo": "hugetlb_report_meminfo"}  # somebody reads the pool

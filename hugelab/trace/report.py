@@ -46,10 +46,8 @@ class Report:
         """What the log is, in one line."""
         known = [self.format or "no known format", f"Linux {self.kernel}" if self.kernel else "kernel not shown"]
         known += [count(self.lines, "line"), count(self.events, "event")]
-        if self.unread:
-            known.append(f"{self.unread:,} not understood")
-        if self.snaps:
-            known.append(f"{self.snaps_checked} of {count(self.snaps, 'SNAP')} compared")
+        known += [f"{self.unread:,} not understood"] * bool(self.unread)
+        known += [f"{self.snaps_checked} of {count(self.snaps, 'SNAP')} compared"] * bool(self.snaps)
         return f"{self.name}: {'; '.join(known)}"
 
     @property

@@ -36,11 +36,8 @@ def answer(entry: Entry, verdicts: Verdicts) -> None:
 
 def snap(entry: Entry, verdicts: Verdicts) -> None:
     """The nodes of a SNAP add up to its whole."""
-    nodes = entry.fields.get("nodes")
-    if not nodes:
-        return
-    sums = [sum(node[i] for node in nodes.values()) for i in range(3)]
-    for name, together in zip(("total", "free", "surp"), sums, strict=True):
+    nodes = entry.fields["nodes"].values()
+    for name, together in zip(("total", "free", "surp"), map(sum, zip(*nodes, strict=True)), strict=False):
         if entry.fields[name] != together:
             text = f"{name}={entry.fields[name]}, and the nodes together have {together}"
             verdicts.contradicts(entry.line, "nodes", text)

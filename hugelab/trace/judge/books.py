@@ -37,8 +37,7 @@ def _change(before: int, after: int) -> int:
 
 def _acct(delta: int) -> Effect:
     """hugetlb_acct_memory: rsvd by delta, and surplus pages if the free ones do not do, or back again."""
-    span = (0, delta) if delta >= 0 else (delta, 0)
-    return dict.fromkeys(Counters._fields, span)
+    return dict.fromkeys(Counters._fields, (0, delta) if delta >= 0 else (delta, 0))
 
 
 # Functions that change the pool in ways that only the lines inside them tell, if those are recorded at all.
@@ -272,11 +271,9 @@ class Books:
     def _taken(self, entry: Entry) -> Effect:
         """A page was handed out: off the free list, or a surplus page that was made for it."""
         before, now = self.last.values.get("total") if self.last else None, entry.fields.get("total")
-        if before is None or not isinstance(now, int):
+        if before is None or not isinstance(now, int) or (now == before and not self.one_pool):
             return TAKEN_HERE
-        if now == before:
-            return TAKEN if self.one_pool else TAKEN_HERE
-        return {"total": (1, 1), "surp": (1, 1), "rsvd": (-1, 0)}
+        return TAKEN if now == before else {"total": (1, 1), "surp": (1, 1), "rsvd": (-1, 0)}
 
     def _printed(self, entry: Entry) -> Effect:
         """The lesson's printk lines."""
@@ -284,9 +281,7 @@ class Books:
             return _acct(entry.fields["delta"])
         if entry.name == "dequeue_huge_page_vma" or (entry.name == "alloc_huge_page" and entry.moment == "success"):
             return TAKEN_HERE  # a surplus page has no dequeue
-        if entry.name == "free_huge_page":
-            if entry.moment != "after":
-                return {}
+        if entry.name == "free_huge_page" and entry.moment == "after":
             surplus = self.last is None or self.last.values.get("surp") != 0
             return BACK if surplus else {"free": (1, 1), "rsvd": (0, 1)}  # only a surplus page does not become free
         if entry.name == "hugetlbfs_file_mmap" and entry.moment == "failed":

@@ -118,8 +118,7 @@ class Calls:
     def _flags_of(self, entry: Entry, area: Area, flags: int | None) -> None:
         """The vm_flags that a line shows are those of its mapping."""
         if flags is not None and not area.same_flags(flags, self.marked):
-            text = f"vm_flags={flags:#x}, and line {area.line} made the mapping with {area.flags:#x}"
-            self._no(entry, "flags", text)
+            self._no(entry, "flags", f"vm_flags={flags:#x}, and line {area.line} made the mapping with {area.flags:#x}")
 
     def _entered(self, entry: Entry) -> bool:
         return entry.kind is Kind.CALL or (entry.kind is Kind.POINT and entry.moment in ("start", "", "pid"))
@@ -224,8 +223,7 @@ class Calls:
         if first is None or end is None:
             return
         if task.chg_ret is not None and delta > task.chg_ret:
-            text = f"delta={delta}, and region_chg counted {task.chg_ret} (line {task.chg_line})"
-            self._no(entry, "reserve", text)
+            self._no(entry, "reserve", f"delta={delta}, and region_chg counted {task.chg_ret} (line {task.chg_line})")
         elif delta > end - first:
             self._no(entry, "reserve", f"delta={delta} for {end - first} pages (line {task.reserve.line})")
 
@@ -298,12 +296,10 @@ class Calls:
             self._no(entry, "fault", f"addr={addr:#x} is not that of a huge page")
 
     def _dequeue(self, entry: Entry, task: _Task) -> None:
-        if _int(entry, "page"):
-            task.dequeued = entry
+        task.dequeued = entry if _int(entry, "page") else task.dequeued
 
     def _commit(self, entry: Entry, task: _Task) -> None:
-        addr = _int(entry, "addr")
-        other = task.alloc or task.fault
+        addr, other = _int(entry, "addr"), task.alloc or task.fault
         if addr is not None and other is not None and entry.kind is not Kind.RETURN:
             self._same_page(entry, addr, other)
 
@@ -457,10 +453,5 @@ class Calls:
 
 
 def _int(entry: Entry | None, *names: str) -> int | None:
-    if entry is None:
-        return None
-    for name in names:
-        value = entry.fields.get(name)
-        if isinstance(value, int):
-            return value
-    return None
+    values = [entry.fields.get(name) for name in names] if entry else []
+    return next((value for value in values if isinstance(value, int)), None)

@@ -85,9 +85,8 @@ class Claims:
         link = _CHAIN_LINK.match(text)
         if link is None or not self._chain:
             return text in ("↓", "|", "v", "->") and bool(self._chain)
-        chain, name = self._chain, link[1]
-        if chain == "munmap" and name in _FREES:
-            self._later.append(partial(self._munmap_frees, line, name))
+        if self._chain == "munmap" and link[1] in _FREES:
+            self._later.append(partial(self._munmap_frees, line, link[1]))
         return True
 
     def finish(self) -> None:
@@ -147,24 +146,25 @@ class Claims:
         self.verdicts.add(line, Says.SLIP, "available", text)
 
     def _tlb(self, line: int, huge: str, small: str) -> None:
-        if int(huge) * SIZE_2M // BASE_PAGE_SIZE == int(small):
+        if self._small(line, "complete", huge, small):
             text = f"{huge} against {small} counts translations; whether they sit in the TLB no log shows"
             self.verdicts.add(line, Says.UNDECIDABLE, "complete", text)
-        else:
-            self.verdicts.contradicts(line, "complete", f"{huge} huge pages are {int(huge) * 512} small ones")
 
     def _faults(self, line: int, huge: str, small: str) -> None:
-        if int(huge) * 512 == int(small):
+        if self._small(line, "touched", huge, small):
             self.verdicts.agrees(line, "touched", f"{huge} faults against {small}: 512 to 1")
-        else:
-            self.verdicts.contradicts(line, "touched", f"{huge} huge pages are {int(huge) * 512} small ones")
+
+    def _small(self, line: int, rule: str, huge: str, small: str) -> bool:
+        pages = int(huge) * SIZE_2M // BASE_PAGE_SIZE
+        if pages != int(small):
+            self.verdicts.contradicts(line, rule, f"{huge} huge pages are {pages} small ones")
+        return pages == int(small)
 
     def _falls(self, line: int, free: str, then: str, rsvd: str, less: str) -> None:
         match = next((s for s in self.states if s[1:] == (int(free), int(rsvd))), None)
         if self.states and match is None:
             at, was, promised = self.states[0]
-            text = f"free {free}, rsvd {rsvd}; line {at} has {was} and {promised}"
-            self.verdicts.contradicts(line, "counters", text)
+            self.verdicts.contradicts(line, "counters", f"free {free}, rsvd {rsvd}; line {at} has {was} and {promised}")
         elif match and int(free) - int(then) == 1 and int(rsvd) - int(less) == 1:
             self.verdicts.agrees(line, "counters", f"one page taken, one promise paid, from line {match[0]} on")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from ..read.entry import Entry, Kind
 from ..verdict import Verdicts
 
@@ -81,7 +83,7 @@ class Clock:
         self._orders: dict[object, _Order] = {}  # by process, or "merged"
         self._marked = False  # some duration has a mark
         self._unmarked: tuple[int, float] | None = None  # the first that should have one, while none had
-        self._calls: dict[object, list[float]] = {}  # task -> time spent in calls below, by depth
+        self._calls: dict[object, deque[float]] = {}  # task -> time spent in calls below, by depth
 
     def feed(self, entry: Entry) -> None:
         """Look at one line."""
@@ -91,9 +93,9 @@ class Clock:
             return
         # bpftrace empties the buffer of one CPU after the other, and does not say which
         key: object = entry.pid if entry.cpu is None else "merged"
-        if key not in self._orders and len(self._orders) >= MOST_TASKS:
-            self._orders.clear()
         if key not in self._orders:
+            if len(self._orders) >= MOST_TASKS:
+                self._orders.clear()
             self._orders[key] = _Order(self.verdicts, SLACK if entry.cpu is None else MERGED)
         self._orders[key].feed(entry, entry.time)
 
@@ -104,12 +106,10 @@ class Clock:
 
     def finish(self) -> None:
         """The last line has no line after it, and only now it is known whether durations have marks."""
-        for order in self._orders.values():
-            order.finish()
+        self.restart()
         if self._marked and self._unmarked:
             line, took = self._unmarked
-            text = f"{took} us without a mark: its time asks for {_mark(took)!r}"
-            self.verdicts.contradicts(line, "clock", text)
+            self.verdicts.contradicts(line, "clock", f"{took} us without a mark: its time asks for {_mark(took)!r}")
             self._unmarked = None
 
     def lost(self) -> None:
@@ -136,11 +136,10 @@ class Clock:
                 self.verdicts.contradicts(entry.line, "clock", f"{took} us has {has}, its time asks for {asks}")
         if len(self._calls) > MOST_TASKS:
             self._calls.clear()
-        calls = self._calls.setdefault(("task", entry.pid) if entry.pid is not None else entry.cpu, [])
+        key = ("task", entry.pid) if entry.pid is not None else entry.cpu
+        calls = self._calls.setdefault(key, deque(maxlen=MOST_DEEP))
         if entry.kind is Kind.CALL and entry.fields.get("leaf") is False:
             calls.append(0.0)
-            if len(calls) > MOST_DEEP:
-                del calls[0]
             return
         if took is None:
             return

@@ -57,8 +57,7 @@ def never(flags: int) -> str:
             return ""
     if flags & NEW.by_program == NEW.by_program:
         program = flags & NEW.user
-        odd = flags & NEW.retry_nowait if program else flags & (NEW.instruction | NEW.vma_lock)
-        if not odd:
+        if not (flags & NEW.retry_nowait if program else flags & (NEW.instruction | NEW.vma_lock)):
             return ""
     accessed = NEW.user | NEW.remote
     if not flags & (NEW.retry_nowait | NEW.killable | NEW.tried | accessed) or (

@@ -124,8 +124,7 @@ class _Inference:
 
     def _open(self, i: int) -> int:
         end = self._take(i + 1, ("hugetlbfs_get_inode",))
-        name = self.lines[i].fields["file"]
-        self._descriptor(name, i, end)
+        self._descriptor(self.lines[i].fields["file"], i, end)
         return end
 
     def _descriptor(self, name: str, i: int, end: int, note: str = "") -> str:
@@ -247,8 +246,7 @@ class _Inference:
         unmaps = (n for n, s in enumerate(self.steps) if s.op.op == "munmap" and s.op.args["map"] == area.name)
         at = next(unmaps, len(self.steps))
         note = f"{count(missing, 'fault')} not in the log (line {after.line} counts them)"
-        cut = [Inferred(Op("touch", {"map": area.name, "page": page}), note=note) for page in untouched]
-        self.steps[at:at] = cut
+        self.steps[at:at] = [Inferred(Op("touch", {"map": area.name, "page": page}), note=note) for page in untouched]
         self.free -= missing
 
     def _munmap(self, i: int, close: int) -> int:
@@ -317,8 +315,7 @@ class _Inference:
         def fits(machine: Machine) -> tuple[bool, bool, bool]:
             named = [(line.name, line.fields["fn"]) for line in self.lines if "fn" in line.fields]
             names = all(function_name(name, machine.version) == fn for name, fn in named)
-            clears = self.cleared in (None, machine.rules.unmap_clears_mayshare)
-            return names, wide == (machine.word == 64), clears
+            return names, wide == (machine.word == 64), self.cleared in (None, machine.rules.unmap_clears_mayshare)
 
         return max(MACHINES.values(), key=fits)
 

@@ -92,8 +92,7 @@ def _one(entry: Entry, event: Event, said: Entry, theirs: Callable[[int], int], 
             show = hex if name in ("addr", "start", "end", "vm_flags", "mode") else str
             text = f"{name}={show(entry.fields[name])}; in the step of line {said.line} the model has {show(ours)}"
             # the step's own words may be what is wrong, if they say it
-            other = said.line if name in _SAID else 0
-            verdicts.contradicts(entry.line, _RULE.get(name, "counters"), text, other)
+            verdicts.contradicts(entry.line, _RULE.get(name, "counters"), text, said.line if name in _SAID else 0)
     return equal
 
 

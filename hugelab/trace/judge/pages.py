@@ -145,8 +145,7 @@ class Pages:
         # dequeue and alloc both tell of the same page, one after the other
         if before is None or entry.name in DEQUEUE:
             if before is not None and self.back:  # without a line of a page that comes back, it may have
-                text = f"page {page:x} is handed out again; line {before} gave it, nothing freed it"
-                self._no(entry.line, text)
+                self._no(entry.line, f"page {page:x} is handed out again; line {before} gave it, nothing freed it")
             self.used[page] = entry.line
             self.gave = True
             self.takers.add(entry.pid)

@@ -70,8 +70,7 @@ class Translator:
         name, page, length = where
         pages = args.get("pages", 0)
         if isinstance(pages, int) and page + pages > length:
-            text = f"{pages} pages, and the mapping ends after {length - page}"
-            self.verdicts.contradicts(line, "mapping", text)
+            self.verdicts.contradicts(line, "mapping", f"{pages} pages, and the mapping ends after {length - page}")
         args = {"map": name, **({"page": page} if said.addr is not None else {}), **args}
         if said.op == "touch" and said.newest and "count" not in args:
             args["count"] = length

@@ -141,8 +141,7 @@ class Versions:
         """The kernel in words: that of the header, else a range; "" if the log shows nothing."""
         if self.header:
             head = self.header.split()
-            machine = head[-1] if len(head) > 1 else ""
-            return " ".join(part for part in (head[0], machine) if part)
+            return " ".join(part for part in (head[0], (head[-1] if len(head) > 1 else "")) if part)
         return ", ".join(part for part in (self._range(), self._word()) if part)
 
     def _range(self) -> str:

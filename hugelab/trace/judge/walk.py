@@ -174,8 +174,7 @@ class Walk:
         before = self._numbers.get(who)
         if before is not None or self._main is not None:  # a log may begin in the middle, but not skip a step
             if number != (before or 0) + 1:
-                text = f"step {number} after step {before or 0}"
-                self.verdicts.contradicts(entry.line, "program", text)
+                self.verdicts.contradicts(entry.line, "program", f"step {number} after step {before or 0}")
             number = (before or 0) + 1
         self._numbers[who] = number
         self._late |= not self.begun and self._main is None and entry.fields["number"] != 1
@@ -396,8 +395,7 @@ class Walk:
             self._stop(asked, "the log begins after the program did")
             return False
         if ours != shown:
-            text = f"{op.op} (line {asked}): {shown}; in the model: {ours}"
-            self.verdicts.contradicts(line, "result", text, asked)
+            self.verdicts.contradicts(line, "result", f"{op.op} (line {asked}): {shown}; in the model: {ours}", asked)
         elif ours != "ok":
             self.verdicts.agrees(line, "result", f"{op.op}: {ours}, as in the model")
         return True

@@ -20,7 +20,7 @@ class Who:
         self.family: dict[int, int] = {}  # PIDs that the marks name -> line
         self.forked: tuple[int, int] | None = None
         self.seen: Counter[int] = Counter()
-        self.lines: dict[int, list[int]] = {}
+        self.lines: dict[int, int] = {}  # the first of each
         self.comms: dict[int, str] = {}
         self.closers: set[int] = set()
         self.inodes: dict[int, int] = {}
@@ -38,9 +38,7 @@ class Who:
         pid = entry.pid if entry.pid is not None else fields.get("pid")
         if isinstance(pid, int) and len(self.seen) < MOST:
             self.seen[pid] += 1
-            lines = self.lines.setdefault(pid, [])
-            if len(lines) < 2:
-                lines.append(entry.line)
+            self.lines.setdefault(pid, entry.line)
             self.comms.setdefault(pid, entry.comm)
             if entry.kind is Kind.RETURN and entry.moment:
                 self.returned.add(pid)
@@ -129,14 +127,14 @@ class Who:
         comm = self.comms.get(pid, "")
         strangers = [p for p in self.seen if p not in self.family and self.comms[p] == comm]
         if self.seen and self.seen[pid] == 0 and len(strangers) == 1 and self.seen[strangers[0]] > 1:
-            text = f"pid={pid}; the program's lines are of PID {strangers[0]} (line {self.lines[strangers[0]][0]})"
+            text = f"pid={pid}; the program's lines are of PID {strangers[0]} (line {self.lines[strangers[0]]})"
             self.verdicts.contradicts(line, "process", text)
             return
         for stranger in strangers:
             # more lines: a child that no mark tells of; a recorder that follows children shows its end alone
             if self.seen[stranger] == 1 and (not comm or stranger in self.returned):
                 text = f"PID {stranger}; the program is {', '.join(map(str, self.family))}"
-                self.verdicts.contradicts(self.lines[stranger][0], "process", text)
+                self.verdicts.contradicts(self.lines[stranger], "process", text)
 
     def _two(self) -> None:
         """One process closes what only another has touched, and no line shows a fork."""
@@ -145,6 +143,6 @@ class Who:
                 other = next(iter(self.closers))
                 odd = pid if self.seen[pid] <= self.seen[other] else other
                 rest = other if odd == pid else pid
-                text = f"PID {odd}; line {self.lines[rest][0]} of the same mapping is of PID {rest}"
-                self.verdicts.contradicts(self.lines[odd][0], "process", text)
+                text = f"PID {odd}; line {self.lines[rest]} of the same mapping is of PID {rest}"
+                self.verdicts.contradicts(self.lines[odd], "process", text)
                 return

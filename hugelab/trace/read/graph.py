@@ -52,9 +52,8 @@ def columns(text: str, line: int, where: dict[str, Any]) -> Entry | None:
     match = _COLUMNS.match(text)
     if match is None:
         return None
-    mark, took, code = match["mark"], match["took"], match["code"].strip()
     at = (where["time"], where["pid"], where["comm"], where["cpu"])
-    return _entry(line, code, took, mark, at)
+    return _entry(line, match["code"].strip(), match["took"], match["mark"], at)
 
 
 def read(text: str, line: int) -> Entry | None:

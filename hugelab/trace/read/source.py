@@ -357,8 +357,7 @@ def _zstd() -> Callable[[Any], Any] | None:
 
 def _whole(line: bytes) -> bytes:
     """A cut line without the character that the cut went through."""
-    text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(line)
-    return text.encode(errors="surrogateescape")
+    return codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(line).encode(errors="surrogateescape")
 
 
 def _lines(count: int, one: str, many: str) -> str:
