@@ -69,7 +69,7 @@ class Detective:
                 self.reader.understood(line)
             return
         kind = entry.kind
-        if kind is Kind.NOTE or kind is Kind.OTHER:
+        if kind in (Kind.NOTE, Kind.OTHER):
             self._note(entry, text)
             return
         self._events = True
@@ -128,8 +128,8 @@ class Detective:
 
     def _let_go(self) -> None:
         """Only names and flags may tell the kernel's version, so a log without a head waits for as many as it can."""
-        held, self._held = self._held or [], None
-        for entry in held:
+        held, self._held = self._held, None
+        for entry in held or ():
             self._walk(entry)
 
     def _walk(self, entry: Entry) -> None:
@@ -141,10 +141,9 @@ class Detective:
     def _end_program(self) -> None:
         walk = self.walk
         walk.finish()
-        program, recording = walk.program, walk.recording()
-        self._snaps += walk.snaps
+        program, recording = walk.program, walk.recording()  # counts what matched
+        self._snaps, self._matched = self._snaps + walk.snaps, self._matched + walk.matched
         self._checked |= walk.checked
-        self._matched += walk.matched
         if self._program is None:
             self._program, self._recording = program, recording
 
@@ -217,8 +216,7 @@ class Detective:
         agreed = sum(step.lines for step in steps if step.agrees)
         if agreed:
             done = ", ".join(step.op.op for step in steps if step.lines)
-            text = f"{agreed} lines are what a kernel prints for {done}"
-            self.verdicts.agrees(lines[0].line, "program", text)
+            self.verdicts.agrees(lines[0].line, "program", f"{agreed} lines are what a kernel prints for {done}")
         for step in steps:
             grown = sum(line.fields.get("free", 0) > program.pool for line in lines) > 1
             if step.line is not None and (grown or not _same_shape(step.ours, step.theirs)):

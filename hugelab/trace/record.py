@@ -92,8 +92,7 @@ class _Recorder:
     def _end_step(self) -> None:
         if self._op is None:
             return
-        op, first = self._op
-        self._op = None
+        (op, first), self._op = self._op, None
         if self.events > first:
             self.steps.append(Step(len(self.steps), op, "ok", None, {"2M": self.h.counters}, first, self.events - 1))
 

@@ -65,7 +65,7 @@ class Areas:
 
         A child has its parent's mappings, and has them still when the parent has closed them.
         """
-        found = [area for areas in (self.gone, self.known) for area in areas if area.start <= addr < area.end]
+        found = [area for area in (*self.gone, *self.known) if area.start <= addr < area.end]
         best = [area for area in found if area.pid == pid] or found
         return best[-1] if best else None
 

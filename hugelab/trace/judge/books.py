@@ -323,10 +323,9 @@ class Books:
             spans = [effect[name] for effect in (now, *self._open.values()) if name in effect]
             least, most = sum(s[0] for s in spans), sum(s[1] for s in spans)
             if not least <= _change(last.values[name], shown.values[name]) <= most:
-                least, most = max(last.values[name] + least, 0), last.values[name] + most
+                was, least, most = last.values[name], max(last.values[name] + least, 0), last.values[name] + most
                 should = f"{least}" if least == most else f"{least} to {most}"
-                before = f"after line {last.line} ({name}={last.values[name]})"
-                return f"{name}={shown.values[name]}; {before} it must be {should}"
+                return f"{name}={shown.values[name]}; after line {last.line} ({name}={was}) it must be {should}"
         return None
 
     def _use(self, last: _Shown, shown: _Shown, now: Effect) -> None:

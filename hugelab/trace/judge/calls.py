@@ -146,8 +146,7 @@ class Calls:
                 self._no(entry, "mapping", f"hugetlbfs_file_mmap gives 0 or an error, not {ret}")
             task.mapping = task.made = None
             return
-        start, end = _int(entry, "start"), _int(entry, "end")
-        flags = _int(entry, "vm_flags", "flags")
+        start, end, flags = _int(entry, "start"), _int(entry, "end"), _int(entry, "vm_flags", "flags")
         if entry.moment != "success":
             task.mapping, task.made, task.reserve = entry, entry, None
             task.fault = task.alloc = None
@@ -359,9 +358,9 @@ class Calls:
         start, end = _int(entry, "start"), _int(entry, "end")
         if start is None or end is None or entry.kind is Kind.RETURN:
             return
-        area = self.areas.at(start, entry.pid)
         if not self._whole(entry, start, end):
             return
+        area = self.areas.at(start, entry.pid)
         if area is None and self._sure(entry.pid) and not self.areas.moved(start, end):
             self._no(entry, "mapping", f"{start:#x}-{end:#x} is unmapped, and no line made such a mapping")
         elif area is not None and end > area.end:

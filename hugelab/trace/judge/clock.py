@@ -110,7 +110,6 @@ class Clock:
         if self._marked and self._unmarked:
             line, took = self._unmarked
             self.verdicts.contradicts(line, "clock", f"{took} us without a mark: its time asks for {_mark(took)!r}")
-            self._unmarked = None
 
     def lost(self) -> None:
         """Lines are missing: which calls are open is not known."""

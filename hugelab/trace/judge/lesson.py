@@ -185,8 +185,7 @@ class _Inference:
         flags = next((line.fields["flags"] for line in block if "flags" in line.fields), 1)
         pfn = next((line.fields["pfn"] for line in block if "pfn" in line.fields), None)
         if pfn is not None:
-            holder = self.cached.setdefault(area.file, {}) if area.shared else area.private
-            holder[page] = pfn
+            (self.cached.setdefault(area.file, {}) if area.shared else area.private)[page] = pfn
         area.seen.add(page)
         for line in block:
             self.free = line.fields.get("free", self.free)
@@ -292,8 +291,7 @@ class _Inference:
         order = list(dict.fromkeys(replace(machine, **changes).pfn_of(page) for page in pages))
         pools = ("hugetlb_reserve_pages.free", "alloc_huge_page.free")
         pool = next((values[name] for name in pools if name in values), max(len(order), 10))
-        per = SIZE_2M // BASE_PAGE_SIZE
-        used = [Run(0, 1, pfn // per) for pfn in order]
+        used = [Run(0, 1, pfn // (SIZE_2M // BASE_PAGE_SIZE)) for pfn in order]
         spare = _others(pool - len(order), {run.value for run in used})
         # An old pool is a stack: what it was given last it hands out first.
         frames = (*used, *spare) if machine.rules.pool_in_order else (*spare, *reversed(used))

@@ -54,9 +54,8 @@ def compare(
         ours[event.name, event.moment].append(event)
     logged: dict[tuple[str, str, bool], list[Entry]] = defaultdict(list)
     for entry in entries:
-        printed = entry.kind is Kind.POINT
         way = FIELDS.get((entry.name, entry.kind is Kind.RETURN))
-        if printed:
+        if entry.kind is Kind.POINT:
             logged[entry.name, entry.moment, True].append(entry)
         elif way is not None and any(name in entry.fields for name in (*way[1], *Counters._fields)):
             logged[entry.name, way[0], False].append(entry)

@@ -153,9 +153,8 @@ class Pages:
     def _freed(self, page: int, line: int, pid: int | None) -> None:
         known = self.used.pop(page, None)
         if known is None and self.whole and self.gave and page not in self.made:
-            text = f"page {page:x} comes back, and no line handed it out"
-            before = self.back.get(page)
-            self.verdicts.contradicts(line, "page", text + (f" since line {before} took it back" if before else ""))
+            since = f" since line {self.back[page]} took it back" if page in self.back else ""
+            self._no(line, f"page {page:x} comes back, and no line handed it out{since}")
         elif known is None:
             self.unknown.append((page, line, pid))
             del self.unknown[2:]

@@ -33,8 +33,7 @@ class Translator:
 
         Raises ScenarioError for words about a process that has ended, or about what the log does not show.
         """
-        args = dict(said.args)
-        name = said.op
+        name, args = said.op, dict(said.args)
         if "path" in args:
             args["path"] = args["path"].replace("m/", f"{self._mount}/", 1)
         if name == "open":
@@ -67,8 +66,7 @@ class Translator:
     def _in_map(
         self, said: words.Said, args: dict[str, object], where: tuple[str, int, int], line: int
     ) -> dict[str, object]:
-        name, page, length = where
-        pages = args.get("pages", 0)
+        (name, page, length), pages = where, args.get("pages", 0)
         if isinstance(pages, int) and page + pages > length:
             self.verdicts.contradicts(line, "mapping", f"{pages} pages, and the mapping ends after {length - page}")
         args = {"map": name, **({"page": page} if said.addr is not None else {}), **args}

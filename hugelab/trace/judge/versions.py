@@ -141,7 +141,7 @@ class Versions:
         """The kernel in words: that of the header, else a range; "" if the log shows nothing."""
         if self.header:
             head = self.header.split()
-            return " ".join(part for part in (head[0], (head[-1] if len(head) > 1 else "")) if part)
+            return " ".join(dict.fromkeys((head[0], head[-1])))
         return ", ".join(part for part in (self._range(), self._word()) if part)
 
     def _range(self) -> str:

@@ -108,13 +108,10 @@ class Walk:
             self._main = None
             if self.begun and not self.stopped:
                 self._stop(entry.line, "events were lost")
-            return
-        if entry.kind is not Kind.MARK:
+        elif entry.kind is not Kind.MARK:
             self._event(entry)
-            return
-        if self._stranger(entry):
-            return
-        getattr(self, f"_{entry.name.lower()}")(entry)
+        elif not self._stranger(entry):
+            getattr(self, f"_{entry.name.lower()}")(entry)
 
     def _stranger(self, entry: Entry) -> bool:
         """Is this the mark of another program that runs at the same time?"""
@@ -196,8 +193,7 @@ class Walk:
         self._mixed |= self.kernel.state.counters()[0].surp > 0
         proc = self._process(self._turn(entry))
         ours = self.names.ours(va)
-        held = self.kernel.state.records.get(f"mm/{proc}")
-        if ours is None or held is None:
+        if ours is None or f"mm/{proc}" not in self.kernel.state.records:
             self.verdicts.contradicts(entry.line, "page", f"{va:#x} is in no mapping of the program")
             return
         table = self.kernel.mm(proc).tables[SIZE_2M].find(ours // SIZE_2M)

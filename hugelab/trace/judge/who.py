@@ -59,8 +59,7 @@ class Who:
         pid, text = entry.fields.get("pid"), str(entry.fields.get("text", ""))
         if entry.name == "STEP":
             self.nameless |= "MAP_ANONYMOUS" in text
-        opened = re.match(r"open = \d{1,19} ino=(\d{1,19})", text) if entry.name == "RET" else None
-        if opened:
+        if entry.name == "RET" and (opened := re.match(r"open = \d{1,19} ino=(\d{1,19})", text)):
             self.inodes[int(opened[1])] = entry.line
         if entry.name == "PROG" and isinstance(pid, int):
             self.program = (pid, entry.line)

@@ -31,8 +31,7 @@ def read(text: str, line: int) -> Entry | None:
         if match is None or not _known(match["event"]):
             return None
         event = match["event"]
-        back = event in RETURNS or event.endswith("_ret")
-        kind = Kind.RETURN if back else Kind.CALL
+        kind = Kind.RETURN if event in RETURNS or event.endswith("_ret") else Kind.CALL
         return Entry(line, kind, kprobe.named(event), event, pairs(match["rest"]), **_where(match))
     noise = _NOISE.fullmatch(text.strip())
     if noise is None:

@@ -149,5 +149,4 @@ def _words(text: str) -> float | None:
             later = -12 * 3600
     if month is None or day is None or clock is None:
         return None
-    start = datetime(year, month, day, clock[0], clock[1], tzinfo=UTC)
-    return start.timestamp() + clock[2] + later
+    return datetime(year, month, day, clock[0], clock[1], tzinfo=UTC).timestamp() + clock[2] + later

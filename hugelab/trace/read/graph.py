@@ -118,11 +118,10 @@ def _returned(tail: str | None) -> dict[str, Any]:
     found, caller = _RETVAL.search(tail), _CALLER.search(tail)
     fields: dict[str, Any] = {"caller": caller["caller"]} if caller else {}
     if found:
-        text = found["ret"]
-        if text in ("true", "false"):  # by the function's type, where the kernel knows it
-            fields["returned"] = int(text == "true")
-        else:
-            fields["returned"] = int(text, 16 if "x" in text or re.search("[a-f]", text) else 10)
+        text = {"true": "1", "false": "0"}.get(
+            found["ret"], found["ret"]
+        )  # by the function's type, where that is known
+        fields["returned"] = int(text, 16 if "x" in text or re.search("[a-f]", text) else 10)
     return fields
 
 

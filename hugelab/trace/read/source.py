@@ -41,11 +41,9 @@ _TAKES = "hugelab trace"  # the command that a fix ends in
 # What a file begins with -> what it is and what makes a log of it. {file} is its name as a shell takes it.
 _OTHERS = (
     (b"\x17\x08\x44tracing", "trace-cmd's binary file: trace-cmd report {file} > trace.txt reads it"),
-    (b"PERFILE2", "perf's binary file: perf script -i {file} > trace.txt reads it"),
-    (b"2ELIFREP", "perf's binary file: perf script -i {file} > trace.txt reads it"),
+    ((b"PERFILE2", b"2ELIFREP"), "perf's binary file: perf script -i {file} > trace.txt reads it"),
     (b"LPKSHHRH", "a journal of systemd: journalctl -k --file {file} > log.txt reads it"),
-    (b"\xff\xfe", f"in UTF-16: iconv -f UTF-16 -t UTF-8 {{file}} | {_TAKES} -"),
-    (b"\xfe\xff", f"in UTF-16: iconv -f UTF-16 -t UTF-8 {{file}} | {_TAKES} -"),
+    ((b"\xff\xfe", b"\xfe\xff"), f"in UTF-16: iconv -f UTF-16 -t UTF-8 {{file}} | {_TAKES} -"),
     (b"PK\x03\x04", f"a zip archive: unzip -p {{file}} | {_TAKES} -"),
     (b"\x04\x22\x4d\x18", f"compressed with lz4: lz4 -dc {{file}} | {_TAKES} -"),
     (b"7z\xbc\xaf\x27\x1c", f"a 7z archive: 7z x -so {{file}} | {_TAKES} -"),
@@ -170,10 +168,7 @@ class Source:
 
     def _head(self, stream: _Bytes, name: str) -> bytes:
         head = b""
-        while len(head) < HEAD:
-            piece = self._take(stream, name)
-            if not piece:
-                break
+        while len(head) < HEAD and (piece := self._take(stream, name)):
             head += piece
         return head
 
@@ -332,15 +327,12 @@ class _Unpacked:
             return b""
         try:
             data: bytes = self._packed.read1(size)
-        except EOFError:
-            self._over = True
-            self._source.ended("the compressed file ends in the middle")
-            return b""
-        except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
+        except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's, not the packer's
             self._over = True
-            self._source.ended("the compressed file is damaged")
+            how = "ends in the middle" if isinstance(error, EOFError) else "is damaged"
+            self._source.ended(f"the compressed file {how}")
             return b""
         return data
 
@@ -348,10 +340,9 @@ class _Unpacked:
 def _zstd() -> Callable[[Any], Any] | None:
     """What unpacks zstd: Python has it since 3.14."""
     try:
-        module = import_module("compression.zstd")
+        opener: Callable[[Any], Any] = import_module("compression.zstd").ZstdFile
     except ImportError:
         return None
-    opener: Callable[[Any], Any] = module.ZstdFile
     return opener
 
 
