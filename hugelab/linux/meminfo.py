@@ -12,7 +12,7 @@ from typing import NamedTuple
 COUNTERS = {"HugePages_Total": "total", "HugePages_Free": "free", "HugePages_Rsvd": "rsvd", "HugePages_Surp": "surp"}
 # "grep -H" and a node's own meminfo put something before the name.
 _LINE = re.compile(
-    r"\s*(?:\S*meminfo:)?(?:Node (?P<node>\d{1,5}) )?\s*"
+    r"\s*(?:\S*meminfo:\s*)?(?:Node (?P<node>\d{1,5}) \s*)?"
     r"(?P<name>[A-Z]\w*(?:\(\w+\))?):\s+(?P<value>\d{1,20})(?P<unit> kB)?\s*\Z",
     re.ASCII,
 )

@@ -75,7 +75,8 @@ class Tally:
 
     def alone(self) -> list[tuple[int, int]]:
         """The values that one line alone shows, while most show another: (value, line)."""
-        return [(v, line) for v, line in self.first.items() if v != self.usual and self.count[v] == 1]
+        usual = self.usual
+        return [(value, line) for value, line in self.first.items() if value != usual and self.count[value] == 1]
 
 
 class Pages:
