@@ -17,7 +17,7 @@ def scenario() -> Scenario:
     program = Scenario(TEXT, nr=4, mounts={NAME: ""}, extra={"about": TEXT})
     program = program.open(fd=TEXT, path=f"{NAME}/{NAME}", note=TEXT).mmap(map=TEXT, fd=TEXT, pages=2)
     program = program.touch(map=TEXT, count=1).fork(child=TEXT).touch(map=TEXT, page=1, proc=TEXT)
-    return program.rename(path=f"{NAME}/{NAME}", new=f"{NAME}/2{NAME}").then("unlink", path="m", note=TEXT)
+    return program.rename(path=f"{NAME}/{NAME}", new=f"{NAME}/2{NAME}").then("unlink", path=f"{NAME}/gone", note=TEXT)
 
 
 def steering(text: str) -> list[str]:
