@@ -46,7 +46,7 @@ hugetlb_cow: hugetlb_wp
 unmap_ref_private:
 alloc_huge_page: alloc_hugetlb_folio
 dequeue_huge_page_vma: dequeue_hugetlb_folio_nodemask dequeue_huge_page_nodemask
-alloc_buddy_huge_page: alloc_surplus_hugetlb_folio alloc_surplus_huge_page
+alloc_buddy_huge_page: alloc_surplus_hugetlb_folio alloc_surplus_huge_page __alloc_buddy_huge_page
 huge_add_to_page_cache: hugetlb_add_to_page_cache
 copy_hugetlb_page_range:
 hugetlb_vm_op_open:

@@ -145,7 +145,7 @@ def _usage_row(name: str, outcome: str, now: Counters, mib: int, position: int, 
 
 def _bar(now: Counters) -> str:
     """The pool as one bar: available, reserved, in use. The numbers stand beside it."""
-    if not now.total or now.available < 0:
+    if not now.total or now.oddity:
         return ""
     parts, x = [], 0.0
     for pages, style in ((now.available, "hl-a-free"), (now.rsvd, "hl-a-rsvd"), (now.in_use, "hl-a-used")):

@@ -443,15 +443,23 @@ def test_doubtful_flags(machine: Machine, flags: str) -> None:
 
 
 def test_names_are_those_of_hugelab() -> None:
-    """The recipe's table has every name that hugelab knows of a function, and no other meaning of one."""
+    """The recipe's table has every name that hugelab knows of a function, and no other meaning of one.
+
+    Two rows stand for a function under another name: the probe of dequeue_huge_page_vma sits on the function that it
+    calls (the newer dequeue_hugetlb_folio_vma returns the same page, and a kernel may inline it), and that of
+    huge_add_to_page_cache has no function of its own in 3.10, where add_to_page_cache serves every file.
+    """
+    stands_for = {"dequeue_huge_page_vma": "dequeue_huge_page_node", "huge_add_to_page_cache": "add_to_page_cache"}
+    left_out = {"dequeue_hugetlb_folio_vma"}
     table = re.search(r"^NAMES='\n(.*?)^'", RECIPE.read_text(), re.M | re.S)
     assert table
     rows = {old: news.split() for old, _, news in (line.partition(":") for line in table[1].splitlines())}
     for old, news in rows.items():
-        missing = set(all_names(old)) - {old, *news} - set(rows)  # what took its work over may be a row of its own
+        # what took its work over may be a row of its own
+        missing = set(all_names(old)) - {old, *news} - set(rows) - left_out
         assert not missing, old
         for new in news:
-            assert function_name_310(new) in (old, new)
+            assert function_name_310(new) in (old, new, stands_for.get(old))
 
 
 def test_bpftrace_events_are_known() -> None:
