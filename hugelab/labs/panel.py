@@ -3,8 +3,6 @@
 The model and the pictures know no widget; this module only connects them.
 """
 
-from __future__ import annotations
-
 import base64
 import itertools
 from abc import ABC, abstractmethod
@@ -18,7 +16,7 @@ from ..core.text import markup, showable
 from ..linux.errors import ScenarioError
 from ..record.source import finish
 from .controls import Control
-from .explorer import Explorer
+from .explorer import Explorer, show
 from .job import Job, Progress, Work
 
 RUN_ME = "Run this cell (Shift+Enter) for the live lab."
@@ -80,11 +78,7 @@ class Panel(ABC, Generic[T]):
     def _ipython_display_(self) -> None:
         """The still picture first, so that it is there without a kernel; then the live lab, which hides it."""
         self._still()
-        bundle = self.build()._repr_mimebundle_()
-        if isinstance(bundle, tuple):  # with metadata, from newer anywidgets
-            bundle = bundle[0]
-        bundle["text/plain"] = self.run_me
-        display(bundle, raw=True)
+        show(self.build(), self.run_me)
 
     def _still(self) -> None:
         """Show the still picture."""
