@@ -5,7 +5,7 @@ import ipywidgets as widgets
 from ..core.text import markup
 from ..draw.tables import element
 from ..live.probe import Finding, probe
-from .explorer import show
+from .panel import show
 
 
 class Doctor:

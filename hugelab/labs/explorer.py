@@ -7,7 +7,6 @@ from typing import Any
 
 import anywidget
 import traitlets
-from IPython.display import display
 
 from ..draw.page import SHEET, STYLE, VIEWER
 
@@ -17,14 +16,6 @@ _HERE = Path(__file__).parent
 def source(name: str) -> str:
     """A script or style sheet of this folder, behind the one that all of its kind share."""
     return "\n".join((_HERE / file).read_text(encoding="utf-8") for file in (f"still{Path(name).suffix}", name))
-
-
-def show(widget: Any, words: str) -> None:
-    """Display a widget, with words for where there are none."""
-    bundle = widget._repr_mimebundle_()
-    if isinstance(bundle, tuple):  # with metadata, from newer anywidgets
-        bundle = bundle[0]
-    display({**bundle, "text/plain": words}, raw=True)
 
 
 class Explorer(anywidget.AnyWidget):  # type: ignore[misc]

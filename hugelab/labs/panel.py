@@ -16,12 +16,20 @@ from ..core.text import markup, showable
 from ..linux.errors import ScenarioError
 from ..record.source import finish
 from .controls import Control
-from .explorer import Explorer, show
+from .explorer import Explorer
 from .job import Job, Progress, Work
 
 RUN_ME = "Run this cell (Shift+Enter) for the live lab."
 _runs = itertools.count(1)  # numbers what is shown, so that what belongs to the one before is not taken for it
 T = TypeVar("T")
+
+
+def show(widget: Any, words: str) -> None:
+    """Display a widget, with words for where there are none."""
+    bundle = widget._repr_mimebundle_()
+    if isinstance(bundle, tuple):  # with metadata, from newer anywidgets
+        bundle = bundle[0]
+    display({**bundle, "text/plain": words}, raw=True)
 
 
 class Panel(ABC, Generic[T]):

@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from ..core.text import markup
-from .explorer import show
+from .panel import show
 
 
 class Prediction:
