@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hugelab import LESSON, X86_64, Counters, Recording, Scenario, lesson, load, run
 from hugelab.core.runs import Run, RunMap
 from hugelab.core.state import Record
-from hugelab.draw import owners, plot
+from hugelab.draw import plot
 from hugelab.draw.film import Film, poster
 from hugelab.draw.timeline import of_one
 from hugelab.linux.names import function_name
@@ -24,6 +24,7 @@ from hugelab.linux.structs import inode, mm_struct, vm_area_struct
 from hugelab.record import recording as recordings
 from hugelab.record.invariants import broken, in_flight, unsound
 from tests.conftest import DATA
+from tests.draw.read import drawn
 from tests.invariants import dump
 from tests.programs import scenarios
 
@@ -58,7 +59,7 @@ def test_no_look_moves_another(scenario: Any, data: st.DataObject) -> None:
         lambda recording: Film(of_one(recording)).whole(),
         lambda recording: Film(of_one(recording)).head(),
         lambda recording: poster(Film(of_one(recording)), 40, "title"),
-        lambda recording: owners.owners(recording, 30),
+        lambda recording: drawn(recording, 30),
         lambda recording: plot.plot(of_one(recording)),
         unsound,
         lambda recording: recording.to_dataframe("event"),

@@ -1,7 +1,5 @@
 """``hugelab check``: hold files of recorded answers against the model or the running kernel."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """What the commands share: exit codes, one-line errors, the parser."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import sys

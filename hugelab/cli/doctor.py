@@ -1,7 +1,5 @@
 """``hugelab doctor``: what this machine allows, what a killed run left behind, and putting it back."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -1,7 +1,5 @@
 """``hugelab measure``: what huge pages bring on this machine."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

@@ -1,7 +1,5 @@
 """``hugelab trace``: what a log says, line by line, and whether it can be true."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

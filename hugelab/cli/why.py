@@ -1,7 +1,5 @@
 """``hugelab why``: would a mapping pass on a pool, could a touch fail, and which rule of the kernel decides."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

@@ -1,7 +1,5 @@
 """Bars on a logarithmic scale: how many of something there are, beside how many there is room for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import log2
 from typing import NamedTuple

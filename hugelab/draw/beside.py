@@ -1,7 +1,5 @@
 """Two recordings of one program beside each other, step by step: as text, as HTML, as a picture."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest

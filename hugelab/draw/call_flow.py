@@ -1,7 +1,5 @@
 """The picture of the call flow: the chain of functions of an event's phase, and the one the kernel is in."""
 
-from __future__ import annotations
-
 from ..core.text import markup
 from ..linux.chains import TITLES
 from ..linux.names import function_name

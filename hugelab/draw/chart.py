@@ -1,7 +1,5 @@
 """A line chart: lines over a logarithmic axis of sizes or counts, a marker where the learner stands."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from math import ceil, floor, log2
 from typing import NamedTuple

@@ -4,8 +4,6 @@ The ``head`` is what belongs to the whole: plots, the table of steps, what a lea
 the frames of some positions of the timeline: what the views show there.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """What the detective found in a log, as a part of an HTML page: the same words as the text, with no script."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The picture of the memory layout: virtual address, struct page, pfn, physical address of the mapped pages."""
 
-from __future__ import annotations
-
 from ..core.units import BASE_PAGE_SIZE, address, count
 from ..linux.structs import vm_area_struct
 from ..record.recording import Recording

@@ -1,7 +1,5 @@
 """What was measured on a machine, beside what the TLB model expects of its processor."""
 
-from __future__ import annotations
-
 from ..core.units import format_size
 from ..measure import Measured
 from ..measure.noise import Spread

@@ -4,8 +4,6 @@
 one for each run of pages that lie side by side. What the event has changed is marked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """A recording as one HTML file that needs nothing else: no kernel, no network."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Names for pages: each frame of a pool has a letter and a colour, and keeps them wherever the page goes."""
 
-from __future__ import annotations
-
 import string
 from bisect import bisect_right
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ total). So the lines of *available* and of *free* both start at zero and can be 
 above the configured limit, a dotted line.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

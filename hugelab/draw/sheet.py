@@ -1,16 +1,12 @@
 """Numbers, pictures and tables for one setting of the controls: what a lab without a timeline shows."""
 
-from __future__ import annotations
-
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..core.text import showable
 from .svg import Picture, below, framed, text
-from .tables import Table
+from .tables import Table, csv_text
 from .theme import DARK, LIGHT, stylesheet
 
 
@@ -34,7 +30,7 @@ class Sheet:
             "numbers": [list(number) for number in self.numbers],
             "pictures": [[showable(picture.title), picture.svg()] for picture in self.pictures],
             "tables": "".join(table.html(caption, "hl-facts") for caption, table in self.tables),
-            "csv": "\n".join(_csv(caption, table) for caption, table in self.tables),
+            "csv": "\n".join(csv_text(([caption], table.header, *table.rows)) for caption, table in self.tables),
             "python": self.python,
             "styles": [stylesheet(LIGHT), stylesheet(DARK)],
         }
@@ -59,10 +55,3 @@ class Sheet:
                 lines.append("")
             lines[-1] = f"{lines[-1]} {word}".strip()
         return lines
-
-
-def _csv(caption: str, table: Table) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerows([[showable(cell) for cell in row] for row in ([caption], table.header, *table.rows)])
-    return out.getvalue()

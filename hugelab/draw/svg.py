@@ -1,7 +1,5 @@
 """Small SVG building: a Picture is a body with a size, a title for screen readers, and no colours of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,24 +78,24 @@ def line(x1: float, y1: float, x2: float, y2: float) -> str:
 
 def below(pictures: Iterable[Picture], gap: float = 14) -> Picture:
     """Pictures one under the other."""
-    parts, y, width, titles = [], 0.0, 0.0, []
-    for picture in pictures:
+    parts, y, shown = [], 0.0, list(pictures)
+    for picture in shown:
         parts.append(f'<g transform="translate(0 {y:g})">{picture.body}</g>')
         y += picture.height + gap
-        width = max(width, picture.width)
-        titles.append(picture.title)
-    return Picture("".join(parts), width, max(y - gap, 0), ". ".join(filter(None, titles)))
+    return Picture("".join(parts), max((p.width for p in shown), default=0), max(y - gap, 0), _titles(shown))
 
 
 def beside(pictures: Iterable[Picture], gap: float = 24) -> Picture:
     """Pictures next to each other."""
-    parts, x, height, titles = [], 0.0, 0.0, []
-    for picture in pictures:
+    parts, x, shown = [], 0.0, list(pictures)
+    for picture in shown:
         parts.append(f'<g transform="translate({x:g} 0)">{picture.body}</g>')
         x += picture.width + gap
-        height = max(height, picture.height)
-        titles.append(picture.title)
-    return Picture("".join(parts), max(x - gap, 0), height, ". ".join(filter(None, titles)))
+    return Picture("".join(parts), max(x - gap, 0), max((p.height for p in shown), default=0), _titles(shown))
+
+
+def _titles(pictures: Iterable[Picture]) -> str:
+    return ". ".join(picture.title for picture in pictures if picture.title)
 
 
 def framed(picture: Picture, margin: float = 12) -> Picture:

@@ -1,10 +1,8 @@
 """Tables, computed from a Recording: text in a terminal, HTML in a notebook."""
 
-from __future__ import annotations
-
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Any
@@ -156,17 +154,22 @@ def _bar(now: Counters) -> str:
     return f'<svg viewBox="0 0 {BAR} 12" width="{BAR}" height="12" aria-hidden="true">{"".join(parts)}</svg>'
 
 
+def csv_text(rows: Iterable[Iterable[Any]]) -> str:
+    """Rows as comma separated values."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([showable(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
 def csv_of(recording: Recording) -> str:
     """The steps as comma separated values, with a heading; counters in pages of each size, empty where unknown."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     sizes = list(recording.steps[0].counters) if recording.steps else []
     names = ("total", "free", "reserved", "surplus", "available")
-    writer.writerow(["step", "operation", "outcome", *(f"{name} {size}" for size in sizes for name in names)])
+    rows: list[list[Any]] = [["step", "operation", "outcome", *(f"{name} {size}" for size in sizes for name in names)]]
     for step in recording.steps:
         counters = [number for now in step.counters.values() for number in (*now, now.available)]
-        writer.writerow([step.index + 1, showable(step.op), step.outcome, *counters])
-    return out.getvalue()
+        rows.append([step.index + 1, step.op, step.outcome, *counters])
+    return csv_text(rows)
 
 
 def as_python(recording: Recording) -> str:

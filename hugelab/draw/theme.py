@@ -4,8 +4,6 @@ The hues are Okabe and Ito's (Color Universal Design, jfly.uni-koeln.de/color), 
 apart; a colour is never the only carrier: pages have letters, states have words or patterns.
 """
 
-from __future__ import annotations
-
 SANS = "DejaVu Sans, system-ui, sans-serif"
 MONO = "DejaVu Sans Mono, ui-monospace, monospace"
 

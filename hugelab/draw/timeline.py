@@ -5,8 +5,6 @@ between 0 and 1, which the plot and the scrubber share: steps get the room that 
 events of an open are not lost beside a million page faults.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What the TLB model says, as sheets: entries, reach, and the misses of a program with every TLB size."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 from ..core.units import GIB, MIB, count, format_size

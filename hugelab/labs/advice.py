@@ -1,7 +1,5 @@
 """What to do about it: a program that gets less than it wants, and the same program after what would help."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from ..draw.tables import Table

@@ -1,7 +1,5 @@
 """Labs that can do something on this machine: it takes two clicks, the first says what it will change."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from typing import Any
 

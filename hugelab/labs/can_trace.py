@@ -1,7 +1,5 @@
 """Lab of notebook 10: what a machine needs to record a trace, and what is in the way, here or elsewhere."""
 
-from __future__ import annotations
-
 from ..draw.sheet import Sheet
 from ..draw.svg import Picture, box, text
 from ..draw.tables import Table

@@ -1,7 +1,5 @@
 """Two programs, or one program under two sets of rules, beside each other on one timeline."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..core.text import showable
@@ -11,7 +9,7 @@ from ..linux.errors import ScenarioError
 from ..linux.machines import LESSON, MACHINES, X86_64
 from ..linux.scenario import Scenario
 from ..record.recording import Recording
-from .controls import Choice, Slider
+from .controls import Choice, Control, Slider
 from .holders import ENDS, program
 from .job import Work
 from .lab import Lab, need_steps, run_slowly
@@ -86,38 +84,30 @@ def compare(
     With ``left`` (and ``right``, else it is on both sides) programs of your own, of which the rules can be chosen.
     Raises ScenarioError for one without a step.
     """
-    if left is None and right is not None:
-        raise ScenarioError(f"{right.name} is the right side: the left one is missing")
-    if left is not None:
-        return _own(left, right or left, left_rules, right_rules)
-    return Compare(
-        "Side by side",
-        {
-            "pages": Slider("pages", pages),
-            "pool": Slider("pool", pool),
-            "touched": Slider("touched", touched),
-            "left_kind": Choice("left: mapping", tuple(KINDS), left_kind),
-            "right_kind": Choice("right: mapping", tuple(KINDS), right_kind),
-            "left_end": Choice("left: the end", tuple(ENDS), left_end),
-            "right_end": Choice("right: the end", tuple(ENDS), right_end),
-            "left_rules": Choice("left: rules", tuple(RULES), left_rules),
-            "right_rules": Choice("right: rules", tuple(RULES), right_rules),
-        },
-        lambda side, **values: program(**{name: value for name, value in values.items() if name in PROGRAM}),
-        focus=lambda **values: "touch",
-    )
+    choices: dict[str, Control] = {
+        "pages": Slider("pages", pages),
+        "pool": Slider("pool", pool),
+        "touched": Slider("touched", touched),
+        "left_kind": Choice("left: mapping", tuple(KINDS), left_kind),
+        "right_kind": Choice("right: mapping", tuple(KINDS), right_kind),
+        "left_end": Choice("left: the end", tuple(ENDS), left_end),
+        "right_end": Choice("right: the end", tuple(ENDS), right_end),
+    }
+    rules: dict[str, Control] = {
+        "left_rules": Choice("left: rules", tuple(RULES), left_rules),
+        "right_rules": Choice("right: rules", tuple(RULES), right_rules),
+    }
+    if left is None:
+        if right is not None:
+            raise ScenarioError(f"{right.name} is the right side: the left one is missing")
 
+        def chosen(side: str, **values: Any) -> Scenario:
+            return program(**{name: value for name, value in values.items() if name in PROGRAM})
 
-def _own(left: Scenario, right: Scenario, left_rules: str, right_rules: str) -> Compare:
-    need_steps(left)
-    need_steps(right)
-    chosen = {"left": left, "right": right}
+        return Compare("Side by side", {**choices, **rules}, chosen)
+    own = {"left": left, "right": right or left}
+    for scenario in own.values():
+        need_steps(scenario)
     return Compare(
-        "Side by side",
-        {
-            "left_rules": Choice("left: rules", tuple(RULES), left_rules),
-            "right_rules": Choice("right: rules", tuple(RULES), right_rules),
-        },
-        lambda side, **values: chosen[side],
-        focus=lambda **values: left.steps[0].op,
+        "Side by side", rules, lambda side, **values: own[side], focus=lambda **values: own["left"].steps[0].op
     )

@@ -1,7 +1,5 @@
 """The controls of a lab, as data: what can be chosen, and what is chosen. The browser shows them; see explorer.js."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

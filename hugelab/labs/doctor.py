@@ -1,13 +1,11 @@
 """``hugelab doctor`` in a notebook: what the learner's own machine allows."""
 
-from __future__ import annotations
-
 import ipywidgets as widgets
-from IPython.display import display
 
 from ..core.text import markup
 from ..draw.tables import element
 from ..live.probe import Finding, probe
+from .panel import show
 
 
 class Doctor:
@@ -27,9 +25,7 @@ class Doctor:
         return "Run this cell (Shift+Enter) to see what your machine allows."
 
     def _ipython_display_(self) -> None:
-        bundle = self.table._repr_mimebundle_()
-        bundle["text/plain"] = repr(self)
-        display(bundle, raw=True)
+        show(self.table, repr(self))
 
 
 def doctor() -> Doctor:

@@ -1,7 +1,5 @@
 """Lab of notebook 06: the lesson's headline, 5 entries instead of 2560, on the processor of your choice."""
 
-from __future__ import annotations
-
 from ..draw import tlb
 from ..tlb.machines import GEOMETRIES
 from .controls import Choice, Slider

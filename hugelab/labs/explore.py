@@ -1,7 +1,5 @@
 """The lab for everything: any number of pages up to a million, or a program of one's own."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 
@@ -46,7 +44,6 @@ def explore(
             "machine": Choice("machine", LARGE, machine),
         },
         lambda pages, pool, touched, kind, end, machine: program(pages, pool, touched, kind, end),
-        focus=lambda **values: "touch",
         machine=lambda machine, **values: MACHINES[machine],
     )
 

@@ -1,7 +1,5 @@
 """The widget of every lab: controls and views in one piece; a timeline is worked by the browser, without the kernel."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from pathlib import Path

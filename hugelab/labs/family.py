@@ -1,7 +1,5 @@
 """Lab of notebook 08: parent and child, one private mapping, and who gets the page that is missing."""
 
-from __future__ import annotations
-
 from ..linux.machines import X86_64
 from ..linux.scenario import ANONYMOUS, Scenario
 from .controls import Choice, Slider

@@ -27,5 +27,4 @@ def fault(pages: int = 5, pool: int = 10, touched: int = 5, kind: str = "shared 
             "access": Choice("access", tuple(ACCESS), access),
         },
         _program,
-        focus=lambda **values: "touch",
     )

@@ -1,7 +1,5 @@
 """A file that comes from the browser slice by slice: see file_button.js."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Work that may take long, in slices: the page shows how far it is, stays alive, and can stop it."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Generator

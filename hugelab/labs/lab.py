@@ -1,7 +1,5 @@
 """A lab with a timeline: controls -> Scenario -> Recording -> film."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +51,7 @@ class Lab(Panel[tuple[Recording, ...]]):
         title: str,
         controls: dict[str, Control],
         program: Callable[..., Scenario],
-        focus: Callable[..., str],
+        focus: Callable[..., str] = lambda **values: "touch",
         machine: Callable[..., Machine] = lambda **values: LESSON,
     ):
         self.focus, self._program, self._machine = focus, program, machine

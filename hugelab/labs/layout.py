@@ -24,6 +24,5 @@ def layout(pages: int = 5, pool: int = 10, machine: str = "lesson") -> Lab:
             "machine": Choice("machine", tuple(MACHINES), machine),
         },
         _program,
-        focus=lambda **values: "touch",
         machine=_machine,
     )

@@ -4,8 +4,6 @@ A program runs in a process of its own (``hugelab run --on live``), and so does 
 stays alive, can show what is going on, and can stop it: that process puts the huge page pool back on every way out.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import platform

@@ -1,9 +1,8 @@
 """Lab of notebook 11: what the detective says of a log: of a recorded one, or of a file of your own."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..core.text import markup
@@ -20,7 +19,7 @@ from .controls import Choice, Control
 from .file_button import Incoming, add_button
 from .job import Job, Progress, Work
 from .sheet import SheetLab
-from .slips import section, told
+from .slips import verdict_table
 
 OWN = "your own file"
 MOST = 200  # rows: a page with thousands is slow, and nobody reads them
@@ -35,7 +34,6 @@ STYLES = {
     "agrees": "hl-l-0",
     "not read": "hl-line",
 }
-HEADER = ("line, and why", "verdict", "rule", "notebook")  # the first column is the one that wraps
 
 
 # -- a report as a sheet -----------------------------------------------------------------------------
@@ -46,7 +44,7 @@ def sheet_of(found: Report, python: str = "") -> Sheet:
     program = f" Program: {', '.join(op.op for op in found.program.steps)}." if found.program else ""
     rest = len(shown) - MOST
     captions = f"Verdicts (the first {MOST:,} of {len(shown):,}; hugelab trace has all)" if rest > 0 else "Verdicts"
-    tables = [(captions, Table(HEADER, _rows(shown[:MOST])))]
+    tables = [(captions, verdict_table(shown[:MOST]))]
     if found.unread:
         rows = [(f"line {at}: {line[:100]}",) for at, line in found.unread_lines]
         first = f", the first {len(rows)} of {found.unread:,}" * (found.unread > len(rows))
@@ -63,10 +61,6 @@ def sheet_of(found: Report, python: str = "") -> Sheet:
 
 def _plural(says: str) -> str:
     return {"slip": "slips", "contradicts": "contradictions"}.get(says, says)
-
-
-def _rows(shown: Sequence[Verdict]) -> list[tuple[Any, ...]]:
-    return [(told(v), v.says.value, v.rule, section(v.rule)) for v in shown]
 
 
 def _picture(found: Report, shown: Sequence[Verdict]) -> Picture:
@@ -101,8 +95,7 @@ def nothing(why: str) -> Sheet:
     """The sheet of a log that is not there."""
     empty = Report(OWN, "", "", 0, 0, 0, 0, 0, [], {says.value: 0 for says in Says})
     code = 'from hugelab.trace.detective import examine\n\nprint(examine("trace.txt").text())'
-    parts = sheet_of(empty)
-    return Sheet("log", why, parts.numbers, parts.pictures, parts.tables, code)
+    return replace(sheet_of(empty), words=why, python=code)
 
 
 # -- the lab -----------------------------------------------------------------------------------------

@@ -3,8 +3,6 @@
 Only the program is the log's: pages and addresses are those of the model's machine.
 """
 
-from __future__ import annotations
-
 from ..linux.machines import MACHINES, Machine
 from ..linux.scenario import Scenario
 from . import logs

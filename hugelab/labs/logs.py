@@ -1,7 +1,5 @@
 """The logs of notebook 11: the lesson's page and recordings of real kernels, and what each format carries."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple

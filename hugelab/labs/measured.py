@@ -1,7 +1,5 @@
 """Lab of notebook 06: what huge pages bring on a recorded machine, and, in two clicks, on this one."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

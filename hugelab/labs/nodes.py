@@ -1,7 +1,5 @@
 """Lab of notebook 09: a pool on two memory nodes, and a policy that says from which one a page may come."""
 
-from __future__ import annotations
-
 from ..linux.machines import NUMA
 from ..linux.scenario import ANONYMOUS, Scenario
 from .controls import Choice, Slider
@@ -47,6 +45,5 @@ def nodes(
             "policy": Choice("policy", tuple(POLICIES), policy),
         },
         program,
-        focus=lambda **values: "touch",
         machine=lambda **values: NUMA,
     )

@@ -4,8 +4,6 @@ The kernel's column was recorded (``data/on_kernel.json``, made by tools/record_
 nodes, tools/record_nodes.py) until the learner has the program run here.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from functools import cache

@@ -1,7 +1,5 @@
 """Lab of notebook 09: what the metadata of huge pages costs, on the architecture of your choice."""
 
-from __future__ import annotations
-
 from ..core.units import GIB, count, format_size
 from ..draw.sheet import Sheet
 from ..draw.svg import Picture, box, text

@@ -3,8 +3,6 @@
 The model and the pictures know no widget; this module only connects them.
 """
 
-from __future__ import annotations
-
 import base64
 import itertools
 from abc import ABC, abstractmethod
@@ -24,6 +22,14 @@ from .job import Job, Progress, Work
 RUN_ME = "Run this cell (Shift+Enter) for the live lab."
 _runs = itertools.count(1)  # numbers what is shown, so that what belongs to the one before is not taken for it
 T = TypeVar("T")
+
+
+def show(widget: Any, words: str) -> None:
+    """Display a widget, with words for where there are none."""
+    bundle = widget._repr_mimebundle_()
+    if isinstance(bundle, tuple):  # with metadata, from newer anywidgets
+        bundle = bundle[0]
+    display({**bundle, "text/plain": words}, raw=True)
 
 
 class Panel(ABC, Generic[T]):
@@ -80,11 +86,7 @@ class Panel(ABC, Generic[T]):
     def _ipython_display_(self) -> None:
         """The still picture first, so that it is there without a kernel; then the live lab, which hides it."""
         self._still()
-        bundle = self.build()._repr_mimebundle_()
-        if isinstance(bundle, tuple):  # with metadata, from newer anywidgets
-            bundle = bundle[0]
-        bundle["text/plain"] = self.run_me
-        display(bundle, raw=True)
+        show(self.build(), self.run_me)
 
     def _still(self) -> None:
         """Show the still picture."""

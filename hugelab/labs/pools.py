@@ -1,7 +1,5 @@
 """Lab of notebook 09: pages of 2 MB beside pages of 1 GB, and which call takes from which pool."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any

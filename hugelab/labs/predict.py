@@ -1,14 +1,12 @@
 """Predict before you run: a question with choices, answered by the model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as widgets
-from IPython.display import display
 
 from ..core.text import markup
+from .panel import show
 
 
 class Prediction:
@@ -44,9 +42,7 @@ class Prediction:
 
     def _ipython_display_(self) -> None:
         question = widgets.HTML(f"<b>{markup(self.question)}</b>")
-        bundle = widgets.VBox([question, self.choice, self.feedback])._repr_mimebundle_()
-        bundle["text/plain"] = repr(self)
-        display(bundle, raw=True)
+        show(widgets.VBox([question, self.choice, self.feedback]), repr(self))
 
 
 def predict(question: str, options: Sequence[Any], answer: Any, why: str) -> Prediction:

@@ -1,7 +1,5 @@
 """Lab of notebook 06: how far the TLB reaches, by pattern, processor, page size, and what the host does."""
 
-from __future__ import annotations
-
 from ..core.units import MIB, format_size
 from ..draw import tlb
 from ..tlb.machines import GEOMETRIES

@@ -5,8 +5,6 @@ pool, pages and touched, a number in ``answers``, and an answer one text a step:
 where there is one, the value as JSON.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Lab of notebook 07: one way of asking, event by event, up to the rule that refuses."""
 
-from __future__ import annotations
-
 from ..linux.machines import X86_64
 from ..record.recording import Recording
 from .controls import Choice, Slider
@@ -35,6 +33,5 @@ def refusal(
             "way": Choice("way of asking", tuple(WAYS), way),
         },
         program,
-        focus=lambda **values: "touch",
         machine=lambda **values: X86_64,
     )

@@ -1,10 +1,9 @@
 """Lab of notebook 07: the pool grows and shrinks while it is used; surplus pages come and go."""
 
-from __future__ import annotations
-
 from ..linux.machines import X86_64
 from ..linux.scenario import Scenario
 from .controls import Choice, Slider
+from .holders import ARGUMENTS
 from .lab import Lab
 from .promise import KINDS
 
@@ -12,11 +11,6 @@ LATER = {
     "give all back": ("munmap", "close", "unlink"),
     "give all back, then grow to 10": ("munmap", "close", "unlink", "grow"),
     "grow to 10, then give all back": ("grow", "munmap", "close", "unlink"),
-}
-STEPS = {
-    "munmap": {"map": "ptr"},
-    "close": {"fd": "f"},
-    "unlink": {"path": "m/test_file"},
 }
 
 
@@ -26,7 +20,7 @@ def program(pool: int, overcommit: int, pages: int, touched: int, number: int, k
     scenario = scenario.then("mmap", map="ptr", fd="f", pages=pages, flags=KINDS[kind])
     scenario = scenario.then("touch", map="ptr", page=0, count=touched).then("set_nr", n=number)
     for op in LATER[later]:
-        scenario = scenario.then("set_nr", n=10) if op == "grow" else scenario.then(op, **STEPS[op])
+        scenario = scenario.then("set_nr", n=10) if op == "grow" else scenario.then(op, **ARGUMENTS[op])
     return scenario
 
 

@@ -1,20 +1,16 @@
-"""What /proc showed of programs on a real kernel, after each step, from a file of the package; and how it is made.
+"""What /proc showed of programs on a real kernel, after each step, from a file of the package.
 
-    sudo python -c 'from hugelab.labs import seen; seen.main(seen.FILE)'
-
-runs the programs on this kernel (the pool is borrowed, and put back) and writes the file. Long rows of equal or
-consecutive numbers, as pagemap and kpageflags are, are kept as runs, without loss.
+The file is made by ``tools/record_seen.py``. Long rows of equal or consecutive numbers, as pagemap and kpageflags
+are, are kept as runs, without loss.
 """
-
-from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..core.state import Counters
 from ..linux.machines import X86_64, Machine
@@ -23,10 +19,6 @@ from ..live import proc, views
 from ..live.inventory import Inventory
 from ..model.kernel import boot
 from .holders import program
-
-if TYPE_CHECKING:
-    from ..live.kernel import LiveKernel
-    from ..live.pool import Pool
 
 FILE = Path(__file__).parent / "data" / "seen_6.18.json"
 ALL = "munmap, close, unlink"
@@ -140,76 +132,3 @@ def unpack(runs: Iterable[Iterable[int]]) -> bytes:
     """What ``pack`` made."""
     values = [first + i * step for first, count, step in runs for i in range(count)]
     return struct.pack(f"<{len(values)}Q", *values)
-
-
-# -- recording ---------------------------------------------------------------------------------------
-def watch(scenario: Scenario, pool: Pool) -> Iterator[tuple[Moment, LiveKernel]]:
-    """Run a program on this kernel and look at every living process after each step. Raises LiveUnavailable."""
-    from ..live.kernel import boot_live
-
-    has_node = (views.NODES / "node0").is_dir()
-    with boot_live(scenario, pool) as live:
-        for op in scenario.steps:
-            outcome, _ = live.run(op)
-            texts = {name: views.look(one.pid) for name, one in live.crew.members.items() if not one.status}
-            node = views.meminfo(0) if has_node else {}
-            yield Moment(op, outcome, live.pool.counters()[0], views.meminfo(), node, texts), live
-
-
-def _said(moment: Moment, folder: str) -> dict[str, Any]:
-    """A moment as JSON. The folder of the live kernel's mounts is said as /mnt."""
-    texts = {
-        name: {
-            "smaps": files.smaps.replace(folder, "/mnt"),
-            "numa_maps": files.numa_maps.replace(folder, "/mnt"),
-            "status": files.status,
-            "pagemap": {str(at): pack(data) for at, data in files.pagemap.items()},
-            "kpageflags": {str(at): pack(data) for at, data in files.kpageflags.items()},
-        }
-        for name, files in moment.texts.items()
-    }
-    lines = {"meminfo": _lines(moment.meminfo), "node": _lines(moment.node)}
-    return {"outcome": moment.outcome, "counters": list(moment.counters), **lines, "texts": texts}
-
-
-def _lines(meminfo: dict[str, int]) -> str:
-    """The lines about huge pages, as they were."""
-    kb = ("Hugepagesize", "Hugetlb")
-    huge = {name: value for name, value in meminfo.items() if name.startswith(("HugePages_", *kb))}
-    return "\n".join(f"{name}: {value >> 10} kB" if name in kb else f"{name}: {value}" for name, value in huge.items())
-
-
-def main(path: Path = FILE) -> None:
-    """Record everything into a file. Needs root, and a pool that nobody uses."""
-    import os
-
-    from ..live.calls import ARENA
-    from ..live.holders import who_holds
-    from ..live.pool import borrow
-
-    with borrow(yes=True, wait=300) as pool:
-        folder = str(pool.folder)
-        programs = {name: [_said(one, folder) for one, _ in watch(PROGRAMS[name], pool)] for name in PROGRAMS}
-        for _, live in watch(MACHINE, pool):
-            found, names = who_holds(), {one.pid: name for name, one in live.crew.members.items()}
-    held = [one._replace(command=f"process {names[one.pid]}") for one in found.held]
-    files = [one._replace(name=one.name.replace(folder, "/mnt")) for one in found.files]
-    seen = replace(found, held=tuple(held), files=tuple(files), pools={2 << 20: found.pools[2 << 20]})
-    version = os.uname().release.partition("-")[0]
-    about = "what /proc showed after each step of the programs of hugelab/labs/seen.py"
-    said = {"about": about, "kernel": version, "top": ARENA[1], "programs": programs, "inventory": seen.to_json()}
-    path.write_text(json.dumps(said, indent=0, separators=(",", ":")) + "\n", encoding="utf-8")
-
-
-def _machine() -> Scenario:
-    """Several holders of each kind: a file that was left behind, one without a name, a fork, promises."""
-    scenario = Scenario("machine", nr=20).then("open", fd="f", path="m/left_behind")
-    scenario = scenario.then("mmap", map="L", fd="f", pages=4).then("touch", map="L", page=0, count=3)
-    scenario = scenario.then("munmap", map="L").then("close", fd="f").then("open", fd="g", path="m/table")
-    scenario = scenario.then("mmap", map="T", fd="g", pages=5).then("touch", map="T", page=0, count=4)
-    scenario = scenario.then("unlink", path="m/table").then("close", fd="g")
-    scenario = scenario.then("mmap", map="A", pages=3, flags=PRIVATE).then("touch", map="A", page=0, count=2)
-    return scenario.then("fork", child="C").then("touch", map="A", page=0, count=1, proc="C")
-
-
-MACHINE = _machine()

@@ -1,7 +1,5 @@
 """A lab without a timeline: controls -> sheet."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

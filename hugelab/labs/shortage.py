@@ -3,8 +3,6 @@
 The programs ask for more pages of 2 MB than a limit leaves, each in another way, on the model or on a live kernel.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple

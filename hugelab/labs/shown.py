@@ -3,8 +3,6 @@
 The kernel's files were recorded: see seen.py.
 """
 
-from __future__ import annotations
-
 from string import ascii_uppercase
 
 from ..core.state import Counters
@@ -22,10 +20,6 @@ MOST_ROWS = 2  # processes of the recorded programs
 STYLES = {"free": "hl-empty", "private": "hl-a-used", "shared": "hl-a-rsvd"}
 
 
-def _value(area: proc.Area, name: str) -> str:
-    return f"{area.fields[name] >> 10:,} kB"
-
-
 def smaps_table(area: proc.Area, model: views.View | None = None) -> Table:
     """The lines of smaps that matter for a hugetlb mapping: what is written there, in pages, and what it means.
 
@@ -39,7 +33,7 @@ def smaps_table(area: proc.Area, model: views.View | None = None) -> Table:
         "Private_Hugetlb": (area.private, model and model.private, "touched, and mapped here alone"),
     }
     rows = [
-        (name, _value(area, name), counted, *([other] if model else []), meaning)
+        (name, f"{area.fields[name] >> 10:,} kB", counted, *([other] if model else []), meaning)
         for name, (counted, other, meaning) in pages.items()
     ]
     flags = " ".join(flag for flag in area.flags if flag in ("sh", "ht", "nr"))

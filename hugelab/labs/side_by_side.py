@@ -4,8 +4,6 @@ The kernel's column is the recorded run until the learner has the program run on
 clicks: the first says what it will change, the second does it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..core.text import markup

@@ -1,8 +1,7 @@
 """Lab of notebook 11: one number of the lesson's log is changed. Which line does the detective name, and why?"""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -96,9 +95,13 @@ def section(rule: str) -> str:
     return f"{notebook.removesuffix('.ipynb')}, {heading}"
 
 
-def told(verdict: Verdict) -> str:
-    """Where, and why."""
-    return f"{f'line {verdict.line}' if verdict.line else 'the log'}: {verdict.text}"
+def verdict_table(verdicts: Sequence[Verdict], none: str = "") -> Table:
+    """A row a verdict; the first column is the one that wraps. Without verdicts a row that says ``none``, if given."""
+    rows = [
+        (f"{f'line {v.line}' if v.line else 'the log'}: {v.text}", v.says.value, v.rule, section(v.rule))
+        for v in verdicts
+    ]
+    return Table(("line, and why", "verdict", "rule", "notebook"), rows or [(none, "", "", "")] * bool(none))
 
 
 def not_seen(by: int = 1, prose: bool = True) -> Table:
@@ -127,8 +130,6 @@ def _sheet(number: str, by: int, page: str) -> Sheet:
         words = f"{what} The detective does not notice it: no other line tells this number, or a rule for it."
     else:
         words = f"{what} Nothing was changed{': no number here is below 0' * bool(by)}."
-    rows = [(told(v), v.says.value, v.rule, section(v.rule)) for v in new] or [("nothing", "", "", "")]
-    head = ("line, and why", "verdict", "rule", "notebook")
     return Sheet(
         "slips",
         words,
@@ -142,7 +143,7 @@ def _sheet(number: str, by: int, page: str) -> Sheet:
             ("new", "new verdicts", str(len(new))),
         ],
         [_picture(one, by, set(named))],
-        [("What is said against the changed log, and was not said before", Table(head, rows))],
+        [("What is said against the changed log, and was not said before", verdict_table(new, "nothing"))],
         "from hugelab.labs.slips import found, numbers\n\n"
         f"found(next(one for one in numbers() if str(one) == {number!r}), {by}, {prose})",
     )

@@ -11,5 +11,4 @@ def start(pages: int = 5, pool: int = 10) -> Lab:
         "The lesson's program",
         {"pages": Slider("pages", pages), "pool": Slider("pool", pool)},
         lambda pages, pool: lesson(pages, pool),
-        focus=lambda **values: "touch",
     )

@@ -1,7 +1,5 @@
 """Lab of notebook 06: a TLB of your own under the accesses of a program, its data in small pages and in huge ones."""
 
-from __future__ import annotations
-
 from ..draw import tlb
 from ..tlb.geometry import FULL
 from ..tlb.programs import PROGRAMS

@@ -1,7 +1,5 @@
 """Lab of notebook 10: who holds the huge pages of a recorded machine, or of this one, and what remains unexplained."""
 
-from __future__ import annotations
-
 from ..core.state import Counters
 from ..core.text import markup
 from ..core.units import count, format_size

@@ -146,7 +146,6 @@ class Entry(NamedTuple):
     """The pagemap entry of 4 KB of a process."""
 
     present: bool  # bit 63
-    swapped: bool  # bit 62
     file: bool  # bit 61: of a file, or shared; clear: an anonymous page, which is private
     exclusive: bool  # bit 56: no other page table has it (Linux 4.2)
     pfn: int  # bits 0 to 54: number of the 4 KB frame; 0 without CAP_SYS_ADMIN
@@ -157,10 +156,7 @@ def parse_pagemap(data: bytes) -> list[Entry]:
 
     Source: Documentation/admin-guide/mm/pagemap.rst.
     """
-    return [
-        Entry(bool(v >> 63), bool(v >> 62 & 1), bool(v >> 61 & 1), bool(v >> 56 & 1), v & ((1 << 55) - 1))
-        for v in _words(data)
-    ]
+    return [Entry(bool(v >> 63), bool(v >> 61 & 1), bool(v >> 56 & 1), v & ((1 << 55) - 1)) for v in _words(data)]
 
 
 def huge_frames(entries: list[Entry], page_size: int) -> list[int | None]:

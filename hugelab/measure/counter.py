@@ -8,8 +8,7 @@ import struct
 
 from ..live.native import syscalls
 
-PERF_TYPE_SOFTWARE, PERF_TYPE_HW_CACHE = 1, 3
-PERF_COUNT_SW_PAGE_FAULTS = 2
+PERF_TYPE_HW_CACHE = 3
 DTLB_LOAD_MISSES = 0x10003  # PERF_COUNT_HW_CACHE_DTLB, _OP_READ << 8, _RESULT_MISS << 16
 EVENT = "dTLB-load-misses"
 MEANING = (

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
-from hugelab import load
+from hugelab import Recording, load
+from hugelab.draw import owners
+from hugelab.draw.pages import Names
 from hugelab.draw.svg import Picture
 from tests.conftest import DATA
 
@@ -25,6 +27,12 @@ class Item(NamedTuple):
     words: str
     styles: frozenset[str]
     text: str
+
+
+def drawn(recording: Recording, index: int, names: Names | None = None) -> Picture:
+    """Who holds what right after an event, what the event changed marked."""
+    now, before = (owners.lanes(recording.at(at)) for at in (index, index - 1))
+    return owners.picture(names or Names(recording), now, before)[0]
 
 
 def tree(picture: Picture) -> ElementTree.Element:

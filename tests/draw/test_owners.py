@@ -24,7 +24,7 @@ from hugelab.draw.theme import PAGE_COLOURS
 from hugelab.linux.flags import VM_MAYSHARE, VM_SHARED, VM_WRITE
 from hugelab.linux.structs import hstate, inode, mm_struct, vm_area_struct
 from tests.conftest import examples
-from tests.draw.read import CASE, SVG, Item, items, lines, numbers, tree
+from tests.draw.read import CASE, SVG, Item, drawn, items, lines, numbers, tree
 from tests.programs import scenarios
 
 Cells = dict[str, tuple[hstate, int]]  # key of a cell -> page size and frame that it shows
@@ -205,7 +205,7 @@ def test_mappings_that_share_a_reservation_map() -> None:
     program = program.then("touch", map="A", page=0, count=6, mode="w").then("munmap", map="A", page=2, pages=1)
     recording = run(program)
     walk(recording)
-    found = by_map(owners.owners(recording, len(recording) - 1))
+    found = by_map(drawn(recording, len(recording) - 1))
     assert sorted(len(places) for places in found.values()) == [2, 3]
 
 
@@ -216,7 +216,7 @@ def test_each_page_is_as_often_in_the_picture_as_somebody_holds_it(scenario: Sce
     recording = run(scenario)
     names = Names(recording)
     for step in recording.steps:
-        picture = owners.owners(recording, step.last, names)
+        picture = drawn(recording, step.last, names)
         full, _ = expected(recording.at(step.last))
         assert Counter(item.page for item in items(picture) if item.page) == Counter(
             names.token(h, frame) for h, frame in full.values()
@@ -260,10 +260,10 @@ def test_names_do_not_depend_on_what_is_looked_at_first(make: Any) -> None:
     recording = make()
     events = [step.last for step in recording.steps]
     forwards = Names(recording)
-    whole = {index: owners.owners(recording, index, forwards).svg() for index in events}
+    whole = {index: drawn(recording, index, forwards).svg() for index in events}
     backwards = Names(recording)
-    assert {index: owners.owners(recording, index, backwards).svg() for index in reversed(events)} == whole
-    assert {index: owners.owners(recording, index).svg() for index in events} == whole
+    assert {index: drawn(recording, index, backwards).svg() for index in reversed(events)} == whole
+    assert {index: drawn(recording, index).svg() for index in events} == whole
 
 
 # -- what has changed ------------------------------------------------------------------------------------
@@ -311,22 +311,22 @@ def test_nothing_is_marked_without_a_picture_before() -> None:
 def test_titles_say_the_numbers() -> None:
     """Of processes, mappings, files and pools; the picture's own title has them all."""
     recording = run(lesson(), LESSON)
-    picture = owners.owners(recording, recording.steps[2].last)
+    picture = drawn(recording, recording.steps[2].last)
     assert lines(picture)[0] == "process PPID 2385, descriptors f"
     said = picture.title
     assert "VMA ptr, shared: 0xb6a00000-0xb7400000, 5 of 5 mapped" in said
     assert "file test_file: inode 16079: 1 name, 1 descriptor, 1 mapping, page cache 5" in said
     assert "its reservation map: bar = promised or there; 0 promised without a page" in said
     assert "pool of 10 pages of 2 MB: 5 free - 0 promised = 5 available" in said
-    after = owners.owners(recording, recording.steps[3].last)
+    after = drawn(recording, recording.steps[3].last)
     assert "VMA" not in after.title
 
 
 def test_what_is_new_in_words_is_underlined() -> None:
     """The text behind a name where it changed; the name, too, where it was not there."""
     recording = run(lesson(), LESSON)
-    made = next(i for i in range(len(recording)) if "VMA ptr" in owners.owners(recording, i).title)
-    picture = owners.owners(recording, made)
+    made = next(i for i in range(len(recording)) if "VMA ptr" in drawn(recording, i).title)
+    picture = drawn(recording, made)
     spans = {node.text: node.attrib["class"] for node in tree(picture).iter(f"{SVG}tspan")}
     assert "hl-u" in spans["VMA ptr, shared"]
     assert "hl-u" not in spans["process P"] and "hl-u" not in spans["pool of 10 pages of 2 MB"]
@@ -338,7 +338,7 @@ def test_names_are_text() -> None:
     program = Scenario("markup").then("open", fd=name, path=f"m/{name}")
     program = program.then("mmap", map=name, fd=name, pages=2, flags=["MAP_SHARED"]).then("touch", map=name, page=0)
     recording = run(program)
-    picture = owners.owners(recording, len(recording) - 1)
+    picture = drawn(recording, len(recording) - 1)
     assert f"file {name}" in picture.title and f"VMA {name}" in picture.title
     assert any(line.startswith(f"file {name}") for line in lines(picture))
     assert f"VMA {name}, page 0: page A, frame 2057" in [item.words for item in items(picture)] or any(
@@ -362,7 +362,7 @@ def bars(picture: Picture, lane: str) -> list[tuple[int, int, int]]:
 def test_up_to_twenty_places_are_cells(pages: int, kind: str) -> None:
     """Then each page has its letter; more are bars, which say from which page to which."""
     recording = run(lesson(pages, pages))
-    picture = owners.owners(recording, recording.steps[2].last)
+    picture = drawn(recording, recording.steps[2].last)
     file = next(record.key for record in recording.at(recording.steps[2].last).of(inode) if record.h is not None)
     if kind == "cells":
         assert len(cells(picture)) == 3 * pages
@@ -380,7 +380,7 @@ def test_many_pages_are_small_and_quick(pages: int, pool: int) -> None:
     touch, unlink = recording.steps[2], recording.steps[5]
     for index in ((touch.first + touch.last) // 2, touch.last, (unlink.first + unlink.last) // 2, len(recording) - 1):
         begin = time.perf_counter()
-        picture = owners.owners(recording, index, names)
+        picture = drawn(recording, index, names)
         took = time.perf_counter() - begin
         assert len(picture.svg()) < 12_000
         assert took < 0.1
@@ -405,7 +405,7 @@ def test_a_scattered_file_is_one_bar_with_their_number() -> None:
         for page in range(0, pages, 2):
             program = program.then("touch", map="A", page=page, mode="w")
         recording = run(program)
-        picture = owners.owners(recording, len(recording) - 1)
+        picture = drawn(recording, len(recording) - 1)
         file = next(record.key for record in recording.end.of(inode) if record.h is not None)
         found = bars(picture, file)
         assert sum(bar[2] for bar in found) == pages // 2
@@ -453,7 +453,7 @@ def test_heights_of_lanes() -> None:
 def test_promised_pages_lie_under_the_next_ones() -> None:
     """The bar begins at the page that is handed out next, and is as long as the promise."""
     recording = run(lesson(), LESSON)
-    picture = owners.owners(recording, recording.steps[1].last)
+    picture = drawn(recording, recording.steps[1].last)
     (bar,) = [item for item in items(picture) if item.key.endswith("/rsvd")]
     assert bar.words == "5 pages of the free list promised: whichever come next"
     node = next(node for node in tree(picture).iter(f"{SVG}g") if node.get("data-k", "").endswith("/rsvd"))

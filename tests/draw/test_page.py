@@ -148,7 +148,7 @@ def test_too_many_events_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "MOST_FRAMES", 90)
     with pytest.raises(TooLong, match=r"^99 events to show, and a page holds 90: take a shorter program$"):
         page((run(lesson(), LESSON),), "long")
-    monkeypatch.setattr(pages, "MOST_FRAMES", 94)
+    monkeypatch.setattr(pages, "MOST_FRAMES", 99)
     assert page((run(lesson(), LESSON),), "fits")
 
 

@@ -99,8 +99,8 @@ def entries(*pages: int | None, bits: int = PRESENT) -> bytes:
 def test_pagemap() -> None:
     """The bits, and the pfn without them."""
     one, nothing = proc.parse_pagemap(struct.pack("=2Q", PRESENT | FILE | EXCLUSIVE | 1 << 55 | 0x12345, 1 << 62))
-    assert one == proc.Entry(True, False, True, True, 0x12345)
-    assert nothing == proc.Entry(False, True, False, False, 0)
+    assert one == proc.Entry(True, True, True, 0x12345)
+    assert nothing == proc.Entry(False, False, False, 0)
 
 
 def test_huge_frames() -> None:

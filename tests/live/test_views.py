@@ -34,6 +34,7 @@ from hugelab.record.source import record
 from tests.conftest import fully
 from tests.live.alone import alone
 from tests.live.why import why_not_live
+from tools import record_seen
 
 WHY_NOT = why_not_live()
 live = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can")
@@ -87,7 +88,7 @@ def test_the_files_say_what_the_model_has(name: str, pool: BorrowedPool) -> None
     scenario = {**seen.PROGRAMS, **OWN}[name]
     model = None
     looked = 0
-    for moment, kernel in seen.watch(scenario, pool):
+    for moment, kernel in record_seen.watch(scenario, pool):
         model = model or boot(scenario, kernel.machine)
         outcome, _ = model.run(moment.op)
         assert outcome == moment.outcome
@@ -119,7 +120,7 @@ def test_the_recorded_cases(pool: BorrowedPool) -> None:
     every = 1 if fully() else 3
     for scenario in CASES[::every]:
         model = None
-        for moment, kernel in seen.watch(scenario, pool):
+        for moment, kernel in record_seen.watch(scenario, pool):
             model = model or boot(scenario, kernel.machine)
             assert model.run(moment.op)[0] == moment.outcome, (scenario.name, moment.op)
             ours = {proc: views.of_model(model, proc) for proc in moment.texts}
@@ -160,7 +161,7 @@ def check_pool(moment: seen.Moment, found: dict[str, list[views.View]]) -> None:
 def test_the_record_is_still_what_this_kernel_says(pool: BorrowedPool) -> None:
     """All but frames, inodes and the process's own size: the recorded views are those of a run now."""
     for name, moments in seen.recorded().items():
-        now = [moment for moment, _ in seen.watch(seen.PROGRAMS[name], pool)]
+        now = [moment for moment, _ in record_seen.watch(seen.PROGRAMS[name], pool)]
         for old, new in zip(moments, now, strict=True):
             assert (old.outcome, old.counters) == (new.outcome, new.counters)
             both = [{who: views.views(texts) for who, texts in one.texts.items()} for one in (old, new)]
@@ -172,10 +173,10 @@ def test_the_record_is_still_what_this_kernel_says(pool: BorrowedPool) -> None:
 def test_every_page_in_use_is_found(pool: BorrowedPool) -> None:
     """Files left behind, files without a name, memfd, fork, promises: after each step nothing is left over, and no more
     is promised than could be."""
-    scenario = seen.MACHINE.memfd(fd="k").mmap(map="K", fd="k", pages=2).touch(map="K", page=0).munmap(map="K")
+    scenario = record_seen.MACHINE.memfd(fd="k").mmap(map="K", fd="k", pages=2).touch(map="K", page=0).munmap(map="K")
     scenario = scenario.close(fd="k").exit(proc="C").munmap(map="T").munmap(map="A")
     folder, hidden = str(pool.folder), who_holds().hidden
-    for moment, kernel in seen.watch(scenario, pool):
+    for moment, kernel in record_seen.watch(scenario, pool):
         found = who_holds()
         assert found.pools[PAGE] == moment.counters and not found.moved and found.hidden == hidden
         assert found.not_found(PAGE) == 0, (moment.op, found.text())
@@ -204,8 +205,8 @@ def test_what_cannot_be_found_is_said(pool: BorrowedPool) -> None:
 def test_every_command_of_the_notebook(pool: BorrowedPool) -> None:
     """Each is run while a program holds pages, and says what it is said to say."""
     said = {}
-    for moment, kernel in seen.watch(seen.MACHINE, pool):
-        if moment.op != seen.MACHINE.steps[-1]:
+    for moment, kernel in record_seen.watch(record_seen.MACHINE, pool):
+        if moment.op != record_seen.MACHINE.steps[-1]:
             continue
         pid, folder = kernel.crew.members["P"].pid, str(pool.folder / "m")
         for question, line in QUESTIONS.items():
@@ -236,7 +237,7 @@ def test_every_command_of_the_notebook(pool: BorrowedPool) -> None:
 )
 def test_what_to_do_about_it(op: Op | None, pool: BorrowedPool) -> None:
     """The notebook's three helps, and none: the kernel does what the model does."""
-    scenario = seen.MACHINE.then(op.op, **op.args) if op else seen.MACHINE
+    scenario = record_seen.MACHINE.then(op.op, **op.args) if op else record_seen.MACHINE
     scenario = scenario.mmap(map="W", pages=9, flags=PRIVATE, proc="C")
     with boot_live(scenario, pool) as kernel:
         theirs = record(kernel, scenario)

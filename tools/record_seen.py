@@ -1,0 +1,97 @@
+"""Record what /proc shows of programs on this kernel after each step, and who holds its pages, for notebook 10.
+
+    sudo .venv/bin/python tools/record_seen.py
+
+Needs root, and a pool that nobody uses: it is borrowed, and put back. Writes hugelab/labs/data/seen_6.18.json.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from hugelab.labs import seen
+from hugelab.linux.scenario import Scenario
+from hugelab.live import views
+from hugelab.live.calls import ARENA
+from hugelab.live.holders import who_holds
+from hugelab.live.kernel import LiveKernel, boot_live
+from hugelab.live.pool import Pool, borrow
+from hugelab.live.version import version
+
+
+def watch(scenario: Scenario, pool: Pool) -> Iterator[tuple[seen.Moment, LiveKernel]]:
+    """Run a program on this kernel and look at every living process after each step. Raises LiveUnavailable."""
+    has_node = (views.NODES / "node0").is_dir()
+    with boot_live(scenario, pool) as live:
+        for op in scenario.steps:
+            outcome, _ = live.run(op)
+            texts = {name: views.look(one.pid) for name, one in live.crew.members.items() if not one.status}
+            node = views.meminfo(0) if has_node else {}
+            yield seen.Moment(op, outcome, live.pool.counters()[0], views.meminfo(), node, texts), live
+
+
+def _said(moment: seen.Moment, folder: str) -> dict[str, Any]:
+    """A moment as JSON. The folder of the live kernel's mounts is said as /mnt."""
+    texts = {
+        name: {
+            "smaps": files.smaps.replace(folder, "/mnt"),
+            "numa_maps": files.numa_maps.replace(folder, "/mnt"),
+            "status": files.status,
+            "pagemap": {str(at): seen.pack(data) for at, data in files.pagemap.items()},
+            "kpageflags": {str(at): seen.pack(data) for at, data in files.kpageflags.items()},
+        }
+        for name, files in moment.texts.items()
+    }
+    lines = {"meminfo": _lines(moment.meminfo), "node": _lines(moment.node)}
+    return {"outcome": moment.outcome, "counters": list(moment.counters), **lines, "texts": texts}
+
+
+def _lines(meminfo: dict[str, int]) -> str:
+    """The lines about huge pages, as they were."""
+    kb = ("Hugepagesize", "Hugetlb")
+    huge = {name: value for name, value in meminfo.items() if name.startswith(("HugePages_", *kb))}
+    return "\n".join(f"{name}: {value >> 10} kB" if name in kb else f"{name}: {value}" for name, value in huge.items())
+
+
+def main() -> None:
+    """Record everything into the file of the package."""
+    with borrow(yes=True, wait=300) as pool:
+        folder = str(pool.folder)
+        programs = {name: [_said(one, folder) for one, _ in watch(seen.PROGRAMS[name], pool)] for name in seen.PROGRAMS}
+        for _, live in watch(MACHINE, pool):
+            found, names = who_holds(), {one.pid: name for name, one in live.crew.members.items()}
+    held = [one._replace(command=f"process {names[one.pid]}") for one in found.held]
+    files = [one._replace(name=one.name.replace(folder, "/mnt")) for one in found.files]
+    inventory = replace(found, held=tuple(held), files=tuple(files), pools={2 << 20: found.pools[2 << 20]})
+    said = {
+        "about": "what /proc showed after each step of the programs of hugelab/labs/seen.py",
+        "kernel": version(),
+        "top": ARENA[1],
+        "programs": programs,
+        "inventory": inventory.to_json(),
+    }
+    seen.FILE.write_text(json.dumps(said, indent=0, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def _machine() -> Scenario:
+    """Several holders of each kind: a file that was left behind, one without a name, a fork, promises."""
+    scenario = Scenario("machine", nr=20).then("open", fd="f", path="m/left_behind")
+    scenario = scenario.then("mmap", map="L", fd="f", pages=4).then("touch", map="L", page=0, count=3)
+    scenario = scenario.then("munmap", map="L").then("close", fd="f").then("open", fd="g", path="m/table")
+    scenario = scenario.then("mmap", map="T", fd="g", pages=5).then("touch", map="T", page=0, count=4)
+    scenario = scenario.then("unlink", path="m/table").then("close", fd="g")
+    scenario = scenario.then("mmap", map="A", pages=3, flags=seen.PRIVATE).then("touch", map="A", page=0, count=2)
+    return scenario.then("fork", child="C").then("touch", map="A", page=0, count=1, proc="C")
+
+
+MACHINE = _machine()
+
+if __name__ == "__main__":
+    main()
