@@ -91,7 +91,7 @@ def plot(timeline: Timeline, side: int = 0, size: int | None = None, at: int = 0
     parts = [text(0, 12, f"pool of {format_size(size)} pages", "hl-h")]
     parts += _axis(top, y)
     levels = [
-        [min(max(now.available, 0), top) for now in data.counters],
+        [min(max(now.available, 0), now.free) for now in data.counters],  # the areas lie on each other
         [now.free for now in data.counters],
         [now.total for now in data.counters],
     ]
