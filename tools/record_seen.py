@@ -65,7 +65,7 @@ def main() -> None:
     with borrow(yes=True, wait=300) as pool:
         folder = str(pool.folder)
         programs = {name: [_said(one, folder) for one, _ in watch(seen.PROGRAMS[name], pool)] for name in seen.PROGRAMS}
-        for _, live in watch(MACHINE, pool):
+        for _, live in watch(seen.MACHINE, pool):
             found, names = who_holds(), {one.pid: name for name, one in live.crew.members.items()}
     held = [one._replace(command=f"process {names[one.pid]}") for one in found.held]
     files = [one._replace(name=one.name.replace(folder, "/mnt")) for one in found.files]
@@ -79,19 +79,6 @@ def main() -> None:
     }
     seen.FILE.write_text(json.dumps(said, indent=0, separators=(",", ":")) + "\n", encoding="utf-8")
 
-
-def _machine() -> Scenario:
-    """Several holders of each kind: a file that was left behind, one without a name, a fork, promises."""
-    scenario = Scenario("machine", nr=20).then("open", fd="f", path="m/left_behind")
-    scenario = scenario.then("mmap", map="L", fd="f", pages=4).then("touch", map="L", page=0, count=3)
-    scenario = scenario.then("munmap", map="L").then("close", fd="f").then("open", fd="g", path="m/table")
-    scenario = scenario.then("mmap", map="T", fd="g", pages=5).then("touch", map="T", page=0, count=4)
-    scenario = scenario.then("unlink", path="m/table").then("close", fd="g")
-    scenario = scenario.then("mmap", map="A", pages=3, flags=seen.PRIVATE).then("touch", map="A", page=0, count=2)
-    return scenario.then("fork", child="C").then("touch", map="A", page=0, count=1, proc="C")
-
-
-MACHINE = _machine()
 
 if __name__ == "__main__":
     main()

@@ -45,11 +45,11 @@ class Counters(NamedTuple):
 
     @property
     def oddity(self) -> str:
-        """The effect of a kernel bug on rsvd, in words; "" if there is none."""
+        """What makes the counters hard to read, in words; "" if nothing does."""
         if self.signed.rsvd < 0:
             return f"rsvd is {-self.signed.rsvd:,} below zero, a kernel bug: sysfs shows {self.shown.rsvd}"
         if self.available < 0:
-            return f"{-self.available:,} more reserved than free, a kernel bug: a reserved page may be missing"
+            return f"{-self.available:,} more reserved than free"
         return ""
 
     @property

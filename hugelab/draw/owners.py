@@ -157,7 +157,7 @@ def _pool(h: hstate) -> Iterable[Lane]:
     title = f"pool of {count(now.total, 'page')} of {format_size(h.size)}"
     more = f"{now.free} free - {now.rsvd} reserved = {now.available} available"
     if now.oddity:
-        more = f"{now.free} free; {now.oddity}"
+        more = f"{now.free} free; {now.oddity.partition(',')[0]}"
     if now.surp:
         more += f"; {now.surp} surplus"
     several = len(h.nodes) > 1

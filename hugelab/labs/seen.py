@@ -44,6 +44,20 @@ PROGRAMS: dict[str, Scenario] = {
 }
 
 
+def _machine() -> Scenario:
+    """Several holders of each kind: a file that was left behind, one without a name, a fork, reservations."""
+    scenario = Scenario("machine", nr=20).then("open", fd="f", path="m/left_behind")
+    scenario = scenario.then("mmap", map="L", fd="f", pages=4).then("touch", map="L", page=0, count=3)
+    scenario = scenario.then("munmap", map="L").then("close", fd="f").then("open", fd="g", path="m/table")
+    scenario = scenario.then("mmap", map="T", fd="g", pages=5).then("touch", map="T", page=0, count=4)
+    scenario = scenario.then("unlink", path="m/table").then("close", fd="g")
+    scenario = scenario.then("mmap", map="A", pages=3, flags=PRIVATE).then("touch", map="A", page=0, count=2)
+    return scenario.then("fork", child="C").then("touch", map="A", page=0, count=1, proc="C")
+
+
+MACHINE = _machine()
+
+
 class Moment(NamedTuple):
     """What was shown after a step.
 

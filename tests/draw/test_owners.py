@@ -317,7 +317,7 @@ def test_titles_say_the_numbers() -> None:
     assert "VMA ptr, shared: 0xb6a00000-0xb7400000, 5 of 5 mapped" in said
     assert "file test_file: inode 16079: 1 name, 1 descriptor, 1 mapping, page cache 5" in said
     assert "its reservation map: bar = reserved or there; 0 reserved without a page" in said
-    assert "pool of 10 pages of 2 MB: 5 free - 0 promised = 5 available" in said
+    assert "pool of 10 pages of 2 MB: 5 free - 0 reserved = 5 available" in said
     after = drawn(recording, recording.steps[3].last)
     assert "VMA" not in after.title
 

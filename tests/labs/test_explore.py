@@ -136,12 +136,11 @@ def test_cases_of_the_kernels_slips_show_them() -> None:
     """A program that is marked so runs with the slips, and says the numbers that the kernel says."""
     case = CASE["quirk_fork_parent_munmap_first_underflow"]
     lab = built(case)
-    assert lab.recording.machine.rules.slips
+    assert lab.recording.machine.rules.bugs
     assert any(step.counters["2M"].rsvd > 1 << 60 for step in lab.recording.steps)
     check_views(lab)
     for position in range(len(lab.film.timeline)):
         go(lab, position)
-    assert not labs.explore(CASE["lesson_private_file"]).recording.machine.rules.slips
 
 
 def test_a_program_without_a_step_is_refused() -> None:

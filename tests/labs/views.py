@@ -93,7 +93,7 @@ def check_steps(table: str, recording: Recording) -> None:
         assert markup(step.op) in row
         now = next(iter(step.counters.values()))
         cells = re.findall(r"<td(?: title=\"[^\"]*\")?>([^<]*)</td>", row)
-        assert cells == [step.outcome, *map(str, (*now, now.available))]
+        assert cells == [step.outcome, *map(str, (*now.signed, now.available))]
 
 
 def check_csv(text: str, recording: Recording) -> None:

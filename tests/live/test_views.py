@@ -173,7 +173,7 @@ def test_the_record_is_still_what_this_kernel_says(pool: BorrowedPool) -> None:
 def test_every_page_in_use_is_found(pool: BorrowedPool) -> None:
     """Files left behind, files without a name, memfd, fork, promises: after each step nothing is left over, and no more
     is promised than could be."""
-    scenario = record_seen.MACHINE.memfd(fd="k").mmap(map="K", fd="k", pages=2).touch(map="K", page=0).munmap(map="K")
+    scenario = seen.MACHINE.memfd(fd="k").mmap(map="K", fd="k", pages=2).touch(map="K", page=0).munmap(map="K")
     scenario = scenario.close(fd="k").exit(proc="C").munmap(map="T").munmap(map="A")
     folder, hidden = str(pool.folder), who_holds().hidden
     for moment, kernel in record_seen.watch(scenario, pool):
@@ -205,8 +205,8 @@ def test_what_cannot_be_found_is_said(pool: BorrowedPool) -> None:
 def test_every_command_of_the_notebook(pool: BorrowedPool) -> None:
     """Each is run while a program holds pages, and says what it is said to say."""
     said = {}
-    for moment, kernel in record_seen.watch(record_seen.MACHINE, pool):
-        if moment.op != record_seen.MACHINE.steps[-1]:
+    for moment, kernel in record_seen.watch(seen.MACHINE, pool):
+        if moment.op != seen.MACHINE.steps[-1]:
             continue
         pid, folder = kernel.crew.members["P"].pid, str(pool.folder / "m")
         for question, line in QUESTIONS.items():
@@ -237,7 +237,7 @@ def test_every_command_of_the_notebook(pool: BorrowedPool) -> None:
 )
 def test_what_to_do_about_it(op: Op | None, pool: BorrowedPool) -> None:
     """The notebook's three helps, and none: the kernel does what the model does."""
-    scenario = record_seen.MACHINE.then(op.op, **op.args) if op else record_seen.MACHINE
+    scenario = seen.MACHINE.then(op.op, **op.args) if op else seen.MACHINE
     scenario = scenario.mmap(map="W", pages=9, flags=PRIVATE, proc="C")
     with boot_live(scenario, pool) as kernel:
         theirs = record(kernel, scenario)
