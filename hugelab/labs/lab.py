@@ -182,9 +182,11 @@ def run_slowly(scenario: Scenario, machine: Machine) -> Work[Recording]:
         try:
             done = next(work)
         except StopIteration as end:
-            if not machine.rules.bugs:
-                return sound(end.value)
-            if unsound(end.value, every_event=False):  # a program that breaks it without the bugs, too, shows our fault
-                yield from run_slowly(scenario, machine.as_intended())
-            return end.value
+            recording: Recording = end.value
+            break
         yield Progress(f"step {done + 1} of {steps}", done / max(steps, 1))
+    if not machine.rules.bugs:
+        return sound(recording)
+    if unsound(recording, every_event=False):  # a program that breaks it without the bugs, too, shows our fault
+        yield from run_slowly(scenario, machine.as_intended())
+    return recording
