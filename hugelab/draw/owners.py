@@ -145,7 +145,7 @@ def _inode(node: inode, h: hstate) -> Iterable[Lane]:
     name = f"file {node.name}"
     yield Lane(node.key, name, more, 0, 0, 0, end, list(node.i_pages), h, f"{name}, index", "no page")
     if node.resv_map.regions:
-        more = f"bar = reserved or there; {node.promised} reserved without a page"
+        more = f"bar = reserved or there; {node.reserved} reserved without a page"
         place = f"{name}, reserved or there: index"
         regions = list(node.resv_map.regions)
         yield Lane(node.resv_map.key, "its reservation map", more, INDENT, 0, 0, end, regions, place=place)

@@ -217,8 +217,6 @@ class inode(Record):
         """Pages of it that are reserved and not allocated yet."""
         return len(self.resv_map.regions) - len(self.i_pages)
 
-    promised = reserved  # an older name
-
 
 class sysctl(Record):
     """The settings of /proc/sys/vm that belong to no pool."""
