@@ -105,37 +105,6 @@ def test_a_stack_of_runs_is_a_stack(moves: list[int | tuple[int, int, int]]) -> 
     assert [value for run in runs for value in run.values()] == plain
 
 
-@given(st.lists(_runs, max_size=8))
-def test_equal_however_they_are_cut(found: list[Run]) -> None:
-    """Two maps with equal values at equal keys are equal, also if one was put key by key from the back."""
-    whole, single = RunMap(), RunMap()
-    for run in found:
-        if not whole.held(run.start, run.end):
-            whole.put(run)
-    items = [(key, run.at(key), run.tag) for run in whole for key in range(run.start, run.end)]
-    for key, value, tag in reversed(items):
-        single.put(Run(key, 1, value, tag=tag))
-    assert single == whole
-    if items:
-        key, value, tag = items[0]
-        single.cut(key, key + 1)
-        assert single != whole
-        single.put(Run(key, 1, value + 1, tag=tag))
-        assert single != whole
-
-
-def test_one_that_rises_is_not_one_that_falls() -> None:
-    """From the same first value; and it costs runs, not keys, to see that a terabyte of values is equal."""
-    up, down, parts = RunMap(), RunMap(), RunMap()
-    up.put(Run(0, 2, 5, 1))
-    down.put(Run(0, 2, 5, -1))
-    assert up != down
-    up.put(Run(2, 1 << 60, 6, 0))
-    parts.put(Run(1, (1 << 60) + 1, 6, 0))
-    parts.put(Run(0, 1, 5))
-    assert up._runs != parts._runs and up == parts
-
-
 def test_neighbours_that_continue_are_joined() -> None:
     """Five faults in a row are one run; what does not continue stays apart."""
     runs = RunMap()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hugelab.core.runs import Run, RunMap
 from hugelab.core.state import Counters, Record, State
+from tests.model.touching import shorten
 
 
 class Box(Record):
@@ -73,7 +74,7 @@ def test_shorten_takes_back_what_was_not_reached() -> None:
     box.number = 10
     box.runs.put(Run(0, 5, 1, 1))
     state.point("work")
-    state.shorten(3)
+    shorten(state, 3)
     assert _look(state) == {"box": (6, "", [(0, 1), (1, 2), (2, 3)])}
     assert state.rows[-1].events == 3
     state.finish()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -83,17 +82,6 @@ class RunMap:
 
     def __repr__(self) -> str:
         return f"RunMap({self._runs})"
-
-    def __eq__(self, other: object) -> bool:
-        """Equal maps hold equal values at equal keys, however they are cut into runs."""
-        if not isinstance(other, RunMap):
-            return NotImplemented
-        if self._runs == other._runs:
-            return True
-        edges = sorted({edge for run in (*self._runs, *other._runs) for edge in (run.start, run.end)})
-        return all(_alike(self.find(start), other.find(start), start, end - 1) for start, end in pairwise(edges))
-
-    __hash__ = None  # type: ignore[assignment]
 
     def frozen(self) -> RunMap:
         """A read-only copy: its methods that change a map raise TypeError."""
@@ -209,13 +197,6 @@ class RunMap:
         top = self._runs[-1]
         (gone,) = self.cut(max(top.start, top.end - most), top.end, backwards=True)
         return Run(0, gone.count, gone.at(gone.end - 1), -gone.step)
-
-
-def _alike(a: Run | None, b: Run | None, first: int, last: int) -> bool:
-    """Are two runs equal at the keys first to last, which each of them holds all or none (None) of?"""
-    if a is None or b is None:
-        return a is b
-    return (a.at(first), a.at(last), a.tag) == (b.at(first), b.at(last), b.tag)
 
 
 def _refuse(*change: object) -> None:

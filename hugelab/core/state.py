@@ -105,13 +105,6 @@ class _Set:
         elif begin == 0 or end == 0:
             slots[self.name] = self.new if end else self.old
 
-    def undo(self) -> None:
-        self.record.__dict__[self.name] = self.old
-
-    def shorten(self, n: int, units: int) -> None:
-        if type(self.old) is int and type(self.new) is int:
-            self.new = self.old + (self.new - self.old) * units // n
-
 
 class _Runs:
     """A run was put into a map, or cut from it: an equal share of its keys in each unit of the row, or of ``units``."""
@@ -129,12 +122,6 @@ class _Runs:
             else:
                 self.map.cut_quietly(part)
 
-    def undo(self) -> None:
-        if self.put:
-            self.map.cut_quietly(self.run)
-        else:
-            self.map.put_quietly(self.run)
-
     def _part(self, n: int, begin: int, end: int) -> Run:
         """The part of the run that the units [begin, end) of n put or cut."""
         run = self.run
@@ -147,12 +134,6 @@ class _Runs:
             return run.clip(run.end - high, run.end - low)
         return run.clip(run.start + low, run.start + high)
 
-    def shorten(self, n: int, units: int) -> None:
-        self.run = self._part(n, 0, units)
-        if self.units is not None:
-            first, last = self.units
-            self.units = first, max(min(last, units), first + 1)
-
 
 class _Appear:
     """A record entered the state, or left it."""
@@ -163,22 +144,15 @@ class _Appear:
         self.record, self.enters = record, enters
 
     def move(self, n: int, begin: int, end: int) -> None:
-        if not (begin and end):
-            self._appear(self.enters == (end > begin))
-
-    def undo(self) -> None:
-        self._appear(not self.enters)
-
-    def _appear(self, enters: bool) -> None:
-        if enters:
+        if begin and end:
+            return
+        if self.enters == (end > begin):
             self.record._state.records[self.record.key] = self.record
         else:
             del self.record._state.records[self.record.key]
 
-    def shorten(self, n: int, units: int) -> None:
-        """Nothing to shorten: a record enters or leaves as a whole."""
 
-
+# ``move(n, begin, end)`` of a change in a row of n units: ``begin`` units are done, then ``end``.
 Change = _Set | _Runs | _Appear
 
 
@@ -297,7 +271,7 @@ class State(Records):
     def row(self, proc: str, n: int = 1, size: int = 0) -> Row:
         """Begin a row; changes made since the last point belong to that point."""
         if self.pending:
-            self._settle(-1)
+            self._settle()
         before = [(h.nr_huge_pages, h.free_huge_pages, h.resv_huge_pages, h.surplus_huge_pages) for h in self.pools]
         row = Row(tuple(before), proc, n, size)
         self.rows.append(row)
@@ -305,37 +279,28 @@ class State(Records):
 
     def point(self, name: str, moment: str = "", **detail: Any) -> None:
         """The current row passes a point, which gets the changes since the last point."""
-        row = self.rows[-1]
-        row.points.append(Point(name, moment, detail))
+        self.rows[-1].points.append(Point(name, moment, detail))
         if self.pending:
-            at = len(row.points) - 1
-            row.changes += [(at, change) for change in self.pending]
-            self.pending.clear()
+            self._settle()
 
-    def _settle(self, point: int) -> None:
-        if self.pending:
-            point %= len(self.rows[-1].points)
-            self.rows[-1].changes.extend((point, change) for change in self.pending)
-            self.pending.clear()
+    def _settle(self) -> None:
+        """The last point gets the pending changes."""
+        row = self.rows[-1]
+        at = len(row.points) - 1
+        row.changes += [(at, change) for change in self.pending]
+        self.pending.clear()
 
     def finish(self) -> None:
         """End the log: the last point gets the pending changes."""
-        self._settle(-1)
+        if self.pending:
+            self._settle()
         self._row, self._unit, self._points = len(self.rows), 0, 0
-
-    def shorten(self, units: int) -> None:
-        """Cut the last row to ``units`` units; the others are undone."""
-        self._settle(-1)
-        row = self.rows[-1]
-        for _, change in reversed(row.changes):
-            change.move(row.n, row.n, units)
-            change.shorten(row.n, units)
-        row.n = units
 
     def rollback(self, rows: int) -> None:
         """Undo and drop the pending changes and all rows from number ``rows`` on (a call that failed)."""
         for change in reversed(self.pending):
-            change.undo()
+            n = self.rows[-1].n
+            change.move(n, n, 0)
         self.pending.clear()
         for row in reversed(self.rows[rows:]):
             for _, change in reversed(row.changes):

@@ -57,7 +57,7 @@ class Moment(Records):
 
     ``index`` is the event's number, -1 before the first. ``records`` (by key) and ``pools`` (struct hstate, default
     size first) are copies of the kernel's structs. A change raises AttributeError (an attribute) or TypeError (a dict
-    or a RunMap). Two Moments are equal if their events and all records are.
+    or a RunMap).
     """
 
     index: int
@@ -87,26 +87,5 @@ class Moment(Records):
 
     __delattr__ = __setattr__
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Moment):
-            return NotImplemented
-        return (self.index, self.event) == (other.index, other.event) and _plain(self.records) == _plain(other.records)
-
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         return f"<Moment after event {self.index}: {', '.join(f'{size} {now}' for size, now in self.counters.items())}>"
-
-
-def _plain(value: Any) -> Any:
-    """Records as dicts of their values; a reference to a record as its key."""
-    if isinstance(value, MappingProxyType):
-        return {
-            key: {name: _plain(of) for name, of in item.__dict__.items() if name != "_state"}
-            if isinstance(item, Record) and item.key == key
-            else _plain(item)
-            for key, item in value.items()
-        }
-    if type(value) is tuple:
-        return tuple(map(_plain, value))
-    return value.key if isinstance(value, Record) else value

@@ -8,11 +8,28 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from hugelab.core.state import State, _Runs, _Set
 from hugelab.linux.abi import FAILED
 from hugelab.linux.errors import ScenarioError
 from hugelab.model import fault, memory
 from hugelab.model.kernel import Kernel
 from hugelab.model.vma import areas
+
+
+def shorten(state: State, units: int) -> None:
+    """Cut the last row of a state to ``units`` units; the others are undone."""
+    state._settle()
+    row = state.rows[-1]
+    for _, change in reversed(row.changes):
+        change.move(row.n, row.n, units)
+        if isinstance(change, _Set) and type(change.old) is int and type(change.new) is int:
+            change.new = change.old + (change.new - change.old) * units // row.n
+        elif isinstance(change, _Runs):
+            change.run = change._part(row.n, 0, units)
+            if change.units is not None:
+                first, last = change.units
+                change.units = first, max(min(last, units), first + 1)
+    row.n = units
 
 
 class Touching:
@@ -51,7 +68,7 @@ class Touching:
         """Undo the pages that were touched in advance."""
         if self._next < self._limit:
             state = self._kernel.state
-            state.shorten(state.rows[-1].n - (self._limit - self._next))
+            shorten(state, state.rows[-1].n - (self._limit - self._next))
         self._next = self._limit = -1
 
     def _turn(self, page: int) -> str:
