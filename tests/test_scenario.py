@@ -33,7 +33,6 @@ def test_recorded_cases_round_trip() -> None:
             if step.get("proc") == "P":  # the first process, which need not be named
                 del step["proc"]
         assert case.to_json() == was
-        assert case.kernel_quirk == bool(was.get("kernel_quirk"))
         assert case.also_1g == bool(was.get("also_1G"))
 
 

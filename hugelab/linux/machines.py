@@ -97,10 +97,6 @@ class Machine:
             return self
         return replace(self, title=f"{self.title}, {AS_INTENDED}", rules=self.rules.as_intended())
 
-    def with_slips(self) -> Machine:
-        """This machine: kernel bugs are on by default now. Kept for older notebooks."""
-        return self
-
 
 def _buddy_order(first: int, low: int) -> tuple[Run, ...]:
     """One odd 2 MB block, then 4 MB blocks from high to low, each split lower half first (docs/lesson.md)."""

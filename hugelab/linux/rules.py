@@ -190,10 +190,6 @@ class Rules:
         """RLIMIT_MEMLOCK of a program that set none, in bytes."""
         return 8 << 20 if self.memlock_8m else 64 << 10
 
-    def turned(self, name: str) -> Rules:
-        """The same kernel with one rule turned on or off. Raises KeyError for a name that is not in RULES."""
-        return replace(self, names=self.names ^ {RULES[name].name})
-
     def as_intended(self) -> Rules:
         """The same release without its kernel bugs."""
         return replace(self, bugs=frozenset())

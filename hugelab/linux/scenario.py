@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +126,6 @@ class Scenario:
                 raise ScenarioError(f"pool: {name} is a number of pages, 0 or more, not {value!r}")
 
     @property
-    def kernel_quirk(self) -> bool:
-        """The recorded answers show a kernel bug, not the design."""
-        return bool(self.extra.get("kernel_quirk"))
-
-    @property
     def also_1g(self) -> bool:
         """The 1 GiB pool is watched too."""
         return bool(self.extra.get("also_1G"))
@@ -139,10 +134,7 @@ class Scenario:
     def then(self, op: str, **args: Any) -> Scenario:
         """A Scenario with one more step; ``proc=`` names its process, all else are arguments of the operation."""
         proc = args.pop("proc", "P")
-        return self._with((*self.steps, Op(op, args, proc)))
-
-    def _with(self, steps: Iterable[Op]) -> Scenario:
-        return Scenario(self.name, self.nr, self.overcommit, self.mounts, tuple(steps), self.extra)
+        return replace(self, steps=(*self.steps, Op(op, args, proc)))
 
     def __getattr__(self, op: str) -> Any:
         """``scenario.mmap(map="A", pages=5)`` is ``scenario.then("mmap", map="A", pages=5)``."""

@@ -14,10 +14,8 @@ from ..linux.scenario import Op
 from ..linux.structs import hstate, hugetlb_cgroup, mm_struct, sysctl
 from . import pool
 from .cgroup import lineage
-from .core import Core
-from .errors import SystemCallError
+from .core import Core, SystemCallError, operation
 from .mount import memparse
-from .registry import operation
 
 PAGE_COUNTER_MAX = (1 << 63) - 4096  # bytes; cgroup v1 shows it for "no limit"
 

@@ -14,13 +14,11 @@ from ..linux.abi import FAILED
 from ..linux.flags import VM_DONTCOPY, VM_DONTDUMP, VM_HUGEPAGE, VM_MAYWRITE, VM_NOHUGEPAGE, VM_RAND_READ, VM_SEQ_READ
 from ..linux.scenario import Op
 from ..linux.structs import mm_struct, vm_area_struct
-from .core import Core
-from .errors import SystemCallError
+from .core import Core, SystemCallError, operation
 from .fallocate import hugetlbfs_punch_hole
 from .files import MAY_WRITE, inode_permission
 from .gup import faultin_page_range, populate_vma_page_range
 from .mmap import can_do_mlock, mlock_future_ok
-from .registry import operation
 from .vma import (
     PTRS,
     areas,

@@ -1,13 +1,29 @@
-"""The shared part of the simulated kernel: the machine, its rules, the state, and lookups in it by name."""
+"""The shared part of the simulated kernel: the machine, its rules, the state, and lookups in it by name.
+
+Beside it, the registry of its system calls and their failure.
+"""
 
 from __future__ import annotations
 
+from ..core.registry import Registry
 from ..core.state import State
 from ..linux.abi import Area, huge_size, length_of
 from ..linux.errors import ScenarioError
 from ..linux.machines import Machine
 from ..linux.scenario import Op
 from ..linux.structs import hstate, mm_struct, shmid_kernel
+
+# Operation -> function of the model: function(kernel, process or None, operation), registered where it is defined. A
+# second copy of the model, such as one with a changed rule, has a registry of its own.
+operation = Registry()
+
+
+class SystemCallError(Exception):
+    """A system call failed; ``name`` is the name of its errno, such as ENOMEM."""
+
+    def __init__(self, name: str):
+        super().__init__(name)
+        self.name = name
 
 
 class Core:

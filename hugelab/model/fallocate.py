@@ -7,12 +7,10 @@ from ..linux.errors import Unsupported
 from ..linux.flags import F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_WRITE, VM_HUGETLB, VM_MAYSHARE, VM_SHARED
 from ..linux.scenario import Op
 from ..linux.structs import inode, mm_struct, vm_area_struct
-from .core import Core
-from .errors import SystemCallError
+from .core import Core, SystemCallError, operation
 from .files import descriptor, loff_t
 from .folio import alloc_huge_page, plan
 from .hugetlbfs import hugetlb_add_to_page_cache, hugetlbfs_zero_partial_page, remove_inode_hugepages
-from .registry import operation
 from .vma import hugetlb_vmdelete_list
 
 KEEP_SIZE, PUNCH_HOLE = "FALLOC_FL_KEEP_SIZE", "FALLOC_FL_PUNCH_HOLE"

@@ -17,11 +17,9 @@ from ..linux.flags import F_SEAL_GROW, F_SEAL_SHRINK
 from ..linux.scenario import Op
 from ..linux.structs import file, inode, mm_struct, super_block
 from . import memory
-from .core import Core
-from .errors import SystemCallError
+from .core import Core, SystemCallError, operation
 from .hugetlbfs import hugetlbfs_create, hugetlbfs_get_inode, iput, truncate_hugepages
 from .mount import find_mount
-from .registry import operation
 from .vma import hugetlb_vmdelete_list
 
 UMASK = 0o022

@@ -8,10 +8,9 @@ from ..linux.errors import ScenarioError
 from ..linux.flags import VM_DONTCOPY, VM_MAYWRITE, VM_SHARED
 from ..linux.scenario import Op
 from ..linux.structs import mm_struct, vm_area_struct
-from .core import Core
+from .core import Core, operation
 from .files import fput
 from .hugetlbfs import iput
-from .registry import operation
 from .vma import areas, copy_vma, page_tables, remove_vma, set_page_tables, unmap_vmas
 
 

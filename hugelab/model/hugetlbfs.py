@@ -7,8 +7,7 @@ import stat
 from ..core.runs import Run
 from ..linux.structs import hstate, inode, resv_map, shmid_kernel, super_block
 from . import memory
-from .core import Core
-from .errors import SystemCallError
+from .core import Core, SystemCallError
 from .folio import free_huge_page, hstate_inode, subpool_inode
 from .pool import hugetlb_acct_memory
 from .reserve import region_del

@@ -17,11 +17,9 @@ from ..record.check import CaseResult, check
 from ..record.recording import Recording
 from ..record.source import record
 from . import admin, advise, fallocate, files, fork, memfd, mmap, mount, pool, process, remap, shm, smaps
-from .core import Core
-from .errors import SystemCallError
+from .core import Core, SystemCallError, operation
 from .hugetlbfs import iput, kill_super
 from .mount import hugetlbfs_fill_super
-from .registry import operation
 
 # Each of these registers its functions in ``operation``.
 _REGISTERED = (admin, advise, fallocate, files, fork, memfd, mmap, mount, process, remap, shm, smaps)

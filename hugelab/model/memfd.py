@@ -19,11 +19,9 @@ from ..linux.flags import (
 )
 from ..linux.scenario import Op
 from ..linux.structs import inode, mm_struct, vm_area_struct
-from .core import Core
-from .errors import SystemCallError
+from .core import Core, SystemCallError, operation
 from .files import descriptor, fd_install
 from .hugetlbfs import hugetlbfs_get_inode
-from .registry import operation
 
 
 @operation("memfd")

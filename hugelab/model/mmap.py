@@ -22,13 +22,11 @@ from ..linux.flags import (
 )
 from ..linux.scenario import Op
 from ..linux.structs import file, hstate, inode, mm_struct, vm_area_struct
-from .core import Core
-from .errors import SystemCallError
+from .core import Core, SystemCallError, operation
 from .files import descriptor
 from .gup import populate_vma_page_range
 from .hugetlbfs import hugetlbfs_get_inode, iput
 from .memfd import memfd_check_seals_mmap
-from .registry import operation
 from .vma import MMAP_MIN_ADDR, do_munmap, huge_align, hugetlbfs_file_mmap, overlapping, page_align, unmapped_area
 
 

@@ -9,10 +9,8 @@ from ..core.units import BASE_PAGE_SIZE
 from ..linux.errors import ScenarioError
 from ..linux.scenario import Op
 from ..linux.structs import file, hstate, inode, mm_struct, super_block, vm_area_struct
-from .core import Core
-from .errors import SystemCallError
+from .core import Core, SystemCallError, operation
 from .hugetlbfs import in_use, kill_super
-from .registry import operation
 from .subpool import hugepage_new_subpool
 
 # Options that every file system takes (vfs_parse_sb_flag).

@@ -10,10 +10,8 @@ from ..linux.machines import Machine
 from ..linux.scenario import Op
 from ..linux.structs import mm_struct, vm_area_struct
 from . import fault, memory
-from .core import Core
-from .errors import SystemCallError
+from .core import Core, SystemCallError, operation
 from .fork import do_exit
-from .registry import operation
 from .vma import areas
 
 

@@ -12,10 +12,8 @@ from ..linux.flags import PROT, VM_EXEC, VM_READ, VM_SHARED, VM_WRITE, number
 from ..linux.scenario import Op
 from ..linux.structs import Policy, mm_struct, vm_area_struct
 from .advise import page_range, pieces, span
-from .core import Core
-from .errors import SystemCallError
+from .core import Core, SystemCallError, operation
 from .mmap import put_all
-from .registry import operation
 from .reserve import region_count
 from .vma import (
     PTRS,

@@ -19,12 +19,10 @@ from ..linux.flags import (
 )
 from ..linux.scenario import Op
 from ..linux.structs import mm_struct, shmid_kernel, sysctl, vm_area_struct
-from .core import Core
-from .errors import SystemCallError
+from .core import Core, SystemCallError, operation
 from .gup import populate_vma_page_range
 from .hugetlbfs import hugetlbfs_get_inode, iput
 from .mmap import mlock_future_ok, put_all
-from .registry import operation
 from .vma import areas, do_munmap, huge_align, hugetlb_reserve_pages, hugetlbfs_file_mmap, unmapped_area
 
 

@@ -7,9 +7,7 @@ from typing import Any
 from ..linux.abi import FAILED
 from ..linux.scenario import Op
 from ..linux.structs import mm_struct, vm_area_struct
-from .core import Core
-from .errors import SystemCallError
-from .registry import operation
+from .core import Core, SystemCallError, operation
 from .vma import areas
 
 # Bit -> its two letters, in the order of the bits (show_smap_vma_flags).

@@ -11,8 +11,7 @@ from ..linux.abi import highest_gap
 from ..linux.flags import VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_NORESERVE, VM_WRITE
 from ..linux.structs import hstate, hugepage_subpool, inode, mm_struct, resv_map, vm_area_struct
 from .cgroup import hugetlb_cgroup_charge_cgroup, hugetlb_cgroup_uncharge, over_limit
-from .core import Core
-from .errors import SystemCallError
+from .core import Core, SystemCallError
 from .folio import free_huge_page, hstate_inode, subpool_inode
 from .pool import hugetlb_acct_memory, refusal
 from .reserve import region_add, region_chg, region_count, region_del

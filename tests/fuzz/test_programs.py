@@ -11,8 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from hugelab import Scenario
 from hugelab.linux.operations import OPERATIONS
+from hugelab.model.core import operation
 from hugelab.model.kernel import Kernel, boot, check_case
-from hugelab.model.registry import operation
 from tests.conftest import fully
 from tests.invariants import dump
 

@@ -80,7 +80,7 @@ def test_own_programs_on_every_machine(name: str) -> None:
             assert "\n" not in lab.explorer.message["html"]
             continue
         check_views(lab)
-        expected = MACHINES[machine].with_slips() if case.kernel_quirk else MACHINES[machine]
+        expected = MACHINES[machine]
         assert lab.recording.machine == expected
         assert lab.recording.to_json() == run(case, expected).to_json()
     assert set(refused) <= ({"lesson"} if "min_size" in str(case.mounts) else set())

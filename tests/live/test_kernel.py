@@ -43,7 +43,7 @@ def asks(case: Scenario) -> set[tuple[object, ...]]:
     mode, advice or file that it names."""
     found: set[tuple[object, ...]] = set()
     for op in case.steps:
-        found.add((op.op, (op.expect or {}).get("outcome"), case.kernel_quirk))
+        found.add((op.op, (op.expect or {}).get("outcome"), bool(case.extra.get("kernel_quirk"))))
         for key in op.args.keys() - OWN:
             words = op.args[key] if isinstance(op.args[key], list) else [op.args[key]]
             found |= {(op.op, key, word) for word in words if isinstance(word, str)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hugelab.model import vma
-from hugelab.model.registry import operation
+from hugelab.model.core import operation
 
 from .worlds import WORLDS, World, walk
 

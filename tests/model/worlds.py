@@ -19,9 +19,8 @@ from hugelab.core.runs import RunMap
 from hugelab.linux.abi import Area
 from hugelab.linux.machines import Machine
 from hugelab.linux.structs import file, inode, mm_struct, vm_area_struct
-from hugelab.model.errors import SystemCallError
+from hugelab.model.core import SystemCallError, operation
 from hugelab.model.kernel import Kernel
-from hugelab.model.registry import operation
 from hugelab.record.invariants import broken
 from tests.model.silent import SilentState
 
