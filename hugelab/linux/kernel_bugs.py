@@ -18,6 +18,7 @@ from .scenario import ANONYMOUS, Scenario
 PRIVATE = ["MAP_PRIVATE", *ANONYMOUS]
 LAZY = ["MAP_PRIVATE", "MAP_NORESERVE", *ANONYMOUS]
 FIXED = ["MAP_PRIVATE", "MAP_FIXED", *ANONYMOUS]
+MOVE = ["MREMAP_MAYMOVE", "MREMAP_FIXED"]
 OPEN = Scenario("", 2).open(fd="f", path="m/a")
 
 
@@ -41,16 +42,8 @@ class KernelBug(NamedTuple):
         return release(self.since) <= release(version) and not (self.until and release(self.until) <= release(version))
 
 
-def _with(program: Scenario, nr: int = 2, overcommit: int = 0, mount: str = "") -> Scenario:
-    return Scenario(program.name, nr, overcommit, {"m": mount}, program.steps)
-
-
-_GONE = _with(
-    OPEN.mmap(map="A", fd="f", pages=1).touch(map="A").ftruncate(fd="f", pages=0),
-    nr=0,
-    overcommit=2,
-    mount="min_size=4M",
-)
+_SURPLUS = Scenario("", 0, 2, {"m": "min_size=4M"}).open(fd="f", path="m/a")
+_GONE = _SURPLUS.mmap(map="A", fd="f", pages=1).touch(map="A").ftruncate(fd="f", pages=0)
 
 KERNEL_BUGS = {
     "failed_map_fixed_leaves_a_hole": KernelBug(
@@ -85,11 +78,11 @@ KERNEL_BUGS = {
         "a page that size= granted and the pool or the cgroup then refused stays counted as used until umount"
         " (alloc_hugetlb_folio, out_subpool_put)",
         "mount_size_pool_short_noreserve_then_statfs, quirk_size_quota_leaks_on_failed_fallocate",
-        _with(
-            OPEN.mmap(map="A", fd="f", pages=1, flags=["MAP_SHARED", "MAP_NORESERVE"]).touch(map="A").statfs(mount="m"),
-            nr=0,
-            mount="size=4M",
-        ),
+        Scenario("", 0, mounts={"m": "size=4M"})
+        .open(fd="f", path="m/a")
+        .mmap(map="A", fd="f", pages=1, flags=["MAP_SHARED", "MAP_NORESERVE"])
+        .touch(map="A")
+        .statfs(mount="m"),
         "a833a693a490 mm: hugetlb: fix incorrect fallback for subpool",
         since="6.15",
     ),
@@ -123,15 +116,7 @@ KERNEL_BUGS = {
         Scenario("", 2)
         .mmap(map="A", pages=2, flags=PRIVATE)
         .touch(map="A", count=2)
-        .then(
-            "mremap",
-            map="A",
-            pages=1,
-            new_pages=1,
-            flags=["MREMAP_MAYMOVE", "MREMAP_FIXED"],
-            at={"map": "A", "page": -64},
-            **{"as": "B"},
-        )
+        .mremap(map="A", pages=1, new_pages=1, flags=MOVE, at={"map": "A", "page": -64}, **{"as": "B"})
         .madvise(map="A", page=1, pages=1, advice="MADV_DONTNEED"),
         "550a7d60bd5e mm, hugepages: add mremap() support for hugepage backed vma; since 6.15 (ee40c9920ac2 mm: fix"
         " copy_vma() error handling for hugetlb mappings) fixup_hugetlb_reservations does it",
@@ -141,7 +126,7 @@ KERNEL_BUGS = {
         "with size= and min_size=, an mmap that the pool refuses puts pages back while used_hpages is still too high,"
         " so their reservation is dropped although the mount keeps it (hugetlb_reserve_pages, out_put_pages)",
         "quirk_min_size_with_size_reservation_given_back_twice",
-        _with(OPEN.mmap(map="A", fd="f", pages=4), mount="size=8M,min_size=4M"),
+        Scenario("", 2, mounts={"m": "size=8M,min_size=4M"}).open(fd="f", path="m/a").mmap(map="A", fd="f", pages=4),
         "a833a693a490 mm: hugetlb: fix incorrect fallback for subpool; mended by mm/hugetlb: fix subpool minimum"
         " reservation rollback (7.3.4 has that as a backport). Before 7.0 (1d3f9bb4c8af mm/hugetlb: restore failed"
         " global reservations to subpool) used_hpages stays too high for good",

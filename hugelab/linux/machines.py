@@ -68,20 +68,16 @@ class Machine:
                 return at // self.node_capacity(whole)
         return 0
 
-    def frame_run(self, size: int, node: int, taken: int, most: int) -> Run:
+    def frame_run(self, size: int, node: int, taken: int, most: int) -> Run | None:
         """The next frames of a node's buddy allocator, ``taken`` before: a run of 1 to ``most``, keys from 0.
 
-        Raises IndexError when memory is exhausted.
+        None when memory is exhausted.
         """
-        if self.frames:
-            for run in self.frames:
-                if taken < run.count:
-                    return Run(0, min(most, run.count - taken), run.value + taken * run.step, run.step)
-                taken -= run.count
-            raise IndexError("no frame left")
-        if taken >= self.node_capacity(size):
-            raise IndexError("no frame left")
-        return Run(0, min(most, self.node_capacity(size) - taken), self.first_frame(size, node) + taken, 1)
+        for run in self.frames or (Run(0, self.node_capacity(size), self.first_frame(size, node), 1),):
+            if taken < run.count:
+                return Run(0, min(most, run.count - taken), run.value + taken * run.step, run.step)
+            taken -= run.count
+        return None
 
     def struct_page_of(self, pfn: int) -> int:
         """The address of a page's struct page, which the log shows as ``page=``."""

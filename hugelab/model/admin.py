@@ -37,12 +37,6 @@ def _node(k: Core, op: Op) -> int:
     return nid
 
 
-def _resizable(k: Core, h: hstate) -> None:
-    """Raises SystemCallError EINVAL for a page size that this release allocates at boot only."""
-    if k.machine.gigantic(h.size) and not k.rules.gigantic_at_run_time:
-        raise SystemCallError("EINVAL")
-
-
 def _count(op: Op) -> int:
     """``n`` as it is written to a file. Raises SystemCallError EINVAL for a negative number."""
     n: int = op.args["n"]
@@ -51,21 +45,15 @@ def _count(op: Op) -> int:
     return n
 
 
-@operation("set_nr")
+@operation("set_nr", "set_nr_node")
 def nr_hugepages_store(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """Write ``n`` to nr_hugepages of ``hsize``."""
-    h, n = _pool(k, op), _count(op)
-    _resizable(k, h)
-    k.state.rows[-1].size = h.size
-    pool.set_max_huge_pages(k, h, n)
-    k.state.point("set_max_huge_pages")
+    """Write ``n`` to nr_hugepages of ``hsize``, or of that of one ``node``.
 
-
-@operation("set_nr_node")
-def nr_hugepages_store_node(k: Core, mm: mm_struct | None, op: Op) -> None:
-    """Write ``n`` to nr_hugepages of one ``node``."""
-    h, nid, n = _pool(k, op), _node(k, op), _count(op)
-    _resizable(k, h)
+    Raises SystemCallError ENOENT; EINVAL, also for a page size that this release allocates at boot only.
+    """
+    h, nid, n = _pool(k, op), _node(k, op) if "node" in op.args else None, _count(op)
+    if k.machine.gigantic(h.size) and not k.rules.gigantic_at_run_time:
+        raise SystemCallError("EINVAL")
     k.state.rows[-1].size = h.size
     pool.set_max_huge_pages(k, h, n, nid)
     k.state.point("set_max_huge_pages")
@@ -163,7 +151,7 @@ def cg_mount(k: Core, mm: mm_struct | None, op: Op) -> None:
 def cg_mkdir(k: Core, mm: mm_struct | None, op: Op) -> None:
     """A new group, without limits. ``cg`` may be a path below another group."""
     version, name = op.args["version"], op.args["cg"]
-    if not isinstance(name, str) or not nameable(name):
+    if not nameable(name):
         raise ScenarioError(f"cg_mkdir: {name!r} is no name of a cgroup")
     groups = {group.name: group for group in k.state.of(hugetlb_cgroup) if group.version == version and group.online}
     if name in groups:
@@ -202,7 +190,7 @@ _FILE = re.compile(r"hugetlb\.(\w+)\.(rsvd\.)?([\w.]+)")
 
 def _file(k: Core, group: hugetlb_cgroup, name: str) -> tuple[hstate, bool, str]:
     """hugetlb.2MB.rsvd.max -> pool, is it rsvd, "max". Raises SystemCallError ENOENT."""
-    if not isinstance(name, str) or not nameable(name):
+    if not nameable(name):
         raise ScenarioError(f"{name!r} is no file of a cgroup")
     match = _FILE.fullmatch(name)
     sizes = {format_size(size).replace(" ", ""): size for size in k.machine.sizes}
@@ -253,8 +241,6 @@ def cg_set(k: Core, mm: mm_struct | None, op: Op) -> None:
 def cg_get(k: Core, mm: mm_struct | None, op: Op) -> dict[str, str]:
     """Read ``files`` of a group: file -> text."""
     group = _group(k, op)
-    if not isinstance(op.args["files"], list):
-        raise ScenarioError("cg_get: files is a list of names")
     return {name: _read(k, group, name) for name in op.args["files"]}
 
 

@@ -177,7 +177,6 @@ def sys_mlockall(k: Core, mm: mm_struct, op: Op) -> None:
     mm.mlockall = frozenset(flags) | (mm.mlockall & {"MCL_CURRENT"})
     if "MCL_CURRENT" in flags:
         mlock_future_ok(mm, 0)
-    if "MCL_CURRENT" in flags:
         for vma in areas(mm):
             populate_vma_page_range(k, vma, vma.vm_pgoff, vma.vm_pgoff + vma.pages)
 

@@ -37,11 +37,9 @@ def alloc_fresh_huge_page(k: Core, h: hstate, node: hstate_node, n: int) -> Run 
     """Up to n frames in one run from a node's buddy allocator (alloc_fresh_hugetlb_folio); None if it has none."""
     if node.buddy:
         return node.buddy.pop(n)
-    try:
-        frames = k.machine.frame_run(h.size, node.nid, node.fresh, n)
-    except IndexError:
-        return None
-    node.fresh += frames.count
+    frames = k.machine.frame_run(h.size, node.nid, node.fresh, n)
+    if frames:
+        node.fresh += frames.count
     return frames
 
 

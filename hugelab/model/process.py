@@ -12,7 +12,7 @@ from ..linux.structs import mm_struct, vm_area_struct
 from . import fault, memory
 from .core import Core, SystemCallError, operation
 from .fork import do_exit
-from .vma import areas
+from .vma import areas, vma_lookup
 
 
 @operation("touch")
@@ -82,7 +82,7 @@ def kread(k: Core, mm: mm_struct, op: Op) -> dict[str, int]:
     """read(2) of one zero byte into a page: the kernel writes there. Raises SystemCallError EFAULT, never a signal."""
     area = k.mapping(mm, op.args["map"])
     addr = area.addr + op.get("page") * k.unit(op) + op.get("off_bytes")
-    vma = next((vma for vma in areas(mm) if vma.vm_start <= addr < vma.vm_end), None)
+    vma = vma_lookup(mm, addr)
     if area is FAILED or vma is None:
         raise SystemCallError("EFAULT")
     index = vma.index(addr)

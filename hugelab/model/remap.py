@@ -29,6 +29,7 @@ from .vma import (
     page_align,
     page_tables,
     remove_vma,
+    vma_lookup,
     vma_modify_flags,
 )
 
@@ -126,11 +127,6 @@ def check_mremap_params(k: Core, addr: int, old: int, new: int, flags: set[str],
         raise SystemCallError("EINVAL")
     if addr + old > target and target + new > addr:
         raise SystemCallError("EINVAL")
-
-
-def vma_lookup(mm: mm_struct, addr: int) -> vm_area_struct | None:
-    """The VMA that contains an address, if any."""
-    return next((vma for vma in areas(mm) if vma.vm_start <= addr < vma.vm_end), None)
 
 
 def align_hugetlb(k: Core, vma: vm_area_struct, addr: int, old: int, new: int, target: int) -> tuple[int, int]:
@@ -233,17 +229,14 @@ def fixup_hugetlb_reservations(k: Core, new: vm_area_struct) -> None:
 
 
 # -- policies ----------------------------------------------------------------------------------------
-MODES = {"MPOL_DEFAULT", "MPOL_PREFERRED", "MPOL_BIND", "MPOL_INTERLEAVE", "MPOL_LOCAL", "MPOL_PREFERRED_MANY"}
-
-
 def policy(k: Core, op: Op) -> Policy | None:
     """The policy of ``policy`` and ``nodemask`` (bits). Raises SystemCallError EINVAL for nodes that do not exist."""
     mode, mask = op.args["policy"], op.get("nodemask")
     if mode == "MPOL_PREFERRED_MANY" and not k.rules.preferred_many:
         raise SystemCallError("EINVAL")
-    if mode not in MODES:
+    if mode == "MPOL_WEIGHTED_INTERLEAVE":
         raise Unsupported(f"policy {mode} is not in the model")
-    if not isinstance(mask, int) or mask < 0:
+    if mask < 0:
         raise ScenarioError(f"{op.op}: nodemask is a number whose bits are nodes, not {mask!r}")
     nodes = tuple(nid for nid in range(k.machine.nodes) if mask >> nid & 1)
     if mode in ("MPOL_DEFAULT", "MPOL_LOCAL"):

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..linux.abi import FAILED
+from ..linux.flags import VM_FLAGS
 from ..linux.scenario import Op
 from ..linux.structs import mm_struct, vm_area_struct
 from .core import Core, SystemCallError, operation
-from .vma import areas
+from .vma import vma_lookup
 
-# Bit -> its two letters, in the order of the bits (show_smap_vma_flags).
-LETTERS = {
-    0x1: "rd", 0x2: "wr", 0x4: "ex", 0x8: "sh", 0x10: "mr", 0x20: "mw", 0x40: "me", 0x80: "ms", 0x2000: "lo",
-    0x8000: "sr", 0x10000: "rr", 0x20000: "dc", 0x40000: "de", 0x200000: "nr", 0x400000: "ht", 0x4000000: "dd",
-    0x20000000: "hg", 0x40000000: "nh",
-}  # fmt: skip
+# The two letters of each of VM_FLAGS (show_smap_vma_flags).
+LETTERS = ("rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "lo", "sr", "rr", "dc", "de", "nr", "ht", "dd", "hg", "nh")
 
 
 @operation("smaps")
@@ -25,7 +22,7 @@ def smaps(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
     Raises SystemCallError ENOENT if there is no VMA.
     """
     area = k.mapping(mm, op.args["map"])
-    vma = next((vma for vma in areas(mm) if vma.vm_start <= area.addr < vma.vm_end), None)
+    vma = vma_lookup(mm, area.addr)
     if area is FAILED or vma is None:
         raise SystemCallError("ENOENT")
     size = vma.h.size // 1024
@@ -36,7 +33,8 @@ def smaps(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
         ]
         shared = sum(mapcount(k, vma, frame, index) > 1 for frame, index in entries)
         shown |= {"Shared_Hugetlb": shared * size, "Private_Hugetlb": (len(entries) - shared) * size}
-    return {**shown, "VmFlags": [letters for bit, letters in LETTERS.items() if vma.vm_flags & bit]}
+    named = zip(VM_FLAGS.values(), LETTERS, strict=True)
+    return {**shown, "VmFlags": [letters for bit, letters in named if vma.vm_flags & bit]}
 
 
 def mapcount(k: Core, vma: vm_area_struct, frame: int, index: int) -> int:

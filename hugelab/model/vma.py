@@ -26,6 +26,11 @@ def areas(mm: mm_struct) -> list[vm_area_struct]:
     return sorted(mine, key=lambda vma: vma.vm_start)
 
 
+def vma_lookup(mm: mm_struct, addr: int) -> vm_area_struct | None:
+    """The VMA that contains an address, if any."""
+    return next((vma for vma in areas(mm) if vma.vm_start <= addr < vma.vm_end), None)
+
+
 def overlapping(mm: mm_struct, start: int, end: int) -> list[vm_area_struct]:
     """The mappings that reach into [start, end), in address order."""
     return [vma for vma in areas(mm) if vma.vm_start < end and vma.vm_end > start]
@@ -226,10 +231,7 @@ def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, fin
                 low = min(part.value, part.at(part.end - 1))
                 for gap in h.restore.gaps(low, low + part.count):
                     h.restore.put(Run(gap[0], gap[1] - gap[0]))
-    if final:
-        k.state.point("__unmap_hugepage_range_final")
-    else:
-        k.state.point("__unmap_hugepage_range")
+    k.state.point("__unmap_hugepage_range_final" if final else "__unmap_hugepage_range")
     return found
 
 
