@@ -265,7 +265,7 @@ class mm_struct(Record):
     alive: bool
     fds: dict[str, file]  # descriptor name -> open file; replaced, never changed in place
     tables: dict[int, RunMap]  # page size -> page table: address / size -> frame, tag (writable, anonymous)
-    pmds: frozenset[tuple[int, int, int]]  # where page tables exist, empty or not: page size, first 512 pages, end
+    pmds: dict[int, RunMap]  # page size -> its page tables, empty or not: keys are address / (512 * size)
     uid: int
     rlimit_memlock: int | None  # bytes; None: no limit
     cgroup: str | None  # key of its hugetlb cgroup; None: the root
@@ -274,10 +274,10 @@ class mm_struct(Record):
     parent: str | None  # key of the process that forked it
 
     def __init__(self, state: State, proc: str, pid: int, sizes: tuple[int, ...], **fields: Any):
-        tables = {size: state.runs() for size in sizes}
-        more = {"pmds": frozenset(), "uid": 0, "rlimit_memlock": None, "cgroup": None, "policy": None}
-        more |= {"parent": None, "mlockall": frozenset()} | fields
-        super().__init__(state, f"mm/{proc}", proc=proc, pid=pid, alive=True, fds={}, tables=tables, **more)
+        tables, pmds = ({size: state.runs() for size in sizes} for _ in range(2))
+        more = {"uid": 0, "rlimit_memlock": None, "cgroup": None, "policy": None, "parent": None} | fields
+        more |= {"alive": True, "fds": {}, "tables": tables, "pmds": pmds, "mlockall": frozenset()}
+        super().__init__(state, f"mm/{proc}", proc=proc, pid=pid, **more)
 
 
 class vm_area_struct(Record):

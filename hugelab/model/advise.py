@@ -19,16 +19,7 @@ from .fallocate import hugetlbfs_punch_hole
 from .files import MAY_WRITE, inode_permission
 from .gup import faultin_page_range, populate_vma_page_range
 from .mmap import can_do_mlock, mlock_future_ok
-from .vma import (
-    PTRS,
-    areas,
-    overlapping,
-    page_align,
-    page_tables,
-    tlb_finish_mmu,
-    unmap_hugepage_range,
-    vma_modify_flags,
-)
+from .vma import PTRS, areas, overlapping, page_align, tlb_finish_mmu, unmap_hugepage_range, vma_modify_flags
 
 # Advice -> the bits of vm_flags that it sets and clears. No counter moves.
 FLAGS = {
@@ -215,9 +206,8 @@ def sys_mincore(k: Core, mm: mm_struct, op: Op) -> dict[str, Any]:
         if not can_do_mincore(k, mm, vma):
             resident += [1] * ((last - 1) // size - first // size + 1)
             continue
-        tables = set(page_tables(mm, size, first, last))
         for key in range(first // size, (last - 1) // size + 1):
-            there = vma.table if key // PTRS in tables else vma.inode.i_pages
+            there = vma.table if mm.pmds[size].find(key // PTRS) else vma.inode.i_pages
             resident.append(int(there.get(key if there is vma.table else vma.index(key * size)) is not None))
     return {"resident": resident}
 

@@ -11,7 +11,7 @@ from ..linux.structs import mm_struct, vm_area_struct
 from .core import Core, operation
 from .files import fput
 from .hugetlbfs import iput
-from .vma import areas, copy_vma, page_tables, remove_vma, set_page_tables, unmap_vmas
+from .vma import PTRS, areas, copy_page_tables, copy_vma, remove_vma, unmap_vmas
 
 
 @operation("fork")
@@ -52,9 +52,9 @@ def dup_vma(k: Core, vma: vm_area_struct, child: mm_struct) -> None:
                 run = run._replace(tag=(False, anonymous))
                 vma.table.put(run)
             copy.table.put(run)
-        size = vma.h.size
-        theirs = page_tables(vma.mm, size, vma.vm_start, vma.vm_end)
-        set_page_tables(child, size, {*page_tables(child, size, 0, 1 << 64), *theirs})
+        size, reach = vma.h.size, vma.h.size * PTRS
+        theirs = vma.mm.pmds[size].within(vma.vm_start // reach, -(-vma.vm_end // reach))
+        copy_page_tables(child.pmds[size], theirs)
         k.state.point("copy_hugetlb_page_range")
 
 

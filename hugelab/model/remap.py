@@ -27,7 +27,6 @@ from .vma import (
     huge_pte_alloc,
     overlapping,
     page_align,
-    page_tables,
     remove_vma,
     vma_lookup,
     vma_modify_flags,
@@ -204,10 +203,9 @@ def skips_unevenly(old: vm_area_struct, target: int) -> bool:
     address. Unless both addresses have the same place in their tables, the pages behind it are lost.
     """
     reach = old.h.size * PTRS
-    tables = set(page_tables(old.mm, old.h.size, old.vm_start, old.vm_end))
     missing = False
     for one in range(old.vm_start // reach, (old.vm_end - 1) // reach + 1):
-        if one not in tables:
+        if old.mm.pmds[old.h.size].find(one) is None:
             missing = True
         elif missing and old.table.held(max(one * PTRS, old.vm_start // old.h.size), (one + 1) * PTRS):
             return (target - old.vm_start) % reach != 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..core.runs import Run, RunMap
@@ -296,45 +295,33 @@ def private_vmas(vma: vm_area_struct) -> list[vm_area_struct]:
 PTRS = 512  # entries of one page table
 
 
-def page_tables(mm: mm_struct, size: int, start: int, end: int) -> Iterator[int]:
-    """The numbers (address / (512 * size)) of the page tables that exist for the addresses from start to end."""
-    reach = size * PTRS
-    for one, first, last in mm.pmds:
-        if one == size:
-            yield from range(max(first, start // reach), min(last, -(-end // reach)))
-
-
-def set_page_tables(mm: mm_struct, size: int, numbers: Iterable[int]) -> None:
-    """Set the page tables of a size; neighbours are kept as one stretch."""
-    found: list[tuple[int, int, int]] = []
-    for number in sorted(numbers):
-        if found and found[-1][2] == number:
-            found[-1] = size, found[-1][1], number + 1
-        else:
-            found.append((size, number, number + 1))
-    mm.pmds = frozenset({*(stretch for stretch in mm.pmds if stretch[0] != size), *found})
-
-
 def huge_pte_alloc(vma: vm_area_struct, addr: int, n: int = 1) -> None:
-    """Make the page tables for n pages from an address on, if they do not exist."""
-    mm, size = vma.mm, vma.h.size
+    """Make the page tables for n pages from an address on, if they do not exist; all with the first page."""
+    size, tables = vma.h.size, vma.mm.pmds[vma.h.size]
     first, end = addr // (size * PTRS), (addr + (n - 1) * size) // (size * PTRS) + 1
-    if not any(one == size and low <= first and end <= high for one, low, high in mm.pmds):
-        set_page_tables(mm, size, {*page_tables(mm, size, 0, 1 << 64), *range(first, end)})
+    held = tables.find(first)
+    if held is None or held.end < end:
+        with vma.mm.state.units_of(0, 1):
+            copy_page_tables(tables, [Run(first, end - first)])
+
+
+def copy_page_tables(tables: RunMap, wanted: list[Run]) -> None:
+    """Make the page tables of ``wanted`` that do not exist."""
+    for run in wanted:
+        for start, end in tables.gaps(run.start, run.end):
+            tables.put(Run(start, end - start))
 
 
 def free_pgtables(mm: mm_struct, gone: list[vm_area_struct]) -> None:
     """Free the page tables of removed VMAs that no other VMA can use."""
-    for size in {stretch[0] for stretch in mm.pmds}:
+    for size, tables in mm.pmds.items():
         reach = size * PTRS
-        lost = {
-            number
-            for vma in gone
-            for number in page_tables(mm, size, vma.vm_start, vma.vm_end)
-            if not overlapping(mm, number * reach, (number + 1) * reach)
-        }
-        if lost:
-            set_page_tables(mm, size, set(page_tables(mm, size, 0, 1 << 64)) - lost)
+        for vma in gone:
+            first, end = vma.vm_start // reach, -(-vma.vm_end // reach)
+            first += bool(overlapping(mm, first * reach, vma.vm_start))
+            end -= bool(overlapping(mm, vma.vm_end, end * reach))
+            if first < end:
+                tables.cut(first, end)
 
 
 def remove_vma(k: Core, vma: vm_area_struct) -> inode:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hugelab.core.state import Change, Row, State
@@ -23,13 +25,18 @@ class SilentState(State):
     def point(self, name: str, moment: str = "", **detail: Any) -> None:
         """Nothing is written down."""
 
+    @contextmanager
+    def units_of(self, first: int, end: int) -> Iterator[None]:
+        """All changes belong to one unit."""
+        yield
+
     def finish(self) -> None:
         """Nothing to finish."""
 
     def rollback(self, rows: int) -> None:
         pending = self.pending
         while len(pending) > rows:
-            pending.pop().undo()
+            pending.pop().move(1, 1, 0)
 
 
 class _Silence(list[Row]):
