@@ -210,7 +210,7 @@ MUTANTS = (
         "ftruncate keeps the reservations past the end",
         "hugetlbfs",
         """
-    chg = region_del(k, h, node.resv_map, start, node.resv_map.regions.end if end is None else end)
+    chg = region_del(k, h, node.resv_map, start, node.resv_map.regions.end)
 """,
         """
     chg = freed

@@ -38,6 +38,12 @@ class Run(NamedTuple):
         start = max(start, self.start)
         return Run(start, min(end, self.end) - start, self.at(start), self.step, self.tag)
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The least value, and the greatest + 1."""
+        ends = self.value, self.at(self.end - 1)
+        return min(ends), max(ends) + 1
+
     def values(self) -> range | list[int]:
         """The values in key order."""
         if self.step == 0:

@@ -147,15 +147,15 @@ class super_block(Record):
     subpool: hugepage_subpool | None
     max_inodes: int  # nr_inodes=, -1 for no limit
     free_inodes: int
-    mode: int
-    uid: int
-    gid: int
+    i_mode: int  # of the root directory, as in an inode
+    i_uid: int
+    i_gid: int
     dentries: dict[str, inode]  # paths below the root directory; replaced, never changed in place
     readonly: bool
     mounted: bool  # False after a lazy umount: no path leads here, but files may still be in use
 
     def __init__(self, state: State, name: str, h: hstate | None, **options: Any):
-        fields = {"subpool": None, "max_inodes": -1, "free_inodes": -1, "mode": 0o755, "uid": 0, "gid": 0}
+        fields = {"subpool": None, "max_inodes": -1, "free_inodes": -1, "i_mode": 0o40755, "i_uid": 0, "i_gid": 0}
         key = f"mount/{name}"
         while key in state.records:  # taken by a mount that was unmounted lazily or lies below
             key += "'"

@@ -70,8 +70,7 @@ def hugetlb_cgroup_commit_charge(h: hstate, frames: Run, usage: str | None, rsvd
     """Store in pages the groups charged for them and (without a reservation) for their rsvd; ``frames`` lie side by
     side, upwards or downwards."""
     if usage or rsvd:
-        first = min(frames.value, frames.at(frames.end - 1))
-        h.cgroup.put(Run(first, frames.count, tag=(usage, rsvd)), backwards=frames.step < 0)
+        h.cgroup.put(Run(frames.bounds[0], frames.count, tag=(usage, rsvd)), backwards=frames.step < 0)
 
 
 def hugetlb_cgroup_uncharge_folio(k: Core, h: hstate, frame: int) -> None:

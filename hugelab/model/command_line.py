@@ -115,10 +115,7 @@ def boot_with(line: str, machine: Machine = X86_64) -> Kernel:
     kernel.state.row("")
     for size, pages in parsed.pages.items():
         h = kernel.size_to_hstate(size)
-        if isinstance(pages, int):
-            set_max_huge_pages(kernel, h, pages)
-        else:
-            for nid, number in pages.items():
-                set_max_huge_pages(kernel, h, number, nid)
+        for nid, number in pages.items() if isinstance(pages, dict) else [(None, pages)]:
+            set_max_huge_pages(kernel, h, number, nid)
     kernel.state.point("boot")
     return kernel

@@ -5,6 +5,8 @@ Beside it, the registry of its system calls and their failure.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..core.registry import Registry
 from ..core.state import State
 from ..linux.abi import Area, huge_size, length_of
@@ -85,9 +87,15 @@ class Core:
             return found
         if self.state.of(mm_struct):
             raise ScenarioError(f"there is no process {proc}")
-        return self.state.enter(
-            mm_struct(self.state, proc, self.machine.pid, self.machine.sizes, rlimit_memlock=self.rules.memlock)
-        )
+        return self.new_process(proc)
+
+    def new_process(self, name: str, **fields: Any) -> mm_struct:
+        """A new process. Raises ScenarioError if its name is taken."""
+        if f"mm/{name}" in self.state.records:
+            raise ScenarioError(f"there is a process {name} already")
+        pid = self.machine.pid + len(self.state.of(mm_struct))
+        limit = {"rlimit_memlock": self.rules.memlock} | fields
+        return self.state.enter(mm_struct(self.state, name, pid, self.machine.sizes, **limit))
 
     def mapping(self, mm: mm_struct, name: str) -> Area:
         """The result of the mmap of a name (FAILED if it failed). Raises ScenarioError for a name never used."""

@@ -9,7 +9,7 @@ from ..linux.scenario import Op
 from ..linux.structs import inode, mm_struct, vm_area_struct
 from .core import Core, SystemCallError, operation
 from .files import descriptor, loff_t
-from .folio import alloc_huge_page, plan
+from .folio import alloc_huge_page, hstate_inode, plan
 from .hugetlbfs import hugetlb_add_to_page_cache, hugetlbfs_zero_partial_page, remove_inode_hugepages
 from .vma import hugetlb_vmdelete_list
 
@@ -46,8 +46,7 @@ def hugetlbfs_fallocate(k: Core, mm: mm_struct, node: inode, offset: int, length
     A page that the file has reserved uses up the reservation. Raises SystemCallError ENOSPC (the file keeps the pages
     allocated so far), EPERM.
     """
-    h, end = node.h, offset + length
-    assert h is not None
+    h, end = hstate_inode(node), offset + length
     if node.seals & F_SEAL_GROW and end > node.i_size:
         raise SystemCallError("EPERM")
     shared = VM_HUGETLB | VM_MAYSHARE | VM_SHARED
@@ -82,8 +81,7 @@ def hugetlbfs_punch_hole(k: Core, proc: str, node: inode, offset: int, length: i
     No reservation comes back for them; reservations of pages that were never allocated stay. Private copies of these
     pages are unmapped too. Raises SystemCallError EPERM (sealed).
     """
-    h, end = node.h, offset + length
-    assert h is not None
+    h, end = hstate_inode(node), offset + length
     if node.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
         raise SystemCallError("EPERM")
     start, stop = -(-offset // h.size) * h.size, end // h.size * h.size

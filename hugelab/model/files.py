@@ -67,12 +67,9 @@ def inode_permission(mm: mm_struct | None, owner: inode | super_block, want: int
         raise SystemCallError("EROFS")
     if mm is None or mm.uid == 0:
         return
-    if isinstance(owner, inode):
-        mode, uid, gid = owner.i_mode, owner.i_uid, owner.i_gid
-    else:
-        mode, uid, gid = owner.mode, owner.uid, owner.gid
-    shift = 6 if mm.uid == uid else 3 if mm.uid == gid else 0  # setuid gives the group of the same number
-    if (mode >> shift) & want != want:
+    # setuid gives the group of the same number
+    shift = 6 if mm.uid == owner.i_uid else 3 if mm.uid == owner.i_gid else 0
+    if (owner.i_mode >> shift) & want != want:
         raise SystemCallError("EACCES")
 
 
@@ -113,8 +110,7 @@ def sys_unlink(k: Core, mm: mm_struct | None, op: Op) -> None:
 def _may_delete(mm: mm_struct | None, sb: super_block, name: str, node: inode) -> None:
     folder = directory(sb, name)
     inode_permission(mm, folder, MAY_WRITE | MAY_EXEC)
-    mode, uid = (folder.mode, folder.uid) if isinstance(folder, super_block) else (folder.i_mode, folder.i_uid)
-    if mm is not None and mode & stat.S_ISVTX and mm.uid not in (0, uid, node.i_uid):
+    if mm is not None and folder.i_mode & stat.S_ISVTX and mm.uid not in (0, folder.i_uid, node.i_uid):
         raise SystemCallError("EPERM")
 
 
@@ -397,12 +393,13 @@ def sys_stat(k: Core, mm: mm_struct | None, op: Op) -> dict[str, Any]:
     sb, name, node = lookup(k, op.args["path"])
     if not name:
         folders = sum("/" not in entry and stat.S_ISDIR(held.i_mode) for entry, held in sb.dentries.items())
-        mode = oct(stat.S_IFDIR | sb.mode)
-        return {"size": 0, "blocks": 0, "nlink": 2 + folders, "mode": mode, "uid": sb.uid, "gid": sb.gid}
-    if node is None:
+        shown = {"size": 0, "blocks": 0, "nlink": 2 + folders}
+    elif node is None:
         raise SystemCallError("ENOENT")
-    shown = {"size": node.i_size, "blocks": node.i_blocks, "nlink": node.i_nlink}
-    return {**shown, "mode": oct(node.i_mode), "uid": node.i_uid, "gid": node.i_gid}
+    else:
+        shown = {"size": node.i_size, "blocks": node.i_blocks, "nlink": node.i_nlink}
+    owner = node or sb
+    return {**shown, "mode": oct(owner.i_mode), "uid": owner.i_uid, "gid": owner.i_gid}
 
 
 @operation("fstat")

@@ -26,7 +26,6 @@ from .pool import (
     node_of,
     refusal,
     shortage,
-    surplus_room,
     update_and_free_page,
 )
 from .reserve import needs_reservation, region_add, vma_resv_map
@@ -146,10 +145,10 @@ def _take(k: Core, vma: vm_area_struct, index: int, n: int, reserved: bool) -> R
         h.resv_huge_pages -= paid
         k.state.point("dequeue_huge_page_vma", node=node.nid, pid=vma.mm.pid)
     else:
-        fresh = alloc_surplus_huge_page(k, h, huge_node(vma, index)) if surplus_room(k, h) else None
-        if fresh is None:
+        surplus = alloc_surplus_huge_page(k, h, huge_node(vma, index))
+        if surplus is None:
             return None
-        frames = fresh
+        frames = surplus
         row_frames(k, frames)
         k.state.point("alloc_buddy_huge_page")
     if reserved:

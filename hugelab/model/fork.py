@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..linux.errors import ScenarioError
 from ..linux.flags import VM_DONTCOPY, VM_MAYWRITE, VM_SHARED
 from ..linux.scenario import Op
 from ..linux.structs import mm_struct, vm_area_struct
@@ -18,9 +15,8 @@ from .vma import PTRS, areas, copy_page_tables, copy_vma, remove_vma, unmap_vmas
 def sys_fork(k: Core, mm: mm_struct, op: Op) -> None:
     """fork(2): the child gets its own page tables; descriptors, files and pages are shared. No counter moves."""
     name = op.args["child"]
-    more = {"uid": mm.uid, "rlimit_memlock": mm.rlimit_memlock, "cgroup": mm.cgroup, "policy": mm.policy}
-    more["parent"] = mm.key
-    child = new_process(k, name, **more)
+    inherited = {field: getattr(mm, field) for field in ("uid", "rlimit_memlock", "cgroup", "policy")}
+    child = k.new_process(name, parent=mm.key, **inherited)
     for opened in mm.fds.values():
         opened.count += 1
     child.fds = mm.fds
@@ -61,16 +57,7 @@ def dup_vma(k: Core, vma: vm_area_struct, child: mm_struct) -> None:
 @operation("spawn")
 def sys_execve(k: Core, mm: mm_struct | None, op: Op) -> None:
     """A process started by a shell: it shares no descriptor and no memory with the others."""
-    new_process(k, op.args["child"])
-
-
-def new_process(k: Core, name: str, **fields: Any) -> mm_struct:
-    """A new process. Raises ScenarioError if its name is taken."""
-    if f"mm/{name}" in k.state.records:
-        raise ScenarioError(f"there is a process {name} already")
-    pid = k.machine.pid + len(k.state.of(mm_struct))
-    limit = {"rlimit_memlock": k.rules.memlock} | fields
-    return k.state.enter(mm_struct(k.state, name, pid, k.machine.sizes, **limit))
+    k.new_process(op.args["child"])
 
 
 @operation("exit")

@@ -113,11 +113,11 @@ def truncate_hugepages(k: Core, proc: str, node: inode, start: int) -> None:
     hugetlb_unreserve_pages(k, proc, node, start, freed)
 
 
-def hugetlb_unreserve_pages(k: Core, proc: str, node: inode, start: int, freed: int, end: int | None = None) -> None:
-    """Delete the map's regions from ``start`` on (up to ``end``); those without a page drop a reservation each."""
+def hugetlb_unreserve_pages(k: Core, proc: str, node: inode, start: int, freed: int) -> None:
+    """Delete the map's regions from ``start`` on; those without a page drop a reservation each."""
     h = hstate_inode(node)
     k.state.row(proc, 1, h.size)
-    chg = region_del(k, h, node.resv_map, start, node.resv_map.regions.end if end is None else end)
+    chg = region_del(k, h, node.resv_map, start, node.resv_map.regions.end)
     node.i_blocks -= freed * (h.size // SECTOR)
     k.state.point("hugetlb_unreserve_pages", offset=start, freed=freed, chg=chg)
     hugetlb_acct_memory(k, h, -hugepage_subpool_put_pages(k, subpool_inode(node), chg - freed))

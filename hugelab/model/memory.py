@@ -9,12 +9,6 @@ from ..core.runs import Run
 from ..linux.structs import hstate
 
 
-def _ends(frames: Run) -> tuple[int, int]:
-    """The frames of a run as a range [low, high)."""
-    first, last = frames.value, frames.at(frames.end - 1)
-    return min(first, last), max(first, last) + 1
-
-
 def _change(h: hstate, frames: Run, start: int, end: int, tag: object) -> None:
     """Give new contents to the frames [start, end) of ``frames``, the frames of the current row."""
     back = frames.step < 0
@@ -28,7 +22,7 @@ def _change(h: hstate, frames: Run, start: int, end: int, tag: object) -> None:
 def store(h: hstate, frames: Run, offset: int, byte: int) -> None:
     """Store the low 8 bits of ``byte`` at the same offset (bytes) of every page."""
     byte %= 256
-    low, high = _ends(frames)
+    low, high = frames.bounds
     held = h.memory.within(low, high)
     empty = h.memory.gaps(low, high) if byte else []
     for run in held:
@@ -41,7 +35,7 @@ def store(h: hstate, frames: Run, offset: int, byte: int) -> None:
 
 def load(h: hstate, frames: Run, offset: int) -> list[int]:
     """The byte at an offset of every page, in the order of the run."""
-    low, high = _ends(frames)
+    low, high = frames.bounds
     found = [0] * (high - low)
     for run in h.memory.within(low, high):
         found[run.start - low : run.end - low] = [dict(run.tag).get(offset, 0)] * run.count
@@ -50,8 +44,7 @@ def load(h: hstate, frames: Run, offset: int) -> list[int]:
 
 def copy_huge_page(h: hstate, old: Run, new: Run) -> None:
     """Copy the contents of pages, one after another, to new pages, which are zero."""
-    low, high = _ends(old)
-    for run in h.memory.within(low, high):
+    for run in h.memory.within(*old.bounds):
         ends = (new.value + (f - old.value) * (old.step or 1) * (new.step or 1) for f in (run.start, run.end - 1))
         first, last = sorted(ends)
         _change(h, new, first, last + 1, run.tag)
@@ -59,8 +52,7 @@ def copy_huge_page(h: hstate, old: Run, new: Run) -> None:
 
 def clear(h: hstate, frames: Run) -> None:
     """Zero whole pages."""
-    low, high = _ends(frames)
-    for run in h.memory.within(low, high):
+    for run in h.memory.within(*frames.bounds):
         _change(h, frames, run.start, run.end, None)
 
 

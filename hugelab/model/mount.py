@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 
 from ..core.text import nameable
 from ..core.units import BASE_PAGE_SIZE
@@ -49,7 +50,7 @@ def readonly(options: str) -> bool:
 
 
 def hugetlbfs_parse_params(k: Core, options: str) -> tuple[hstate, int, int, int, dict[str, int]]:
-    """Options as numbers: pool, size= and min_size= in pages, nr_inodes= (-1: not given), mode, uid and gid.
+    """Options as numbers: pool, size= and min_size= in pages, nr_inodes= (-1: not given), and fields of the root.
 
     Raises SystemCallError EINVAL.
     """
@@ -60,8 +61,8 @@ def hugetlbfs_parse_params(k: Core, options: str) -> tuple[hstate, int, int, int
     try:
         h = k.size_to_hstate(memparse(given["pagesize"])[0]) if "pagesize" in given else k.state.pools[0]
         most, least = (_pages(h, given[option]) if option in given else -1 for option in ("size", "min_size"))
-        owner: dict[str, int] = {option: _id(given[option]) for option in ("uid", "gid") if option in given}
-        owner["mode"] = int(given.get("mode", "755"), 8) & 0o1777
+        owner: dict[str, int] = {f"i_{option}": _id(given[option]) for option in ("uid", "gid") if option in given}
+        owner["i_mode"] = stat.S_IFDIR | int(given.get("mode", "755"), 8) & 0o1777
         inodes = memparse(given["nr_inodes"])[0] if "nr_inodes" in given else -1
     except (ValueError, KeyError):
         raise SystemCallError("EINVAL") from None

@@ -5,25 +5,15 @@ from __future__ import annotations
 from ..core.units import BASE_PAGE_SIZE
 from ..linux.abi import FAILED, Area
 from ..linux.errors import ScenarioError, Unsupported
-from ..linux.flags import (
-    SHM,
-    VM_EXEC,
-    VM_MAYEXEC,
-    VM_MAYREAD,
-    VM_MAYSHARE,
-    VM_MAYWRITE,
-    VM_READ,
-    VM_SHARED,
-    VM_WRITE,
-    number,
-)
+from ..linux.flags import SHM, VM_EXEC, VM_READ, VM_WRITE, number
 from ..linux.scenario import Op
-from ..linux.structs import mm_struct, shmid_kernel, sysctl, vm_area_struct
+from ..linux.structs import file, mm_struct, shmid_kernel, sysctl, vm_area_struct
 from .core import Core, SystemCallError, operation
+from .folio import hstate_inode
 from .gup import populate_vma_page_range
 from .hugetlbfs import hugetlbfs_get_inode, iput
-from .mmap import mlock_future_ok, put_all
-from .vma import areas, do_munmap, huge_align, hugetlb_reserve_pages, hugetlbfs_file_mmap, unmapped_area
+from .mmap import calc_vm_flags, mlock_future_ok, new_mapping, put_all
+from .vma import areas, do_munmap, huge_align, hugetlb_reserve_pages, unmapped_area
 
 
 def segment(k: Core, name: str) -> shmid_kernel:
@@ -100,34 +90,24 @@ def sys_shmat(k: Core, mm: mm_struct, op: Op) -> None:
     found = segment(k, op.args["shm"])
     if mm.uid not in (0, found.uid):
         raise SystemCallError("EACCES")  # the mode is 0600
-    node = found.shm_file
-    h = node.h
-    assert h is not None
-    start = unmapped_area(k, mm, node.i_size, h.size)
-    if "MCL_FUTURE" in mm.mlockall and not mlock_future_ok(mm, node.i_size):
+    h, length = hstate_inode(found.shm_file), found.shm_file.i_size
+    start = unmapped_area(k, mm, length, h.size)
+    if "MCL_FUTURE" in mm.mlockall and not mlock_future_ok(mm, length):
         raise SystemCallError("EAGAIN")
-    readonly = "SHM_RDONLY" in flags
-    rights = VM_READ | (0 if readonly else VM_WRITE) | (VM_EXEC if "SHM_EXEC" in flags else 0)
-    vm_flags = rights | VM_SHARED | VM_MAYSHARE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
-    if readonly:
-        vm_flags &= ~(VM_MAYWRITE | VM_SHARED)
-    fields = {"mm": mm, "vm_start": start, "vm_end": start + node.i_size, "vm_pgoff": 0, "vm_flags": vm_flags}
-    vma = vm_area_struct(k.state, k.number("vma"), inode=node, h=h, name=op.args["map"], **fields)
-    k.state.enter(vma)
-    node.refs += 1
+    opened = file(k.state, 0, found.shm_file, readable=True, writable="SHM_RDONLY" not in flags)  # alloc_file_clone
+    prot = VM_READ | VM_WRITE * opened.writable | VM_EXEC * ("SHM_EXEC" in flags)
+    vm_flags = calc_vm_flags(k, set(), "MAP_SHARED", prot, opened, length)
     k.state.point("do_mmap_pgoff")
-    hugetlbfs_file_mmap(k, vma, extends_file=False)
-    k.maps[mm.proc, op.args["map"]] = Area(start, node.i_size, h.size)
+    vma = new_mapping(k, mm, op, opened, h, start, start + length, 0, vm_flags)
+    k.maps[mm.proc, op.args["map"]] = Area(start, length, h.size)
     if "MCL_FUTURE" in mm.mlockall:
         populate_vma_page_range(k, vma, 0, vma.pages)
 
 
 def attached(mm: mm_struct, addr: int) -> list[vm_area_struct]:
     """The VMAs of the segment that was attached at an address; [] if none was."""
-    first = next((vma for vma in areas(mm) if vma.vm_start - vma.vm_pgoff * vma.h.size == addr), None)
-    if first is None or not first.inode.s_private:
-        return []
-    return [vma for vma in areas(mm) if vma.inode is first.inode and vma.vm_start - vma.vm_pgoff * vma.h.size == addr]
+    found = [vma for vma in areas(mm) if vma.inode.s_private and vma.vm_start - vma.vm_pgoff * vma.h.size == addr]
+    return [vma for vma in found if vma.inode is found[0].inode]
 
 
 @operation("shmdt")

@@ -167,9 +167,7 @@ def vma_modify_flags(k: Core, vma: vm_area_struct, start: int, end: int, vm_flag
 
 def copy_vma(k: Core, vma: vm_area_struct, **changed: Any) -> vm_area_struct:
     """Another VMA of the same file; it counts as holder of the file and of the private map (hugetlb_vm_op_open)."""
-    names = ("mm", "vm_start", "vm_end", "vm_pgoff", "vm_flags", "inode", "h", "resv_map", "name")
-    more = ("for_writing", "unmapped", "anon_vma", "policy")
-    fields = {name: getattr(vma, name) for name in (*names, *more)} | changed
+    fields = {name: getattr(vma, name) for name in vm_area_struct.__annotations__} | changed
     new = k.state.enter(vm_area_struct(k.state, k.number("vma"), **fields))
     new.inode.refs += 1
     if new.resv_map is not None:
@@ -227,9 +225,8 @@ def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, fin
             table.cut(part.start, part.end)
             if restores and resv is not None and k.rules.bug("restore_while_shared"):
                 region_del(k, h, resv, vma.index(part.start * h.size), vma.index(part.end * h.size))
-                low = min(part.value, part.at(part.end - 1))
-                for gap in h.restore.gaps(low, low + part.count):
-                    h.restore.put(Run(gap[0], gap[1] - gap[0]))
+                for low, high in h.restore.gaps(*part.bounds):
+                    h.restore.put(Run(low, high - low))
     k.state.point("__unmap_hugepage_range_final" if final else "__unmap_hugepage_range")
     return found
 

@@ -34,15 +34,13 @@ def check(source: Source, scenario: Scenario) -> CaseResult:
     difference, compared = None, 0
     if expected := scenario.extra.get("initial"):
         difference = _counters(-1, "before the first step", initial, expected)
-    for step in recording.steps:
-        if step.outcome == "unsupported":
-            break
+    done = [step for step in recording.steps if step.outcome != "unsupported"]
+    for step in done:
         if step.op.expect is not None and difference is None:
             compared += 1
             expect = dict(step.op.expect)
             difference = compare_step(step.index, step.to_json("1G" in expect), expect)
-    done = sum(step.outcome != "unsupported" for step in recording.steps)
-    waiting = len(scenario.steps) - done
+    waiting = len(scenario.steps) - len(done)
     if difference is None and not waiting:
         difference = _at_the_end(source, scenario)
     return CaseResult(scenario, recording, compared, waiting, difference)

@@ -80,26 +80,19 @@ def _counters(h: hstate, flying: bool) -> str | None:
     return None
 
 
-def _frames(run: Run) -> tuple[int, int]:
-    """The frames of a run as a range [low, high)."""
-    low = min(run.value, run.at(run.end - 1))
-    return low, low + run.count
-
-
 def _owners(state: Records, h: hstate, flying: int | None) -> str | None:
     """Each frame has one holder: a free list, a page cache, private page table entries, or the buddy allocator."""
     held = [] if flying is None else [(flying, flying + 1)]
     for node in state.every(inode):
         if node.h is h:
-            held += map(_frames, node.i_pages)
-    private = [_frames(run) for mm in state.every(mm_struct) for run in mm.tables[h.size] if run.tag[1]]
+            held += (run.bounds for run in node.i_pages)
+    private = [run.bounds for mm in state.every(mm_struct) for run in mm.tables[h.size] if run.tag[1]]
     held += _union(private)
     count = sum(high - low for low, high in held)
     if h.nr_huge_pages != h.free_huge_pages + count:
         return f"total is not free + the {count} pages that files and private mappings hold"
     for part in h.nodes:
-        held += map(_frames, part.freelist)
-        held += map(_frames, part.buddy)
+        held += (run.bounds for run in (*part.freelist, *part.buddy))
     held.sort()
     for (_, end), (start, _) in pairwise(held):
         if start < end:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import accumulate
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -123,11 +124,7 @@ class Recording:
     _lock: Lock = field(default_factory=Lock, compare=False)
 
     def __post_init__(self) -> None:
-        total = 0
-        self._ends.clear()
-        for row in self._state.rows:
-            total += row.events
-            self._ends.append(total)
+        self._ends[:] = accumulate(row.events for row in self._state.rows)
 
     def __len__(self) -> int:
         """The number of events."""
@@ -136,9 +133,6 @@ class Recording:
     def __repr__(self) -> str:
         what = f"{len(self.steps)} steps, {len(self):,} events in {len(self.rows)} rows"
         return f"<Recording of {self.scenario.name} on {self.machine.name}, by {self.source}: {what}>"
-
-    def __getitem__(self, index: int) -> Event:
-        return self.event(index)
 
     def __iter__(self) -> Iterator[Event]:
         return (self.event(i) for i in range(len(self)))
@@ -154,8 +148,7 @@ class Recording:
         if not 0 <= index < len(self):
             raise IndexError(f"no event {index}: the recording has {len(self):,}, the first is 0")
         row = bisect_right(self._ends, index)
-        begin = self._ends[row - 1] if row else 0
-        return row, *divmod(index - begin, len(self._state.rows[row].points))
+        return row, *divmod(index - self.first_event(row), len(self.rows[row].points))
 
     def event(self, index: int) -> Event:
         """An event by number, from 0."""
@@ -164,11 +157,11 @@ class Recording:
         name, moment, detail = row.points[point]
         addr = None if row.addr is None else row.addr + unit * row.size
         page = None if row.page is None else row.page + unit
-        pfn = None
-        if row.frame is not None:
-            pfn = (row.frame + unit * row.frame_step) * (row.size // BASE_PAGE_SIZE)
+        pfn = None if row.frame is None else (row.frame + unit * row.frame_step) * (row.size // BASE_PAGE_SIZE)
         now, step = self._counters(number, unit, point, self._pool(row.size)), self.step_of(index)
         return Event(index, step, number, unit, row.proc, name, moment, addr, page, pfn, row.size, now, detail)
+
+    __getitem__ = event
 
     def first_event(self, row: int) -> int:
         """The number of a row's first event."""

@@ -62,10 +62,9 @@ def record_slowly(source: Source, scenario: Scenario) -> Generator[int, None, Re
     """:func:`record` as a generator, which yields the number of finished steps before each step, to show it or stop."""
     steps: list[Step] = []
     sizes = [size_name(size) for size in source.machine.sizes]
-    rows, events = 0, 0
+    first = sum(row.events for row in source.state.rows)
     for index, op in enumerate(scenario.steps):
         yield index
-        first = events = _count(source.state, rows, events)
         rows, note = len(source.state.rows), ""
         try:
             outcome, value = source.run(op)
@@ -74,14 +73,10 @@ def record_slowly(source: Source, scenario: Scenario) -> Generator[int, None, Re
         except ScenarioError as error:
             raise ScenarioError(f"{scenario.name}, step {index + 1}: {error}") from None
         counters = dict(zip(sizes, (now.shown for now in source.state.counters()), strict=True))
-        events = _count(source.state, rows, events)
-        rows = len(source.state.rows)
-        steps.append(Step(index, op, outcome, value, counters, first, events - 1, note))
+        end = first + sum(row.events for row in source.state.rows[rows:])
+        steps.append(Step(index, op, outcome, value, counters, first, end - 1, note))
+        first = end
         if note:
             break
     source.state.finish()
     return Recording(scenario, source.machine, source.state, source.name, steps)
-
-
-def _count(state: State, rows: int, events: int) -> int:
-    return events + sum(row.events for row in state.rows[rows:])
