@@ -189,8 +189,8 @@ MUTANTS = (
     Mutant(
         "MADV_DONTNEED loses the reservation",
         "vma",
-        "restores = k.rules.zap_restores_reserve and resv is not None",
-        "restores = False",
+        "restore = vma.resv_map if k.rules.zap_restores_reserve else None",
+        "restore = None",
     ),
     Mutant(
         "the charge for a reservation ends when the page is there",

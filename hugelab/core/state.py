@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from .runs import Run, RunMap
 
@@ -62,15 +62,25 @@ class Counters(NamedTuple):
 
 
 class Record:
-    """A kernel struct. Plain attributes; setting one is journaled. ``key`` is its name in the state."""
+    """A kernel struct. Plain attributes; setting one is journaled. ``key`` is its name in the state.
+
+    A class declares its attributes, with the value that they begin with; a RunMap begins empty.
+    """
 
     key: str
     _state: State
     _made: int
+    _first: ClassVar[dict[str, Any]] = {}
+    _maps: ClassVar[list[str]] = []
+
+    def __init_subclass__(cls) -> None:
+        cls._first = {name: getattr(cls, name) for name in cls.__annotations__ if hasattr(cls, name)}
+        cls._maps = [name for name, kind in cls.__annotations__.items() if kind == "RunMap"]
 
     def __init__(self, state: State, key: str, **attributes: Any):
         state.made += 1
-        self.__dict__.update(_state=state, _made=state.made, key=key, **attributes)
+        maps = {name: state.runs() for name in self._maps}
+        self.__dict__.update(self._first | maps | attributes, _state=state, _made=state.made, key=key)
 
     @property
     def state(self) -> State:

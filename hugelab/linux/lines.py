@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from string import Formatter
 from typing import NamedTuple
 
 from .names import all_names
@@ -50,9 +51,8 @@ LINES = (
 
 def line_pattern(line: Line) -> re.Pattern[str]:
     """A pattern that matches a line of this shape from any release, with a group for each field."""
-    parts = re.split(r"\{(\w+)(:[^}]*)?\}", line.text)
     pattern, seen = "", set[str]()
-    for text, name, spec in zip(parts[::3], [*parts[1::3], None], [*parts[2::3], None], strict=True):
+    for text, name, spec, _ in Formatter().parse(line.text):
         pattern += re.escape(text)
         if name is None:
             break

@@ -19,42 +19,34 @@ class hstate_node(Record):
     """One memory node's part of a pool (the ``_node`` arrays of struct hstate). There is no rsvd of a node."""
 
     nid: int
-    nr_huge_pages: int
-    free_huge_pages: int
-    surplus_huge_pages: int
+    nr_huge_pages: int = 0
+    free_huge_pages: int = 0
+    surplus_huge_pages: int = 0
     freelist: RunMap  # hugepage_freelists[nid]: a stack of frames; the top is handed out next
     buddy: RunMap  # a stack of frames that the pool gave back to the buddy allocator
-    fresh: int  # frames that the node has given to this pool so far
-
-    def __init__(self, state: State, size: int, nid: int):
-        counts = dict.fromkeys(("nr_huge_pages", "free_huge_pages", "surplus_huge_pages", "fresh"), 0)
-        runs = {"freelist": state.runs(), "buddy": state.runs()}
-        super().__init__(state, f"hstate/{size_name(size)}/node{nid}", nid=nid, **counts, **runs)
+    fresh: int = 0  # frames that the node has given to this pool so far
 
 
 class hstate(Record):
     """The pool of one huge page size (struct hstate)."""
 
     size: int  # bytes of one page
-    nr_huge_pages: int  # all pages of the pool, surplus included
-    free_huge_pages: int
-    resv_huge_pages: int  # reserved, not yet taken; they are among the free pages
-    surplus_huge_pages: int  # of nr_huge_pages: beyond the configured number
-    nr_overcommit_huge_pages: int  # the most surplus pages that are allowed
-    next_nid_to_alloc: int  # the next node when the pool grows (to_alloc) or shrinks (to_free)
-    next_nid_to_free: int
+    nr_huge_pages: int = 0  # all pages of the pool, surplus included
+    free_huge_pages: int = 0
+    resv_huge_pages: int = 0  # reserved, not yet taken; they are among the free pages
+    surplus_huge_pages: int = 0  # of nr_huge_pages: beyond the configured number
+    nr_overcommit_huge_pages: int = 0  # the most surplus pages that are allowed
+    next_nid_to_alloc: int = 0  # the next node when the pool grows (to_alloc) or shrinks (to_free)
+    next_nid_to_free: int = 0
     nodes: tuple[hstate_node, ...]
     memory: RunMap  # contents: frame -> tag ((offset, byte), ...); absent = zeros
     cgroup: RunMap  # pages in use -> tag (cgroup charged for the page, cgroup charged for its reservation)
     restore: RunMap  # pages in use whose reservation comes back when they are freed (folio flag restore_reserve)
 
     def __init__(self, state: State, size: int, nodes: int = 1):
-        runs = {name: state.runs() for name in ("memory", "cgroup", "restore")}
-        names = ("nr_huge_pages", "free_huge_pages", "resv_huge_pages", "surplus_huge_pages")
-        more = ("nr_overcommit_huge_pages", "next_nid_to_alloc", "next_nid_to_free")
-        fields: dict[str, Any] = dict.fromkeys((*names, *more), 0) | runs
-        fields["nodes"] = tuple(hstate_node(state, size, nid) for nid in range(nodes))
-        super().__init__(state, f"hstate/{size_name(size)}", size=size, **fields)
+        key = f"hstate/{size_name(size)}"
+        parts = tuple(hstate_node(state, f"{key}/node{nid}", nid=nid) for nid in range(nodes))
+        super().__init__(state, key, size=size, nodes=parts)
 
     @property
     def counters(self) -> Counters:
@@ -90,7 +82,7 @@ class hugetlb_cgroup(Record):
     version: int  # 1 or 2: the hierarchy it is in
     parent: str | None  # key of the group it is in; None: the root
     counters: dict[tuple[int, bool], page_counter]  # (page size, is it rsvd) -> its counter
-    online: bool  # False after rmdir; charges stay until they end
+    online: bool = True  # False after rmdir; charges stay until they end
     events: dict[int, int]  # page size -> refusals here and below; replaced, never changed in place
     events_local: dict[int, int]  # of them, those of the group's own processes
 
@@ -102,19 +94,16 @@ class hugetlb_cgroup(Record):
         }
         none = dict.fromkeys(sizes, 0)
         fields = {"name": name, "version": version, "parent": parent, "counters": counters}
-        super().__init__(state, key, events=none, events_local=none, online=True, **fields)
+        super().__init__(state, key, events=none, events_local=none, **fields)
 
 
 class page_counter(Record):
     """One count with its limit, in huge pages (struct page_counter)."""
 
-    usage: int
-    max: int | None  # None: no limit
-    watermark: int  # the highest usage so far
-    failcnt: int
-
-    def __init__(self, state: State, key: str):
-        super().__init__(state, key, usage=0, max=None, watermark=0, failcnt=0)
+    usage: int = 0
+    max: int | None = None  # None: no limit
+    watermark: int = 0  # the highest usage so far
+    failcnt: int = 0
 
 
 class Policy(NamedTuple):
@@ -129,14 +118,13 @@ class hugepage_subpool(Record):
 
     h: hstate
     max_hpages: int
-    used_hpages: int  # reserved and allocated pages; counted only if there is a max
+    used_hpages: int = 0  # reserved and allocated pages; counted only if there is a max
     min_hpages: int
-    rsv_hpages: int  # of min_hpages: still reserved in the pool for this mount
-    count: int  # 1 while the file system is mounted or its super block is in use
+    rsv_hpages: int = 0  # of min_hpages: still reserved in the pool for this mount
+    count: int = 1  # 1 while the file system is mounted or its super block is in use
 
     def __init__(self, state: State, number: int, h: hstate, max_hpages: int, min_hpages: int):
-        limits = {"max_hpages": max_hpages, "min_hpages": min_hpages}
-        super().__init__(state, f"subpool/{number}", h=h, used_hpages=0, rsv_hpages=0, count=1, **limits)
+        super().__init__(state, f"subpool/{number}", h=h, max_hpages=max_hpages, min_hpages=min_hpages)
 
 
 class super_block(Record):
@@ -144,22 +132,21 @@ class super_block(Record):
 
     name: str
     h: hstate | None
-    subpool: hugepage_subpool | None
-    max_inodes: int  # nr_inodes=, -1 for no limit
-    free_inodes: int
-    i_mode: int  # of the root directory, as in an inode
-    i_uid: int
-    i_gid: int
+    subpool: hugepage_subpool | None = None
+    max_inodes: int = -1  # nr_inodes=, -1 for no limit
+    free_inodes: int = -1
+    i_mode: int = 0o40755  # of the root directory, as in an inode
+    i_uid: int = 0
+    i_gid: int = 0
     dentries: dict[str, inode]  # paths below the root directory; replaced, never changed in place
-    readonly: bool
-    mounted: bool  # False after a lazy umount: no path leads here, but files may still be in use
+    readonly: bool = False
+    mounted: bool = True  # False after a lazy umount: no path leads here, but files may still be in use
 
     def __init__(self, state: State, name: str, h: hstate | None, **options: Any):
-        fields = {"subpool": None, "max_inodes": -1, "free_inodes": -1, "i_mode": 0o40755, "i_uid": 0, "i_gid": 0}
         key = f"mount/{name}"
         while key in state.records:  # taken by a mount that was unmounted lazily or lies below
             key += "'"
-        super().__init__(state, key, name=name, h=h, dentries={}, readonly=False, mounted=True, **(fields | options))
+        super().__init__(state, key, name=name, h=h, dentries={}, **options)
 
 
 class resv_map(Record):
@@ -172,11 +159,11 @@ class resv_map(Record):
 
     shared: bool
     regions: RunMap
-    refs: int  # how many VMAs share a private map that was split
-    cgroup: str | None  # private: key of the cgroup that was charged for the whole mapping
+    refs: int = 1  # how many VMAs share a private map that was split
+    cgroup: str | None = None  # private: key of the cgroup that was charged for the whole mapping
 
     def __init__(self, state: State, number: int, shared: bool):
-        super().__init__(state, f"resv_map/{number}", shared=shared, regions=state.runs(), refs=1, cgroup=None)
+        super().__init__(state, f"resv_map/{number}", shared=shared)
 
 
 class inode(Record):
@@ -189,18 +176,17 @@ class inode(Record):
     i_mode: int
     i_uid: int
     i_gid: int
-    i_size: int  # bytes
-    i_blocks: int  # 512-byte units
-    i_nlink: int
-    refs: int  # open files and mappings that keep the inode
+    i_size: int = 0  # bytes
+    i_blocks: int = 0  # 512-byte units
+    i_nlink: int = 1
+    refs: int = 0  # open files and mappings that keep the inode
     i_pages: RunMap  # the page cache: index -> frame
     resv_map: resv_map
-    seals: int  # F_SEAL_ bits of a memfd
-    s_private: bool  # System V shared memory: reserved by shmget, not by shmat (S_PRIVATE)
+    seals: int = 1  # F_SEAL_ bits of a memfd
+    s_private: bool = False  # System V shared memory: reserved by shmget, not by shmat (S_PRIVATE)
 
     def __init__(self, state: State, ino: int, name: str, h: hstate | None, **fields: Any):
-        more = {"i_size": 0, "i_blocks": 0, "i_nlink": 1, "refs": 0, "seals": 1, "s_private": False} | fields
-        super().__init__(state, f"inode/{ino}", i_ino=ino, name=name, h=h, i_pages=state.runs(), **more)
+        super().__init__(state, f"inode/{ino}", i_ino=ino, name=name, h=h, **fields)
 
     @property
     def files(self) -> int:
@@ -221,10 +207,7 @@ class inode(Record):
 class sysctl(Record):
     """The settings of /proc/sys/vm that belong to no pool."""
 
-    hugetlb_shm_group: int  # the group whose members may make segments of huge pages
-
-    def __init__(self, state: State):
-        super().__init__(state, "sysctl", hugetlb_shm_group=0)
+    hugetlb_shm_group: int = 0  # the group whose members may make segments of huge pages
 
 
 class shmid_kernel(Record):
@@ -234,11 +217,11 @@ class shmid_kernel(Record):
     shm_file: inode
     size: int  # bytes, as asked for
     uid: int  # its maker; only he and root may map it
-    dest: bool  # IPC_RMID was called: removed with its last mapping
+    dest: bool = False  # IPC_RMID was called: removed with its last mapping
     locked: bool  # its size counts against the maker's RLIMIT_MEMLOCK (user_shm_lock)
 
     def __init__(self, state: State, number: int, name: str, node: inode, size: int, uid: int, locked: bool):
-        fields = {"name": name, "shm_file": node, "size": size, "uid": uid, "dest": False, "locked": locked}
+        fields = {"name": name, "shm_file": node, "size": size, "uid": uid, "locked": locked}
         super().__init__(state, f"shm/{number}", **fields)
 
 
@@ -248,13 +231,13 @@ class file(Record):
     f_inode: inode
     readable: bool
     writable: bool
-    count: int  # descriptors, of all processes; a mapping counts in the inode's refs
-    f_pos: int  # bytes
+    count: int = 1  # descriptors, of all processes; a mapping counts in the inode's refs
+    f_pos: int = 0  # bytes
     path_only: bool  # opened with O_PATH: good for fstat, close and sendfd only
 
     def __init__(self, state: State, number: int, node: inode, readable: bool, writable: bool, path_only: bool = False):
         fields = {"f_inode": node, "readable": readable, "writable": writable, "path_only": path_only}
-        super().__init__(state, f"file/{number}", count=1, f_pos=0, **fields)
+        super().__init__(state, f"file/{number}", **fields)
 
 
 class mm_struct(Record):
@@ -262,22 +245,22 @@ class mm_struct(Record):
 
     proc: str
     pid: int
-    alive: bool
+    alive: bool = True
     fds: dict[str, file]  # descriptor name -> open file; replaced, never changed in place
     tables: dict[int, RunMap]  # page size -> page table: address / size -> frame, tag (writable, anonymous)
     pmds: dict[int, RunMap]  # page size -> its page tables, empty or not: keys are address / (512 * size)
-    uid: int
-    rlimit_memlock: int | None  # bytes; None: no limit
-    cgroup: str | None  # key of its hugetlb cgroup; None: the root
-    policy: Policy | None  # where its pages come from (set_mempolicy)
-    mlockall: frozenset[str]  # MCL_ flags: MCL_FUTURE populates mappings to come, MCL_CURRENT has locked all memory
-    parent: str | None  # key of the process that forked it
+    uid: int = 0
+    rlimit_memlock: int | None = None  # bytes; None: no limit
+    cgroup: str | None = None  # key of its hugetlb cgroup; None: the root
+    policy: Policy | None = None  # where its pages come from (set_mempolicy)
+    mlockall: frozenset[str] = (
+        frozenset()
+    )  # MCL_ flags: MCL_FUTURE populates mappings to come, MCL_CURRENT has locked all memory
+    parent: str | None = None  # key of the process that forked it
 
     def __init__(self, state: State, proc: str, pid: int, sizes: tuple[int, ...], **fields: Any):
         tables, pmds = ({size: state.runs() for size in sizes} for _ in range(2))
-        more = {"uid": 0, "rlimit_memlock": None, "cgroup": None, "policy": None, "parent": None} | fields
-        more |= {"alive": True, "fds": {}, "tables": tables, "pmds": pmds, "mlockall": frozenset()}
-        super().__init__(state, f"mm/{proc}", proc=proc, pid=pid, **more)
+        super().__init__(state, f"mm/{proc}", proc=proc, pid=pid, fds={}, tables=tables, pmds=pmds, **fields)
 
 
 class vm_area_struct(Record):
@@ -290,16 +273,15 @@ class vm_area_struct(Record):
     vm_flags: int
     inode: inode
     h: hstate
-    resv_map: resv_map | None  # the map of a private mapping that owns reservations (HPAGE_RESV_OWNER)
+    resv_map: resv_map | None = None  # the map of a private mapping that owns reservations (HPAGE_RESV_OWNER)
     name: str  # the program's name for it
-    unmapped: bool  # the owner took a page away from this child: every fault is SIGBUS (HPAGE_RESV_UNMAPPED)
-    for_writing: bool  # its file was opened for writing
-    anon_vma: bool  # it has had a private page: fork copies its page table
-    policy: Policy | None  # where its pages come from (mbind)
+    unmapped: bool = False  # the owner took a page away from this child: every fault is SIGBUS (HPAGE_RESV_UNMAPPED)
+    for_writing: bool = False  # its file was opened for writing
+    anon_vma: bool = False  # it has had a private page: fork copies its page table
+    policy: Policy | None = None  # where its pages come from (mbind)
 
     def __init__(self, state: State, number: int, **fields: Any):
-        more = {"resv_map": None, "for_writing": False, "unmapped": False, "anon_vma": False, "policy": None}
-        super().__init__(state, f"vma/{number}", **(more | fields))
+        super().__init__(state, f"vma/{number}", **fields)
 
     @property
     def shared(self) -> bool:

@@ -21,21 +21,17 @@ from .gup import faultin_page_range, populate_vma_page_range
 from .mmap import can_do_mlock, mlock_future_ok
 from .vma import PTRS, areas, overlapping, page_align, tlb_finish_mmu, unmap_hugepage_range, vma_modify_flags
 
-# Advice -> the bits of vm_flags that it sets and clears. No counter moves.
+# Advice -> the bits of vm_flags that it sets and clears. No counter moves. Advice that is in no table changes nothing.
 FLAGS = {
     "MADV_NORMAL": (0, VM_RAND_READ | VM_SEQ_READ),
     "MADV_RANDOM": (VM_RAND_READ, VM_SEQ_READ),
     "MADV_SEQUENTIAL": (VM_SEQ_READ, VM_RAND_READ),
     "MADV_DONTFORK": (VM_DONTCOPY, 0),
     "MADV_DOFORK": (0, VM_DONTCOPY),
-    "MADV_KEEPONFORK": (0, 0),
     "MADV_DONTDUMP": (VM_DONTDUMP, 0),
     "MADV_DODUMP": (0, VM_DONTDUMP),
     "MADV_HUGEPAGE": (VM_HUGEPAGE, VM_NOHUGEPAGE),
     "MADV_NOHUGEPAGE": (VM_NOHUGEPAGE, VM_HUGEPAGE),
-    "MADV_WILLNEED": (0, 0),
-    "MADV_MERGEABLE": (0, 0),
-    "MADV_UNMERGEABLE": (0, 0),
 }
 REFUSED = {"MADV_FREE", "MADV_COLD", "MADV_PAGEOUT", "MADV_WIPEONFORK", "MADV_COLLAPSE"}  # EINVAL for huge pages
 ZAP = {"MADV_DONTNEED", "MADV_DONTNEED_LOCKED"}
@@ -93,7 +89,7 @@ def sys_madvise(k: Core, mm: mm_struct, op: Op) -> None:
         elif advice == "MADV_REMOVE":
             madvise_remove(k, vma, first, last)
         else:
-            more, less = FLAGS[advice]
+            more, less = FLAGS.get(advice, (0, 0))
             vma_modify_flags(k, vma, first, last, (vma.vm_flags | more) & ~less)
     if hole:
         raise SystemCallError("ENOMEM")
@@ -183,7 +179,7 @@ def sys_munlock(k: Core, mm: mm_struct, op: Op) -> None:
 def sys_msync(k: Core, mm: mm_struct, op: Op) -> None:
     """msync(2): nothing to do. ``flags`` default MS_SYNC. Raises SystemCallError ENOMEM for a hole, EINVAL."""
     flags = op.names("flags")
-    if flags - {"MS_ASYNC", "MS_INVALIDATE", "MS_SYNC"} or {"MS_ASYNC", "MS_SYNC"} <= flags:
+    if {"MS_ASYNC", "MS_SYNC"} <= flags:
         raise SystemCallError("EINVAL")
     if pieces(mm, *page_range(k, mm, op))[1]:
         raise SystemCallError("ENOMEM")

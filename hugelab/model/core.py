@@ -65,10 +65,8 @@ class Core:
 
     def hstate_sizelog(self, flags: int) -> hstate | None:
         """The pool of the size in HUGE_ flags; the default pool without such flags, None if there is no such pool."""
-        try:
-            return self.size_to_hstate(huge_size(flags) or self.machine.sizes[0])
-        except KeyError:
-            return None
+        size = huge_size(flags) or self.machine.sizes[0]
+        return next((h for h in self.state.pools if h.size == size), None)
 
     def unit(self, op: Op) -> int:
         """The page size of an operation in bytes."""

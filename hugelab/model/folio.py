@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..core.runs import Run
-from ..linux.structs import hstate, hstate_node, hugepage_subpool, inode, vm_area_struct
+from ..linux.structs import hstate, hstate_node, hugepage_subpool, inode, resv_map, vm_area_struct
 from .cgroup import (
     chargeable,
     hugetlb_cgroup_charge_cgroup,
@@ -28,7 +28,7 @@ from .pool import (
     shortage,
     update_and_free_page,
 )
-from .reserve import needs_reservation, region_add, vma_resv_map
+from .reserve import needs_reservation, region_add, region_del, vma_resv_map
 from .subpool import hugepage_subpool_forget, hugepage_subpool_get_pages, hugepage_subpool_put_pages, over_size
 
 NOTHING = Run(0, 0)
@@ -159,8 +159,7 @@ def _take(k: Core, vma: vm_area_struct, index: int, n: int, reserved: bool) -> R
 def _taken(k: Core, vma: vm_area_struct, index: int, p: Plan, frames: Run) -> Run:
     """Enter allocated pages in the cgroup and in the reservation map."""
     group = vma.mm.cgroup
-    if group:
-        hugetlb_cgroup_commit_charge(vma.h, frames, group, group if p.map_chg else None)
+    hugetlb_cgroup_commit_charge(vma.h, frames, group, group if p.map_chg else None)
     k.state.point("alloc_huge_page", "success")
     resv = vma_resv_map(vma)
     if resv is not None and not p.cow_from_owner:
@@ -183,13 +182,13 @@ def free_huge_page(
     proc: str,
     frames: Run,
     detach: Callable[[int, int], object],
-    restore: Callable[[int, int], object] | None = None,
+    restore: resv_map | None = None,
 ) -> None:
     """Free pages without a holder, one after another (free_huge_folio since 6.6).
 
     ``frames`` maps page indices to frames; ``detach(start, end)`` takes those pages from their last holder.
-    ``restore(start, end)``, if given, restores their reservation in its map first. A page goes to the buddy allocator
-    while its node has surplus (and the page is not reserved again), else to the head of its free list.
+    Their reservation comes back in the map ``restore`` first, if it is given. A page goes to the buddy allocator while
+    its node has surplus (and the page is not reserved again), else to the head of its free list.
     """
     while frames.count > 0:
         n = frames.count
@@ -206,7 +205,7 @@ def free_huge_page(
         gives_back = node.surplus_huge_pages > 0
         restored = bool(h.restore.cut(part.value, part.value + 1)) if h.restore else False
         if restore:
-            restore(part.start, part.end)
+            region_del(k, h, restore, part.start, part.end)
         if restore or restored or hugepage_subpool_put_pages(k, spool, n) == 0:
             h.resv_huge_pages += n
         if h.cgroup:

@@ -49,7 +49,7 @@ class Kernel(Core):
                 f" {h.nr_huge_pages:,} pages at most; choose a smaller pool or a larger machine"
             )
         self.state.enter(super_block(self.state, ORDINARY, None))
-        self.state.enter(sysctl(self.state))
+        self.state.enter(sysctl(self.state, "sysctl"))
         self.state.point("boot")
 
     def mount(self, name: str, options: str = "") -> super_block:

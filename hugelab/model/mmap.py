@@ -63,7 +63,7 @@ def sys_mmap(k: Core, mm: mm_struct, op: Op) -> dict[str, Any] | None:
     vm_flags = calc_vm_flags(k, flags, kind, prot, opened, offset + length)
     if node:
         vm_flags = memfd_check_seals_mmap(k, node, vm_flags)
-    return mmap_region(k, mm, op, flags, opened, h, start, length, offset, vm_flags)
+    return mmap_region(k, mm, op, opened, h, start, length, offset, vm_flags)
 
 
 def map_type(flags: set[str]) -> tuple[set[str], str | None]:
@@ -112,22 +112,13 @@ def calc_vm_flags(k: Core, flags: set[str], kind: str | None, prot: int, opened:
 
 
 def mmap_region(
-    k: Core,
-    mm: mm_struct,
-    op: Op,
-    flags: set[str],
-    opened: file | None,
-    h: hstate,
-    start: int,
-    length: int,
-    offset: int,
-    vm_flags: int,
+    k: Core, mm: mm_struct, op: Op, opened: file | None, h: hstate, start: int, length: int, offset: int, vm_flags: int
 ) -> dict[str, Any] | None:
     """Make the mapping; MAP_FIXED removes the mappings in its place first. Raises SystemCallError.
 
     A failure restores those mappings, unless the kernel bug failed_map_fixed_leaves_a_hole is on.
     """
-    end = start + length
+    flags, end = op.names("flags"), start + length
     replaces = bool(overlapping(mm, start, end))
     hole = k.rules.bug("failed_map_fixed_leaves_a_hole")
     misaligned = offset % h.size != 0  # hugetlbfs_file_mmap refuses it, late
@@ -176,8 +167,8 @@ def new_mapping(
     node.refs += 1
     fields = {"mm": mm, "vm_start": start, "vm_end": end, "vm_pgoff": pgoff, "vm_flags": vm_flags}
     fields["for_writing"] = bool(opened and opened.writable)
-    number = k.number("vma")
-    vma = k.state.enter(vm_area_struct(k.state, number, inode=node, h=h, name=op.args["map"], **fields))
+    vma = vm_area_struct(k.state, k.number("vma"), inode=node, h=h, name=op.args["map"], **fields)
+    k.state.enter(vma)
     extends = opened is None or opened.writable or k.rules.bug("private_map_of_readonly_fd_extends_file")
     extends &= not node.seals & F_SEAL_GROW or k.rules.bug("seal_grow_does_not_stop_mmap")
     try:

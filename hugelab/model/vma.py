@@ -184,11 +184,11 @@ def split_vma(k: Core, vma: vm_area_struct, addr: int) -> vm_area_struct:
 
 class Zapped(NamedTuple):
     """Private pages to be unmapped that no other mapping has: tlb_finish_mmu frees them at the end of the range
-    (mmu_gather). ``restores``: their reservation comes back."""
+    (mmu_gather)."""
 
     vma: vm_area_struct
     run: Run  # page table entries
-    restores: bool
+    restore: resv_map | None  # where their reservation comes back
 
 
 def unmap_vmas(k: Core, parts: list[vm_area_struct]) -> None:
@@ -209,10 +209,9 @@ def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, fin
     k.state.row(vma.mm.proc, 1, h.size)
     if final and k.rules.unmap_clears_mayshare:
         vma.vm_flags &= ~VM_MAYSHARE
-    resv = vma.resv_map
-    restores = k.rules.zap_restores_reserve and resv is not None
+    restore = vma.resv_map if k.rules.zap_restores_reserve else None
     if h.surplus_huge_pages and k.rules.bug("surplus_blocks_restore"):
-        restores = False
+        restore = None
     found = []
     for run in table.within(start // h.size, end // h.size):
         if not run.tag[1]:  # the page cache keeps its pages
@@ -220,11 +219,11 @@ def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, fin
             continue
         for part, shared in by_sharing(vma, run):
             if not shared:
-                found.append(Zapped(vma, part, restores))
+                found.append(Zapped(vma, part, restore))
                 continue
             table.cut(part.start, part.end)
-            if restores and resv is not None and k.rules.bug("restore_while_shared"):
-                region_del(k, h, resv, vma.index(part.start * h.size), vma.index(part.end * h.size))
+            if restore is not None and k.rules.bug("restore_while_shared"):
+                region_del(k, h, restore, vma.index(part.start * h.size), vma.index(part.end * h.size))
                 for low, high in h.restore.gaps(*part.bounds):
                     h.restore.put(Run(low, high - low))
     k.state.point("__unmap_hugepage_range_final" if final else "__unmap_hugepage_range")
@@ -233,20 +232,14 @@ def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, fin
 
 def tlb_finish_mmu(k: Core, zapped: list[Zapped]) -> None:
     """Unmap and free private pages."""
-    for vma, run, restores in zapped:
-        h, table, resv = vma.h, vma.table, vma.resv_map
-        shift = vma.vm_start // h.size - vma.vm_pgoff  # page table key of file index 0
+    for vma, run, restore in zapped:
+        shift = vma.vm_start // vma.h.size - vma.vm_pgoff  # page table key of file index 0
 
-        def detach(a: int, b: int, table: RunMap = table, shift: int = shift) -> None:
+        def detach(a: int, b: int, table: RunMap = vma.table, shift: int = shift) -> None:
             table.cut(a + shift, b + shift)
 
-        def restore(a: int, b: int, h: hstate = h, resv: resv_map | None = resv) -> None:
-            if resv is not None:
-                region_del(k, h, resv, a, b)
-
         frames = run._replace(start=run.start - shift, tag=None)
-        spool = subpool_inode(vma.inode)
-        free_huge_page(k, h, spool, vma.mm.proc, frames, detach, restore if restores else None)
+        free_huge_page(k, vma.h, subpool_inode(vma.inode), vma.mm.proc, frames, detach, restore)
 
 
 def by_sharing(vma: vm_area_struct, run: Run) -> list[tuple[Run, bool]]:
