@@ -349,8 +349,8 @@ MUTANTS = (
     Mutant(
         "a rule holds from the release after its own",
         "linux/rules",
-        "return release(self.since) <= release(version)",
-        "return release(self.since) < release(version)",
+        "return release(dated.since) <= release(version)",
+        "return release(dated.since) < release(version)",
         "linux/test_rules.py",
     ),
     Mutant(

@@ -44,12 +44,6 @@ class Run(NamedTuple):
         ends = self.value, self.at(self.end - 1)
         return min(ends), max(ends) + 1
 
-    def values(self) -> range | list[int]:
-        """The values in key order."""
-        if self.step == 0:
-            return [self.value] * self.count
-        return range(self.value, self.value + self.count * self.step, self.step)
-
     def _join(self, after: Run) -> Run | None:
         """This run and the run ``after`` it as one; None where their values or tags do not continue."""
         if self.tag != after.tag:
@@ -95,11 +89,6 @@ class RunMap:
             self._frozen = RunMap(_refuse)
             self._frozen._runs = tuple(self._runs)  # type: ignore[assignment]  # a tuple: put_quietly fails, too
         return self._frozen
-
-    @property
-    def runs(self) -> int:
-        """The number of runs, which is the cost of the map in memory."""
-        return len(self._runs)
 
     @property
     def end(self) -> int:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .names import release
 from .scenario import ANONYMOUS, Scenario
 
 PRIVATE = ["MAP_PRIVATE", *ANONYMOUS]
@@ -36,10 +35,6 @@ class KernelBug(NamedTuple):
     since: str = "0.0"  # its first release; 0.0: older than all releases here
     until: str = ""  # the first release without it; "": no release mends it
     do_not_run: bool = False  # it does lasting harm to a live kernel
-
-    def holds(self, version: str) -> bool:
-        """Does this release have it?"""
-        return release(self.since) <= release(version) and not (self.until and release(self.until) <= release(version))
 
 
 _SURPLUS = Scenario("", 0, 2, {"m": "min_size=4M"}).open(fd="f", path="m/a")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from .kernel_bugs import KERNEL_BUGS
+from .kernel_bugs import KERNEL_BUGS, KernelBug
 from .names import release
 
 OLDEST, NEWEST = "3.10", "6.18"  # the dates of rules are known from OLDEST to NEWEST
@@ -30,10 +30,6 @@ class Rule(NamedTuple):
     source: str
     until: str = ""
     certain: bool = True
-
-    def holds(self, version: str) -> bool:
-        """Does the rule hold in a release such as "6.11"?"""
-        return release(self.since) <= release(version) and not (self.until and release(self.until) <= release(version))
 
 
 _ROWS = (
@@ -195,6 +191,11 @@ class Rules:
         return replace(self, bugs=frozenset())
 
 
+def _holds(dated: Rule | KernelBug, version: str) -> bool:
+    """Does a release such as "6.11" have the rule or the bug?"""
+    return release(dated.since) <= release(version) and not (dated.until and release(dated.until) <= release(version))
+
+
 def rules_of(version: str) -> Rules:
     """The rules and kernel bugs of a release such as "6.11" or "6.11.3-generic"; after NEWEST, those known of it.
 
@@ -202,6 +203,6 @@ def rules_of(version: str) -> Rules:
     """
     if release(version) < release(OLDEST):
         raise ValueError(f"Linux {version} is older than {OLDEST}, the oldest release whose rules are known")
-    names = frozenset(rule.name for rule in _ROWS if rule.holds(version))
-    bugs = frozenset(name for name, bug in KERNEL_BUGS.items() if bug.holds(version))
+    names = frozenset(rule.name for rule in _ROWS if _holds(rule, version))
+    bugs = frozenset(name for name, bug in KERNEL_BUGS.items() if _holds(bug, version))
     return Rules(version, names, bugs)

@@ -16,15 +16,11 @@ Pages = int | dict[int, int]  # pages, or pages of each node
 
 @dataclass
 class Parsed:
-    """The result of a command line: the default size in bytes, the pages of each size, and the kernel's warnings.
-
-    ``first`` are pages named before any size: pages of the default size, which a later parameter may choose.
-    """
+    """The result of a command line: the default size in bytes, the pages of each size, and the kernel's warnings."""
 
     default: int
-    pages: dict[int, Pages] = field(default_factory=dict)
+    pages: dict[int, Pages] = field(default_factory=dict)  # 0, on the way: the default size, which is not chosen yet
     warnings: list[str] = field(default_factory=list)
-    first: Pages | None = None
     known: list[int] = field(default_factory=list)  # sizes named so far; hugepages= counts pages of the last
     valid: bool = True  # is the last named size valid?
     chosen: bool = False  # default_hugepagesz= was there
@@ -47,10 +43,7 @@ class Parsed:
             self.warnings.append(f"HugeTLB: Invalid hugepages parameter {value}")
             return
         self.counted = size
-        if size:
-            self.pages[size] = number
-        else:
-            self.first = number
+        self.pages[size] = number
 
     def size(self, name: str, value: str, machine: Machine) -> None:
         """hugepagesz_setup() and default_hugepagesz_setup()."""
@@ -67,8 +60,8 @@ class Parsed:
             self.known = [*(one for one in self.known if one != size), size]
             if name == "default_hugepagesz":
                 self.default, self.chosen = size, True
-                if self.first is not None:
-                    self.pages[size], self.first = self.first, None
+                if 0 in self.pages:
+                    self.pages[size] = self.pages.pop(0)
 
 
 def parse(line: str, machine: Machine = X86_64) -> Parsed:
@@ -79,10 +72,10 @@ def parse(line: str, machine: Machine = X86_64) -> Parsed:
             parsed.hugepages(value, machine)
         elif name in ("hugepagesz", "default_hugepagesz"):
             parsed.size(name, value, machine)
-    if parsed.first is not None:
+    if 0 in parsed.pages:
         if parsed.default in parsed.pages:
             parsed.warnings.append(f"HugeTLB: Ignoring hugepages={_total(parsed.pages[parsed.default])} of that size")
-        parsed.pages[parsed.default] = parsed.first
+        parsed.pages[parsed.default] = parsed.pages.pop(0)
     return parsed
 
 

@@ -63,11 +63,10 @@ def plan(k: Core, vma: vm_area_struct, index: int, n: int, cow_from_owner: bool 
     if (map_chg and subpool_inode(vma.inode)) or (policy and policy.mode == "MPOL_INTERLEAVE"):
         return Plan(1, map_chg, cow_from_owner)  # each page may see another budget or node
     n = min(n, chargeable(k, vma.mm, h, map_chg))
+    if map_chg:
+        n = min(n, h.free_huge_pages - h.resv_huge_pages)
     node = _node(vma, index)
-    most = n if not map_chg else min(n, h.free_huge_pages - h.resv_huge_pages)
-    if node is None or min(n, most) < 1:
-        return Plan(1, map_chg, cow_from_owner)
-    return Plan(node.freelist.stretch_down(most), map_chg, cow_from_owner)
+    return Plan(node.freelist.stretch_down(n) if node and n > 0 else 1, map_chg, cow_from_owner)
 
 
 def _node(vma: vm_area_struct, index: int) -> hstate_node | None:

@@ -237,7 +237,7 @@ def test_letters_go_on_behind_z() -> None:
     """Z, AA, AB ... ZZ, AAA; colours begin again, letters do not."""
     recording = run(lesson(0, 800))
     names, h = Names(recording), recording.end.pools[0]
-    order = [frame for run in reversed(list(h.nodes[0].freelist)) for frame in reversed(list(run.values()))]
+    order = [run.at(key) for run in reversed(list(h.nodes[0].freelist)) for key in reversed(range(run.start, run.end))]
     letters = [names.letter(h, frame) for frame in order]
     assert letters[:2] == ["A", "B"] and letters[25:29] == ["Z", "AA", "AB", "AC"]
     assert letters[701:703] == ["ZZ", "AAA"]

@@ -352,7 +352,7 @@ def test_bytes_lie_in_the_pages_that_were_touched() -> None:
     )
     for event in recording:
         state = recording.at(event.index)
-        cached = {frame for node in state.of(inode) for held in node.i_pages for frame in held.values()}
+        cached = {frame for node in state.of(inode) for held in node.i_pages for frame in range(*held.bounds)}
         written = {frame for held in state.pools[0].memory for frame in range(held.start, held.end)}
         assert written <= cached
 
