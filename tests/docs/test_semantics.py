@@ -17,7 +17,9 @@ import pytest
 
 from hugelab import load
 from hugelab.linux import flags
+from hugelab.linux.kernel_bugs import KERNEL_BUGS, KernelBug
 from hugelab.linux.names import all_names, function_name, function_name_310
+from hugelab.linux.rules import OLDEST, RULES, Rule
 from hugelab.model.kernel import run
 from hugelab.record.flow import CHAINS
 from tests.conftest import ARTEFACTS, DATA
@@ -143,6 +145,35 @@ def test_every_name_is_a_case_a_rule_or_a_function() -> None:
     for span in spans(SEMANTICS):
         if re.fullmatch(r"[a-z]\w*_\w+", span) and not re.search(rf"\b{span}\b", dated):
             assert any(span in cases(file) for file in PLAIN), span
+
+
+# -- rules and kernel bugs with a date ---------------------------------------------------------------
+PROOF = re.compile(r"`(?:[\w.]+:)?\w+\[\d+\]: |`tests/[^`]+`|source only|lesson\.md#|see order, above")
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the table below a heading of semantics.md, without its head."""
+    section = text(SEMANTICS).split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return [re.split(r" \| ", row) for row in re.findall(r"^\| (`.*) \|$", section, re.M)]
+
+
+def holds(dated: Rule | KernelBug) -> str:
+    """The dates of a rule or kernel bug, as the page says them."""
+    since = "" if dated.since in ("0.0", OLDEST) else f"since {dated.since}"
+    return ", ".join(filter(None, (since, dated.until and f"until {dated.until}"))) or "on 6.18"
+
+
+@pytest.mark.parametrize(
+    ("heading", "dated"), [("Rules that differ by release", RULES), ("Kernel bugs", KERNEL_BUGS)], ids=["rules", "bugs"]
+)
+def test_each_has_one_row_with_its_dates_and_a_proof(heading: str, dated: dict[str, Rule | KernelBug]) -> None:
+    """No rule and no kernel bug is forgotten, and none is told twice; the proof is a case, a file, or says it has
+    none. (That the case is recorded so, and that the file is there, is tested above and below.)"""
+    rows = table(heading)
+    assert sorted(row[0] for row in rows) == sorted(f"`{name}`" for name in dated)
+    for name, when, _what, proof in rows:
+        assert when == holds(dated[name.strip("`")]), name
+        assert PROOF.search(proof), name
 
 
 # -- the lesson --------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from hugelab.linux.flags import VM_MAYSHARE, fault_flags
 from hugelab.linux.kernel_bugs import KERNEL_BUGS
 from hugelab.linux.machines import Machine
 from hugelab.linux.rules import NEWEST, OLDEST, RULES, rules_of
-from tests.conftest import DATA
 
 from . import RELEASES, before
 
@@ -430,14 +429,3 @@ def test_a_source_is_a_commit_or_two_releases() -> None:
     assert bare == ["tmpfile", "meminfo_hugetlb"]
     assert all(re.search(r"\d\.\d+ and \d\.\d+", RULES[name].source) for name in bare)
     assert [name for name, rule in RULES.items() if not rule.certain] == ["tmpfile"]
-
-
-def test_the_documents_have_these_dates() -> None:
-    """Both tables of docs/semantics.md."""
-    page = (DATA.parents[1] / "docs/semantics.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| (since \S+, until \S+|since \S+|until \S+|on 6\.18) \|", page, re.M)
-    assert len(rows) > 30
-    for name, says in rows:
-        since, until = BUGS[name] if name in BUGS else (CASES[name].since, CASES[name].until)
-        parts = [f"since {since}"] * (since not in ("0.0", "3.10")) + [f"until {until}"] * bool(until)
-        assert says == (", ".join(parts) or "on 6.18"), name
