@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ast
 import json
+import pkgutil
 import re
 from functools import cache
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -224,7 +224,10 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-PAGES = ("README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
+PAGES = (
+    *("README.md", "CONTRIBUTING.md", "recipes/README.md"),
+    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -242,11 +245,33 @@ def test_links_lead_somewhere(page: str) -> None:
             assert heading in map(anchor, found), link
 
 
+ROOMS = (".ci", "benchmarks", "docs", "hugelab", "notebooks", "recipes", "tests", "tools")
+NAMED = re.compile(rf"(?:(?:{'|'.join(map(re.escape, ROOMS))})/[\w./*-]*|[\w./-]+\.(?:py|sh|md|json|toml|ipynb|yml))")
+
+
+@cache
+def files() -> tuple[str, ...]:
+    """Every file and folder of the repository's own, each with a slash before it."""
+    found = chain(ROOT.glob("*"), *((ROOT / room).rglob("*") for room in ROOMS))
+    return tuple(f"/{path.relative_to(ROOT)}" for path in found)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_files_are_there(page: str) -> None:
-    """Each path in code font is a file or folder of the repository; NAME stands for one to be made."""
-    roots = ("docs", "hugelab", "notebooks", "recipes", "tests", "tools")
-    named = re.findall(r"`([^`\s]+/[^`\s]*)`", (ROOT / page).read_text(encoding="utf-8"))
-    paths = {path for path in named if Path(path).parts[0] in roots and "NAME" not in path}
+    """Each path or file name in code font is of the repository; NAME stands for one to be made. A name alone, or with
+    the last of its folders, is of one file or more."""
+    spans_here = re.findall(r"`([^`\s]+)`", (ROOT / page).read_text(encoding="utf-8"))
+    paths = {span.rstrip("/") for span in spans_here if NAMED.fullmatch(span) and "NAME" not in span}
     assert paths
-    assert not [path for path in paths if not (ROOT / path).exists() and ROOT / path != ARTEFACTS]
+    missing = [path for path in paths if not any(file.endswith(f"/{path}") for file in files())]
+    assert not [path for path in missing if ROOT / path != ARTEFACTS]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_modules_are_there_and_have_what_is_said(page: str) -> None:
+    """A dotted name of hugelab, and a name that is said to be computed in a file, can be imported."""
+    read = (ROOT / page).read_text(encoding="utf-8")
+    said = re.findall(r"computed: `(\w+)` in `(hugelab/[\w/]+)\.py`", read)
+    dotted = re.findall(r"\b(hugelab(?:\.[a-z_]\w*)+)(?!\S*/)", read)
+    for name in {*dotted, *(f"{file.replace('/', '.')}.{name}" for name, file in said)}:
+        pkgutil.resolve_name(name)
