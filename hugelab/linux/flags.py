@@ -19,6 +19,7 @@ VM_FLAGS = {
 VM_READ, VM_WRITE, VM_EXEC, VM_SHARED, VM_MAYREAD, VM_MAYWRITE, VM_MAYEXEC, VM_MAYSHARE, *_rest = VM_FLAGS.values()
 _locked, VM_SEQ_READ, VM_RAND_READ, VM_DONTCOPY, VM_DONTEXPAND, VM_NORESERVE, VM_HUGETLB, *_rest = _rest
 VM_DONTDUMP, VM_HUGEPAGE, VM_NOHUGEPAGE = _rest
+VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC
 
 # include/linux/mm.h (3.10, 5.10), mm_types.h (6.1, 6.18): renumbered in 4.0, extended later.
 _SINCE_4_0 = {

@@ -73,10 +73,7 @@ class hstate(Record):
 
 
 class hugetlb_cgroup(Record):
-    """The hugetlb limits and counts of one control group, in pages.
-
-    ``usage``: pages allocated. ``rsvd``: pages reserved, or allocated without a reservation.
-    """
+    """The hugetlb limits and counts of one control group, in pages; ``model.cgroup`` has what they count."""
 
     name: str
     version: int  # 1 or 2: the hierarchy it is in
@@ -221,8 +218,7 @@ class shmid_kernel(Record):
     locked: bool  # its size counts against the maker's RLIMIT_MEMLOCK (user_shm_lock)
 
     def __init__(self, state: State, number: int, name: str, node: inode, size: int, uid: int, locked: bool):
-        fields = {"name": name, "shm_file": node, "size": size, "uid": uid, "locked": locked}
-        super().__init__(state, f"shm/{number}", **fields)
+        super().__init__(state, f"shm/{number}", name=name, shm_file=node, size=size, uid=uid, locked=locked)
 
 
 class file(Record):

@@ -27,15 +27,13 @@ def hugetlb_cgroup_charge_cgroup(k: Core, mm: mm_struct | None, h: hstate, n: in
     groups = lineage(k, mm.cgroup if mm else None) if k.rules.cgroup_rsvd or not rsvd else []
     counters = [group.counters[h.size, rsvd] for group in groups]
     for counter in counters:
-        before = counter.watermark
-        counter.watermark = max(before, counter.usage + n)  # also if an ancestor then refuses
         if counter.max is not None and counter.usage + n > counter.max:
-            counter.watermark = before
             counter.failcnt += 1
             for group in groups:
                 group.events = {**group.events, h.size: group.events[h.size] + 1}
             groups[0].events_local = {**groups[0].events_local, h.size: groups[0].events_local[h.size] + 1}
             return False
+        counter.watermark = max(counter.watermark, counter.usage + n)  # also if an ancestor then refuses
     for counter in counters:
         counter.usage += n
     return True

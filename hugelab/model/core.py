@@ -38,7 +38,6 @@ class Core:
         self.maps: dict[tuple[str, str], Area] = {}  # (process, name) -> the result of mmap
         self.segments: dict[str, shmid_kernel | None] = {}  # name -> the result of shmget (None: it failed)
         self._numbers: dict[str, int] = {}
-        self._inos = machine.first_ino
         self.dangers: list[str] = []
 
     def number(self, kind: str) -> int:
@@ -53,8 +52,7 @@ class Core:
 
     def take_ino(self) -> int:
         """get_next_ino()."""
-        self._inos += 1
-        return self._inos - 1
+        return self.machine.first_ino + self.number("inode") - 1
 
     def size_to_hstate(self, size: int) -> hstate:
         """The pool of a page size in bytes. Raises KeyError."""
@@ -97,7 +95,6 @@ class Core:
 
     def mapping(self, mm: mm_struct, name: str) -> Area:
         """The result of the mmap of a name (FAILED if it failed). Raises ScenarioError for a name never used."""
-        try:
-            return self.maps[mm.proc, name]
-        except KeyError:
-            raise ScenarioError(f"no mapping is called {name!r} in process {mm.proc}") from None
+        if (mm.proc, name) not in self.maps:
+            raise ScenarioError(f"no mapping is called {name!r} in process {mm.proc}")
+        return self.maps[mm.proc, name]

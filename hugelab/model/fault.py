@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..core.runs import Run
-from ..linux.flags import VM_EXEC, VM_MAYSHARE, VM_READ, VM_SHARED, VM_WRITE
+from ..linux.flags import VM_ACCESS_FLAGS, VM_MAYSHARE, VM_SHARED, VM_WRITE
 from ..linux.structs import vm_area_struct
 from .core import Core
 from .folio import alloc_huge_page, plan, row_frames
@@ -31,15 +31,14 @@ class Stretch(NamedTuple):
 
 def access(k: Core, vma: vm_area_struct, index: int, limit: int, write: bool) -> Stretch:
     """The program reads or writes the pages [index, limit) of a mapping; returns their first stretch."""
-    if not vma.vm_flags & (VM_WRITE if write else VM_READ | VM_WRITE | VM_EXEC):  # access_error
+    if not vma.vm_flags & (VM_WRITE if write else VM_ACCESS_FLAGS):  # access_error
         return Stretch(0, "SIGSEGV")
     key = vma.addr(index) // vma.h.size
     entry, end = vma.table.stretch(key, key + limit - index)
     n = end - key
     if entry is None:
         return hugetlb_no_page(k, vma, index, n, write)
-    writable, _anonymous = entry.tag
-    if write and not writable:
+    if write and not entry.tag[0]:  # not writable
         return hugetlb_cow(k, vma, index, entry.clip(key, end))
     row = k.state.row(vma.mm.proc, n, vma.h.size)
     row.addr, row.page = vma.addr(index), index

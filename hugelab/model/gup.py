@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..linux.flags import VM_EXEC, VM_READ, VM_SHARED, VM_WRITE
+from ..linux.flags import VM_ACCESS_FLAGS, VM_SHARED, VM_WRITE
 from ..linux.structs import vm_area_struct
 from . import fault
 from .core import Core
@@ -15,9 +15,7 @@ def populate_vma_page_range(k: Core, vma: vm_area_struct, index: int, end: int) 
     skipped, one without VM_READ is not (FOLL_FORCE).
     """
     write = vma.vm_flags & (VM_WRITE | VM_SHARED) == VM_WRITE
-    if not vma.vm_flags & (VM_READ | VM_WRITE | VM_EXEC):
-        return False
-    return faultin_page_range(k, vma, index, end, write)
+    return bool(vma.vm_flags & VM_ACCESS_FLAGS) and faultin_page_range(k, vma, index, end, write)
 
 
 def faultin_page_range(k: Core, vma: vm_area_struct, index: int, end: int, write: bool) -> bool:

@@ -52,17 +52,11 @@ class Kernel(Core):
         self.state.enter(sysctl(self.state, "sysctl"))
         self.state.point("boot")
 
-    def mount(self, name: str, options: str = "") -> super_block:
-        """Mount a hugetlbfs under a name. Raises SystemCallError."""
-        rows = len(self.state.rows)
+    def mount(self, name: str, options: str) -> None:
+        """Mount a hugetlbfs under a name, while the machine boots. Raises SystemCallError, which ends that."""
         self.state.row("")
-        try:
-            sb = hugetlbfs_fill_super(self, name, options)
-        except SystemCallError:
-            self.state.rollback(rows)
-            raise
+        hugetlbfs_fill_super(self, name, options)
         self.state.point("mount", mount=name, options=options)
-        return sb
 
     # -- running operations --------------------------------------------------------------------------
     def run(self, op: Op) -> tuple[str, Any]:

@@ -30,9 +30,8 @@ def sys_memfd_create(k: Core, mm: mm_struct, op: Op) -> None:
     if not k.rules.memfd_create:
         raise SystemCallError("ENOSYS")
     flags = op.names("flags")
-    sizes = any(flag.startswith("MFD_HUGE_") for flag in flags)
     if "MFD_HUGETLB" not in flags:
-        if sizes:
+        if any(flag.startswith("MFD_HUGE_") for flag in flags):
             raise SystemCallError("EINVAL")
         raise Unsupported("a memfd of small pages")
     executable = flags & {"MFD_EXEC", "MFD_NOEXEC_SEAL"}

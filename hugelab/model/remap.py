@@ -8,7 +8,7 @@ from ..core.runs import Run
 from ..core.units import BASE_PAGE_SIZE
 from ..linux.abi import FAILED, Area, place
 from ..linux.errors import ScenarioError, Unsupported
-from ..linux.flags import PROT, VM_EXEC, VM_READ, VM_SHARED, VM_WRITE, number
+from ..linux.flags import PROT, VM_ACCESS_FLAGS, VM_SHARED, VM_WRITE, number
 from ..linux.scenario import Op
 from ..linux.structs import Policy, mm_struct, vm_area_struct
 from .advise import page_range, pieces, span
@@ -19,7 +19,6 @@ from .vma import (
     PTRS,
     areas,
     carve,
-    check_split,
     copy_vma,
     do_munmap,
     free_pgtables,
@@ -31,8 +30,6 @@ from .vma import (
     vma_lookup,
     vma_modify_flags,
 )
-
-ACCESS = VM_READ | VM_WRITE | VM_EXEC
 
 
 # -- mprotect ----------------------------------------------------------------------------------------
@@ -48,10 +45,10 @@ def sys_mprotect(k: Core, mm: mm_struct, op: Op) -> None:
     for vma, first, last in found:
         if first > start:
             break
-        if prot & ~(vma.vm_flags >> 4) & ACCESS:
+        if prot & ~(vma.vm_flags >> 4) & VM_ACCESS_FLAGS:
             raise SystemCallError("EACCES")
-        if vma.vm_flags & ACCESS != prot:
-            part = vma_modify_flags(k, vma, first, last, vma.vm_flags & ~ACCESS | prot)
+        if vma.vm_flags & VM_ACCESS_FLAGS != prot:
+            part = vma_modify_flags(k, vma, first, last, vma.vm_flags & ~VM_ACCESS_FLAGS | prot)
             hugetlb_change_protection(k, part)
         start = last
     if start < end:
@@ -100,15 +97,12 @@ def mremap(k: Core, mm: mm_struct, addr: int, old: int, new: int, flags: set[str
     vma = vma_lookup(mm, addr)
     if vma is None:
         raise SystemCallError("EFAULT")
-    if not k.rules.mremap and "MREMAP_FIXED" not in flags and new <= old:  # no check of the VMA for shrinking
-        if new < old:
-            put_all(k, mm, do_munmap(k, mm, addr + new, addr + old))
-        return addr
-    old, new = align_hugetlb(k, vma, addr, old, new, target)
-    if "MREMAP_DONTUNMAP" in flags:
-        raise SystemCallError("EINVAL")  # VM_DONTEXPAND
-    if "MREMAP_FIXED" in flags:
-        return mremap_to(k, mm, addr, old, new, target)
+    if k.rules.mremap or "MREMAP_FIXED" in flags or new > old:  # before, no check of the VMA for shrinking
+        old, new = align_hugetlb(k, vma, addr, old, new, target)
+        if "MREMAP_DONTUNMAP" in flags:
+            raise SystemCallError("EINVAL")  # VM_DONTEXPAND
+        if "MREMAP_FIXED" in flags:
+            return mremap_to(k, mm, addr, old, new, target)
     if new < old:
         put_all(k, mm, do_munmap(k, mm, addr + new, addr + old))
     return addr
@@ -262,8 +256,6 @@ def sys_mbind(k: Core, mm: mm_struct, op: Op) -> None:
         raise SystemCallError("EFAULT")
     for vma, first, last in found:
         if vma.policy != chosen:
-            for edge in (first, last):
-                check_split(vma, edge)
             carve(k, vma, first, last).policy = chosen
 
 

@@ -1,8 +1,4 @@
-"""resv_map: which page indices are reserved, and what a region means (mm/hugetlb.c, the region_ functions).
-
-Shared map (one for each inode): an entry means "reserved, or has its page already".
-Private map (one for each mapping): an entry means "its reservation has been used".
-"""
+"""resv_map: which page indices are reserved (mm/hugetlb.c, the region_ functions)."""
 
 from __future__ import annotations
 
@@ -18,15 +14,13 @@ def region_chg(resv: resv_map, f: int, t: int) -> int:
     return t - f - resv.regions.held(f, t)
 
 
-def region_add(resv: resv_map, f: int, t: int, cgroup: str | None = None) -> int:
-    """Enter the pages [f, t); returns how many were new. Neighbouring regions become one.
+def region_add(resv: resv_map, f: int, t: int, cgroup: str | None = None) -> None:
+    """Enter the pages [f, t) that the map lacks. Neighbouring regions become one.
 
     ``cgroup``, which was charged for the reservation of these pages, is stored in the region.
     """
-    gaps = resv.regions.gaps(f, t)
-    for start, end in gaps:
+    for start, end in resv.regions.gaps(f, t):
         resv.regions.put(Run(start, end - start, tag=cgroup))
-    return sum(end - start for start, end in gaps)
 
 
 def region_del(k: Core, h: hstate, resv: resv_map, f: int, t: int) -> int:

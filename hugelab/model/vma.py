@@ -126,8 +126,7 @@ def do_munmap(k: Core, mm: mm_struct, start: int, end: int) -> list[inode]:
     """
     found = overlapping(mm, start, end)
     for vma in found:
-        for edge in (start, end):
-            check_split(vma, edge)
+        check_split(vma, start, end)
     parts = [carve(k, vma, start, end) for vma in found]
     k.state.point("do_munmap")
     unmap_vmas(k, parts)
@@ -136,14 +135,15 @@ def do_munmap(k: Core, mm: mm_struct, start: int, end: int) -> list[inode]:
     return nodes
 
 
-def check_split(vma: vm_area_struct, addr: int) -> None:
+def check_split(vma: vm_area_struct, *edges: int) -> None:
     """Raises SystemCallError EINVAL for a split of a VMA inside a huge page (hugetlb_vm_op_split)."""
-    if vma.vm_start < addr < vma.vm_end and addr % vma.h.size:
+    if any(vma.vm_start < addr < vma.vm_end and addr % vma.h.size for addr in edges):
         raise SystemCallError("EINVAL")
 
 
 def carve(k: Core, vma: vm_area_struct, start: int, end: int) -> vm_area_struct:
-    """Split a VMA at the edges of [start, end); returns the part inside."""
+    """Split a VMA at the edges of [start, end); returns the part inside. Raises as check_split, before any change."""
+    check_split(vma, start, end)
     if vma.vm_start < start:
         vma = split_vma(k, vma, start)
     if vma.vm_end > end:
@@ -158,8 +158,6 @@ def vma_modify_flags(k: Core, vma: vm_area_struct, start: int, end: int, vm_flag
     """
     if vm_flags == vma.vm_flags:
         return vma
-    for edge in (start, end):
-        check_split(vma, edge)
     part = carve(k, vma, start, end)
     part.vm_flags = vm_flags
     return part

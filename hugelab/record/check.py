@@ -49,8 +49,7 @@ def check(source: Source, scenario: Scenario) -> CaseResult:
 def _at_the_end(source: Source, scenario: Scenario) -> Difference | None:
     """The first difference of the counters after all processes have ended, then after all is unmounted."""
     difference, rows = None, len(source.state.rows)
-    ends = (("after_kill_all_processes", source.kill_all), ("after_unlink_and_umount", source.umount_all))
-    for key, end in ends:
+    for key, end in (("after_kill_all_processes", source.kill_all), ("after_unlink_and_umount", source.umount_all)):
         if key in scenario.extra and difference is None:
             end()
             now = source.state.counters()[0].shown._asdict()

@@ -86,15 +86,13 @@ def _owners(state: Records, h: hstate, flying: int | None) -> str | None:
     for node in state.every(inode):
         if node.h is h:
             held += (run.bounds for run in node.i_pages)
-    private = [run.bounds for mm in state.every(mm_struct) for run in mm.tables[h.size] if run.tag[1]]
-    held += _union(private)
+    held += _union([run.bounds for mm in state.every(mm_struct) for run in mm.tables[h.size] if run.tag[1]])
     count = sum(high - low for low, high in held)
     if h.nr_huge_pages != h.free_huge_pages + count:
         return f"total is not free + the {count} pages that files and private mappings hold"
     for part in h.nodes:
         held += (run.bounds for run in (*part.freelist, *part.buddy))
-    held.sort()
-    for (_, end), (start, _) in pairwise(held):
+    for (_, end), (start, _) in pairwise(sorted(held)):
         if start < end:
             return f"frame {start} has two holders"
     return None
