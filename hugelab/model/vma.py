@@ -224,7 +224,10 @@ def unmap_hugepage_range(k: Core, vma: vm_area_struct, start: int, end: int, fin
                 region_del(k, h, restore, vma.index(part.start * h.size), vma.index(part.end * h.size))
                 for low, high in h.restore.gaps(*part.bounds):
                     h.restore.put(Run(low, high - low))
-    k.state.point("__unmap_hugepage_range_final" if final else "__unmap_hugepage_range")
+    if final:
+        k.state.point("__unmap_hugepage_range_final")
+    else:
+        k.state.point("__unmap_hugepage_range")
     return found
 
 
