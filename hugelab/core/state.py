@@ -79,8 +79,10 @@ class Record:
 
     def __init__(self, state: State, key: str, **attributes: Any):
         state.made += 1
-        maps = {name: state.runs() for name in self._maps}
-        self.__dict__.update(self._first | maps | attributes, _state=state, _made=state.made, key=key)
+        self.__dict__.update(self._first, _state=state, _made=state.made, key=key)
+        for name in self._maps:
+            self.__dict__[name] = state.runs()
+        self.__dict__.update(attributes)
 
     @property
     def state(self) -> State:

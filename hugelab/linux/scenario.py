@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +134,7 @@ class Scenario:
     def then(self, op: str, **args: Any) -> Scenario:
         """A Scenario with one more step; ``proc=`` names its process, all else are arguments of the operation."""
         proc = args.pop("proc", "P")
-        return replace(self, steps=(*self.steps, Op(op, args, proc)))
+        return Scenario(self.name, self.nr, self.overcommit, self.mounts, (*self.steps, Op(op, args, proc)), self.extra)
 
     def __getattr__(self, op: str) -> Any:
         """``scenario.mmap(map="A", pages=5)`` is ``scenario.then("mmap", map="A", pages=5)``."""
