@@ -378,6 +378,15 @@ def test_sentence_of_a_lab_has_no_address_of_an_object(name: str) -> None:
     assert "\n\n" not in repr(make())
 
 
+def test_names_before_a_renaming_go_on_working() -> None:
+    """The lab of notebook 02 was called promise, and so was its module."""
+    from hugelab.labs.promise import KINDS, mapped, promise
+
+    assert labs.promise is promise is labs.reservation and KINDS is labs.KINDS
+    assert mapped("a", 5, 10, "shared file").nr == 10
+    assert repr(labs.promise(7)) == repr(labs.reservation(7))
+
+
 def test_a_lab_without_a_widget_follows_its_controls() -> None:
     """In any Python: a control that moves makes a new recording."""
     lab = labs.start()
