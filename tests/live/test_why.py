@@ -300,8 +300,8 @@ def answers(draw: random.Random, state: State, seen: Counter[str]) -> None:
 def contested(draw: random.Random, state: State, seen: Counter[str]) -> None:
     """A request that passes, with rivals before the touch.
 
-    Where why says that no touch can fail none does. Where it names a risk it is SIGBUS; but a process of the group that has
-    used it up already cannot use it up again, and of pages reserved twice it is not known which process gets them.
+    Where why says that no touch can fail none does. Where it names a risk it is SIGBUS; but a process of the group that
+    has used it up cannot use it up again, and of pages reserved twice it is not known which process gets them.
     """
     found = state.found()
     for _ in range(20):
@@ -426,7 +426,7 @@ def test_a_limit_that_nobody_can_reach_is_no_risk(lab: Lab, kind: str) -> None:
 
 
 def test_more_is_reserved_than_is_free(lab: Lab) -> None:
-    """A kernel bug (reserved_page_leaves_the_pool) left it so; by another (available_is_unsigned) anyone gets a page."""
+    """A kernel bug (reserved_page_leaves_the_pool) left it so; another (available_is_unsigned) gives anyone a page."""
     state = State(lab, 0, nr=0, overcommit=2, budget="min_size=4M")
     name = state.hold(state.out, "shared", 1, 1, mount="n0")
     state.do("ftruncate", state.out, fd=name, pages=0)
