@@ -24,7 +24,7 @@ ARTEFACTS = Path(__file__).parent / "artefacts"
 GROUPS = {
     "browser/test_notebooks.py": "notebooks",
     "browser/": "labs",
-    **dict.fromkeys(("live/", "measure/", "test_cli.py", "labs/test_side_by_side.py", "labs/test_recorded.py"), "pool"),
+    **dict.fromkeys(("live/", "measure/", "cli/", "labs/test_side_by_side.py", "labs/test_recorded.py"), "pool"),
 }
 FIRST = ["labs", "notebooks", "pool", "fuzz/test_programs.py", "labs/test_sweep.py", "tlb/test_engines.py"]
 

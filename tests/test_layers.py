@@ -37,6 +37,14 @@ def test_a_module_says_what_it_is_and_fits_one_sitting(path: Path) -> None:
     assert len(text.splitlines()) <= 600
 
 
+def test_tests_stand_as_the_package_does() -> None:
+    """A folder of tests for each room; beside them only what is about the whole project, and tiny.py."""
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert rooms <= {path.name for path in (ROOT / "tests").iterdir()}
+    whole = {path.stem.removeprefix("test_") for path in (ROOT / "tests").glob("test_*.py")}
+    assert whole == {"layers", "mutants", "project", "tiny"}
+
+
 def test_running_the_lesson_needs_the_standard_library_alone() -> None:
     """In a fresh interpreter: nothing else is loaded by the package, its command line, and a run."""
     code = (

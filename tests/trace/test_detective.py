@@ -202,6 +202,14 @@ def test_very_many_verdicts_are_counted() -> None:
     assert len(report.verdicts) <= 2 * MOST + 10
 
 
+def test_a_number_that_no_machine_has() -> None:
+    """Where no line has told how large the pool is, a number of twenty digits is still too large."""
+    (verdict,) = examine_lines(
+        ["[    3.861554] HUGETLB_TRACE: after free - free_pages=79999999999999999999"]
+    ).contradictions
+    assert (verdict.line, verdict.text) == (1, "free=79999999999999999999 are too many")
+
+
 # -- what is no log ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("data", "why"),

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from hugelab.why import KINDS
+from tests.cli.test_commands import call, shell
 from tests.live.alone import pool_alone
-from tests.test_cli import call, shell
 
 from .test_meminfo import GREP, PER_NODE
 

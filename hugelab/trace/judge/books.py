@@ -344,7 +344,8 @@ class Books:
             return False
         for name in ("free", "surp"):
             if values.get(name, 0) > values.get("total", MANY):
-                text = f"{name}={values[name]} of {values['total']} pages (line {shown.at('total')})"
+                most = f"of {values['total']} pages (line {shown.at('total')})" if "total" in values else "are too many"
+                text = f"{name}={values[name]} {most}"
                 self.verdicts.contradicts(shown.at(name), "counters", text)
                 return False
         return True

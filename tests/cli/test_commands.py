@@ -33,7 +33,7 @@ from tests.live.alone import pool_alone
 
 __all__ = ["pool_alone"]  # a fixture
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CASES = str(DATA / "scenarios.json")
 LESSON_TXT = str(DATA / "lesson.txt")
 COMMANDS = ("run", "ops", "check", "trace", "measure", "doctor", "why")

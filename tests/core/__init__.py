@@ -1,0 +1,1 @@
+"""Units, runs, the state, and text from outside."""
