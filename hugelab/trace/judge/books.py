@@ -96,7 +96,7 @@ class Books:
 
     verdicts: Verdicts
     checked: int = 0  # values that had to be what they are
-    snapshots: int = 0  # times that somebody read the pool
+    snapshots: int = 0  # times that the pool was read
     snaps: set[int] = field(default_factory=set)  # lines of SNAPs that had to be what they are
     one_pool: bool = True  # the counters are those of the pool that every page is of
     only_printed: bool = True  # all of them are the lesson's lines
@@ -154,7 +154,7 @@ class Books:
             self._open |= {key: dict(DROPPED) for key in self._open if key[0] == pid and key[1] in OPEN}
 
     def _snapshot(self, before: _Shown | None) -> None:
-        """Somebody read the pool: what changed since the last time is known, why it did is not."""
+        """The pool was read: the changes since the last time are known, their causes are not."""
         now = self.last
         self.snapshots += 1
         if before is None or now is None or before.values == now.values:
@@ -358,14 +358,14 @@ class Books:
         self._suspect = None
         resized = odd.values.get("total", 0) != before.values.get("total", odd.values.get("total", 0))
         if shown is None and resized:
-            text = f"{wrong}; somebody outside the log may have changed the pool's size"
+            text = f"{wrong}; something outside the log may have changed the pool's size"
             self.verdicts.add(odd.line, Says.UNDECIDABLE, "counters", text)
             return False
         if shown is None or self._wrong(before, shown, {}) is None or self._wrong(odd, shown, {}) is not None:
             self.verdicts.contradicts(odd.line, "counters", wrong)  # its neighbours fit without it
             return False
         if resized:
-            text = f"{wrong}; what follows agrees with it: somebody outside the log has changed the pool's size"
+            text = f"{wrong}; what follows agrees with it: something outside the log has changed the pool's size"
             self.verdicts.add(odd.line, Says.UNDECIDABLE, "counters", text)
         else:
             text = f"{wrong}; what follows agrees with it: a line is missing, or another program took part"

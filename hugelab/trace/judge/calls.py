@@ -388,7 +388,7 @@ class Calls:
             self._no(entry, "reserve", f"from {first} on: the end of a file takes its map from 0 on")
         elif first is not None and (first < 0 or (end is not None and end < first)):
             self._no(entry, "reserve", f"{first} to {end} is no range")
-        if freed is not None and task.evicts and task.freed > freed:  # fewer: somebody still holds a page
+        if freed is not None and task.evicts and task.freed > freed:  # fewer: a process still holds a page
             self._no(entry, "reserve", f"freed={freed}, and {task.freed} pages came back in the lines before")
 
     def _symbol(self, entry: Entry) -> None:
