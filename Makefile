@@ -1,6 +1,9 @@
 # The commands of the project; `make` alone lists them. Everything runs in .venv, made on first use.
 
 PY = .venv/bin/python
+# Where the environment forbids Python to keep what it has compiled, each of the hundreds of processes of a test run
+# compiles all that it imports: half of the time of some tests.
+export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL = help
 .PHONY: help install lab lesson test proof fuzz lint bench notebooks pictures lock clean
 

@@ -94,6 +94,8 @@ _ROWS = (
          "5.5", "hugetlbfs_tmpfile",
          "hugetlbfs: add O_TMPFILE support; between 5.4 and 5.6, and most likely 5.5: fs/hugetlbfs/inode.c of both,"
          " and the queue of patches for 5.5", certain=False),
+    Rule("splice_read_needed", "sendfile from hugetlbfs is EINVAL; before, the kernel reads the file instead",
+         "5.10", "do_splice_to", "36e2c7421f02 fs: don't allow splice read/write without explicit ops"),
     # -- mmap and its kin ------------------------------------------------------------------------------
     Rule("map_fixed_evicts_last",
          "a file whose last mapping MAP_FIXED replaces is evicted when mmap returns, after the new mapping has its"
@@ -153,6 +155,8 @@ _ROWS = (
          "5.6", "hugetlb_cgrp_subsys.dfl_cftypes", "faced7e0806c mm: hugetlb controller for cgroups v2"),
     Rule("numa_stat", "a hugetlb cgroup has a file numa_stat",
          "5.17", "hugetlb_cgroup_read_numa_stat", "f47761999052 hugetlb: add hugetlb.*.numa_stat file"),
+    Rule("cgroup_name_is_a_line", "mkdir of a cgroup with a newline in its name is EINVAL", "3.17", "cgroup_mkdir",
+         "cgroup: reject cgroup names with '\\n'; between 3.10 and 4.4, most likely 3.17", certain=False),
     Rule("hugetlb_usage", "/proc/PID/status has HugetlbPages, smaps has Shared_Hugetlb and Private_Hugetlb",
          "4.4", "hugetlb_report_usage, smaps_hugetlb_range",
          "5d317b2b6536 mm: hugetlb: proc: add HugetlbPages field to /proc/PID/status; 25ee01a2fca0 mm: hugetlb: proc:"

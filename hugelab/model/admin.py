@@ -173,6 +173,8 @@ def cg_mkdir(k: Core, mm: mm_struct | None, op: Op) -> None:
     above = name.rpartition("/")[0]
     if above and above not in groups:
         raise SystemCallError("ENOENT")
+    if "\n" in name and k.rules.cgroup_name_is_a_line:
+        raise SystemCallError("EINVAL")
     key = f"cgroup{version}/{k.number('cgroup')}"
     parent = groups[above].key if above else None
     group = k.state.enter(hugetlb_cgroup(k.state, key, version, name, parent, k.machine.sizes))

@@ -35,11 +35,9 @@ def lookup(k: Core, path: str) -> tuple[super_block, str, inode | None]:
 
     Raises SystemCallError ENOENT, ENOTDIR (no such directory), ENAMETOOLONG; ScenarioError for text that is no path.
     """
-    check_path(path)
-    mount, _, rest = path.partition("/")
-    sb = find_mount(k, mount)
+    sb = mount_of(k, path)
     parts: list[str] = []
-    for part in rest.split("/"):
+    for part in path.split("/")[1:]:
         if len(part.encode("utf-8", "surrogateescape")) > NAME_MAX:
             raise SystemCallError("ENAMETOOLONG")
         if part == "..":  # the root directory is its own parent here
@@ -54,6 +52,12 @@ def lookup(k: Core, path: str) -> tuple[super_block, str, inode | None]:
             raise SystemCallError("ENOTDIR")
     name = "/".join(parts)
     return sb, name, sb.dentries.get(name)
+
+
+def mount_of(k: Core, path: str) -> super_block:
+    """The mount of a path. Raises ScenarioError for one that no mount has, or for text that is no path."""
+    check_path(path)
+    return find_mount(k, path.partition("/")[0])
 
 
 def check_path(path: str) -> None:
@@ -123,7 +127,7 @@ def _may_delete(mm: mm_struct | None, sb: super_block, name: str, node: inode) -
 @operation("link")
 def sys_link(k: Core, mm: mm_struct | None, op: Op) -> None:
     """link(2): a second name."""
-    check_path(op.args["new"])
+    mount_of(k, op.args["new"])
     sb, _, node = existing(k, op.args["path"])
     other, new, taken = lookup(k, op.args["new"])
     if taken is not None or not new:
@@ -146,7 +150,7 @@ def sys_link(k: Core, mm: mm_struct | None, op: Op) -> None:
 @operation("rename")
 def sys_rename(k: Core, mm: mm_struct | None, op: Op) -> None:
     """rename(2): a file that had the new name loses it."""
-    check_path(op.args["new"])
+    mount_of(k, op.args["new"])
     sb, name, node = existing(k, op.args["path"])
     other, new, old = lookup(k, op.args["new"])
     if other is not sb:
@@ -452,9 +456,10 @@ def sys_sendfile(k: Core, mm: mm_struct, op: Op) -> dict[str, int]:
     """sendfile(2) from the file: hugetlbfs has no splice_read. Raises SystemCallError EINVAL, or EBADF."""
     if not descriptor(mm, op.args["fd"]).readable:
         raise SystemCallError("EBADF")
-    if op.get("bytes") == 0:
-        return {"n": 0}
-    raise SystemCallError("EINVAL")
+    n: int = sys_pread(k, mm, op)["n"]
+    if op.get("bytes") and k.rules.splice_read_needed:
+        raise SystemCallError("EINVAL")
+    return {"n": n}
 
 
 @operation("lseek")

@@ -113,7 +113,7 @@ def find_mount(k: Core, name: str) -> super_block:
         if sb.name == name and sb.mounted:
             return sb
     names = ", ".join(sb.name for sb in k.state.of(super_block) if sb.mounted)
-    raise ScenarioError(f"{name!r} is not one of the mounts {names}")
+    raise ScenarioError(f"no file system is mounted as {name!r}; there are {names}")
 
 
 @operation("mount")

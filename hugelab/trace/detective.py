@@ -106,6 +106,7 @@ class Detective:
             self.books.one_pool = False
         if fields:
             self.versions.feed(entry, text)
+            self.calls.release = self.versions.told
 
     def _lost(self, entry: Entry) -> None:
         """The recorder lost events: whatever was remembered may have changed since."""

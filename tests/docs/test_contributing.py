@@ -138,10 +138,10 @@ assert shown == {"dup()": True, "sys_dup": True, "fd_install": True}, shown
 RULE = """
 from hugelab import Scenario, machine, run
 
-program = Scenario("splice", 10).open(fd="f", path="m/a").fallocate(fd="f", pages=1).sendfile(fd="f", bytes=9)
-before, since = machine("5.9"), machine("5.10")
-assert (before.rules.splice_read_needed, since.rules.splice_read_needed) == (False, True)
-assert (run(program, before).steps[-1].value, run(program, since).steps[-1].outcome) == ({"n": 9}, "EINVAL")
+program = Scenario("tmpfile", 10).open(fd="f", path="m/", flags=["O_TMPFILE", "O_RDWR"])
+before, since = machine("3.10"), machine("3.11")
+assert (before.rules.open_tmpfile, since.rules.open_tmpfile) == (False, True)
+assert [run(program, one).steps[-1].outcome for one in (before, since)] == ["EISDIR", "ENOTSUP"]
 """
 
 LAB = """

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,27 @@ def test_most_commands_of_the_readme_are_tried() -> None:
     said = {word for line in commands() for word in re.findall(r"hugelab ([a-z|]+)", line)[0].split("|")}
     usage = subprocess.run([sys.executable, "-m", "hugelab", "--help"], capture_output=True, text=True, check=True)
     assert said == set(re.findall(r"^    (\w+) ", usage.stdout, re.M))
+
+
+@cache
+def options(command: str) -> set[str]:
+    """The long options of a command, as its help has them."""
+    usage = [sys.executable, "-m", "hugelab", command, "--help"]
+    return set(re.findall(r"--[a-z-]+", subprocess.run(usage, capture_output=True, text=True, check=True).stdout))
+
+
+def test_every_option_of_the_readme_is_one() -> None:
+    """Also in the lines that are not tried, and in the text."""
+    text = re.findall(r"`(hugelab [a-z][^`]*)`", README.replace("```", ""))
+    asked = {
+        (command, option)
+        for line in commands() + text
+        for commands_, rest in re.findall(r"hugelab ([a-z|]+) ([^|]*)", line)
+        for command in commands_.split("|")
+        for option in re.findall(r"--[a-z-]+", rest)
+    }
+    assert len(asked) > 15
+    assert not [(command, option) for command, option in asked if option not in options(command)]
 
 
 @pytest.mark.parametrize("block", [block for block in blocks(README, "python") if "import" in block])

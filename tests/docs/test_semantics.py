@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import ast
 import json
+import pkgutil
 import re
 from functools import cache
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hugelab import load
 from hugelab.linux import flags
+from hugelab.linux.kernel_bugs import KERNEL_BUGS, KernelBug
 from hugelab.linux.names import all_names, function_name, function_name_310
+from hugelab.linux.rules import OLDEST, RULES, Rule
 from hugelab.model.kernel import run
 from hugelab.record.flow import CHAINS
 from tests.conftest import ARTEFACTS, DATA
@@ -145,6 +147,35 @@ def test_every_name_is_a_case_a_rule_or_a_function() -> None:
             assert any(span in cases(file) for file in PLAIN), span
 
 
+# -- rules and kernel bugs with a date ---------------------------------------------------------------
+PROOF = re.compile(r"`(?:[\w.]+:)?\w+\[\d+\]: |`tests/[^`]+`|source only|lesson\.md#|see order, above")
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the table below a heading of semantics.md, without its head."""
+    section = text(SEMANTICS).split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return [re.split(r" \| ", row) for row in re.findall(r"^\| (`.*) \|$", section, re.M)]
+
+
+def holds(dated: Rule | KernelBug) -> str:
+    """The dates of a rule or kernel bug, as the page says them."""
+    since = "" if dated.since in ("0.0", OLDEST) else f"since {dated.since}"
+    return ", ".join(filter(None, (since, dated.until and f"until {dated.until}"))) or "on 6.18"
+
+
+@pytest.mark.parametrize(
+    ("heading", "dated"), [("Rules that differ by release", RULES), ("Kernel bugs", KERNEL_BUGS)], ids=["rules", "bugs"]
+)
+def test_each_has_one_row_with_its_dates_and_a_proof(heading: str, dated: dict[str, Rule | KernelBug]) -> None:
+    """No rule and no kernel bug is forgotten, and none is told twice; the proof is a case, a file, or says it has
+    none. (That the case is recorded so, and that the file is there, is tested above and below.)"""
+    rows = table(heading)
+    assert sorted(row[0] for row in rows) == sorted(f"`{name}`" for name in dated)
+    for name, when, _what, proof in rows:
+        assert when == holds(dated[name.strip("`")]), name
+        assert PROOF.search(proof), name
+
+
 # -- the lesson --------------------------------------------------------------------------------------
 def test_functions_of_the_lesson_have_the_names_of_today() -> None:
     """The table of names in lesson.md says what ``names`` says."""
@@ -193,7 +224,10 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-PAGES = ("README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
+PAGES = (
+    *("README.md", "CONTRIBUTING.md", "recipes/README.md"),
+    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -211,11 +245,33 @@ def test_links_lead_somewhere(page: str) -> None:
             assert heading in map(anchor, found), link
 
 
+ROOMS = (".ci", "benchmarks", "docs", "hugelab", "notebooks", "recipes", "tests", "tools")
+NAMED = re.compile(rf"(?:(?:{'|'.join(map(re.escape, ROOMS))})/[\w./*-]*|[\w./-]+\.(?:py|sh|md|json|toml|ipynb|yml))")
+
+
+@cache
+def files() -> tuple[str, ...]:
+    """Every file and folder of the repository's own, each with a slash before it."""
+    found = chain(ROOT.glob("*"), *((ROOT / room).rglob("*") for room in ROOMS))
+    return tuple(f"/{path.relative_to(ROOT)}" for path in found)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_files_are_there(page: str) -> None:
-    """Each path in code font is a file or folder of the repository; NAME stands for one to be made."""
-    roots = ("docs", "hugelab", "notebooks", "recipes", "tests", "tools")
-    named = re.findall(r"`([^`\s]+/[^`\s]*)`", (ROOT / page).read_text(encoding="utf-8"))
-    paths = {path for path in named if Path(path).parts[0] in roots and "NAME" not in path}
+    """Each path or file name in code font is of the repository; NAME stands for one to be made. A name alone, or with
+    the last of its folders, is of one file or more."""
+    spans_here = re.findall(r"`([^`\s]+)`", (ROOT / page).read_text(encoding="utf-8"))
+    paths = {span.rstrip("/") for span in spans_here if NAMED.fullmatch(span) and "NAME" not in span}
     assert paths
-    assert not [path for path in paths if not (ROOT / path).exists() and ROOT / path != ARTEFACTS]
+    missing = [path for path in paths if not any(file.endswith(f"/{path}") for file in files())]
+    assert not [path for path in missing if ROOT / path != ARTEFACTS]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_modules_are_there_and_have_what_is_said(page: str) -> None:
+    """A dotted name of hugelab, and a name that is said to be computed in a file, can be imported."""
+    read = (ROOT / page).read_text(encoding="utf-8")
+    said = re.findall(r"computed: `(\w+)` in `(hugelab/[\w/]+)\.py`", read)
+    dotted = re.findall(r"\b(hugelab(?:\.[a-z_]\w*)+)(?!\S*/)", read)
+    for name in {*dotted, *(f"{file.replace('/', '.')}.{name}" for name, file in said)}:
+        pkgutil.resolve_name(name)

@@ -134,8 +134,10 @@ def test_one_case_alone_is_a_file_too(tmp_path: Path) -> None:
     [
         (Op("touch", {"map": "Z"}), "no mapping is called 'Z'"),
         (Op("munmap", {"map": "Z"}), "no mapping is called 'Z'"),
-        (Op("unlink", {"path": "nowhere/a"}), "is not one of the mounts"),
-        (Op("unlink", {"path": ""}), "is not one of the mounts"),
+        (Op("unlink", {"path": "nowhere/a"}), "no file system is mounted as 'nowhere'; there are @, m"),
+        (Op("unlink", {"path": ""}), "no file system is mounted as ''; there are @, m"),
+        (Op("rename", {"path": "m/none", "new": "nowhere/a"}), "no file system is mounted as 'nowhere'"),
+        (Op("link", {"path": "m/none", "new": "nowhere/a"}), "no file system is mounted as 'nowhere'"),
         (Op("touch", {"map": "ptr", "mode": "x"}), "mode is r or w"),
         (Op("open", {"fd": "f", "path": "m/b", "mode": "9"}), "octal"),
         (Op("set_nr", {"n": 3, "hsize": "x"}), "is not a size"),

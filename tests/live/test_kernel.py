@@ -218,6 +218,7 @@ def test_names_mean_what_they_mean_in_the_model(pool: BorrowedPool) -> None:
         (Op("fork", {"child": "P"}), "there is a process P already"),
         (Op("statfs", {"mount": "n"}), "no file system is mounted as 'n'"),
         (Op("open", {"fd": "f", "path": "n/f"}), "no file system is mounted as 'n'"),
+        (Op("rename", {"path": "m/none", "new": "n/f"}), "no file system is mounted as 'n'"),
         (Op("open", {"fd": "f", "path": "m/\0"}), "null byte"),
         (Op("mount", {"mount": "../x"}), "cannot be called"),
         (Op("kill", {"signal": "SIGCHLD"}), "no signal that ends a process"),

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Hashable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 from hugelab import X86_64, Op
@@ -211,16 +212,16 @@ def walk(world: World, machine: Machine = INTENDED, most: int | None = None) -> 
     return Walked(len(seen), steps, None, time.perf_counter() - begin)
 
 
-def walk_all(worlds: tuple[World, ...] = WORLDS) -> Iterator[tuple[World, Walked]]:
-    """Every world, several at a time."""
+def walk_all(worlds: tuple[World, ...] = WORLDS, most: int | None = None) -> Iterator[tuple[World, Walked]]:
+    """Every world, or the first ``most`` states of each, several at a time."""
     with ProcessPoolExecutor() as pool:
-        yield from zip(worlds, pool.map(walk, worlds), strict=True)
+        yield from zip(worlds, pool.map(partial(walk, most=most), worlds), strict=True)
 
 
-def main() -> int:
+def main(most: int | None = None) -> int:
     """Walk through all worlds; 1 if one has a state that breaks a rule."""
     begin, states, steps, spent, bad = time.perf_counter(), 0, 0, 0.0, 0
-    for world, found in walk_all():
+    for world, found in walk_all(most=most):
         states, steps, spent = states + found.states, steps + found.steps, spent + found.seconds
         bad += found.problem is not None
         rate = f"{found.steps / found.seconds:,.0f} a second"

@@ -96,6 +96,25 @@ def test_the_model_stands_behind_marks(reports: dict[str, Report]) -> None:
     assert report.recording.steps[-1].counters["2M"] == (10, 10, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "usual", "of_the_other", "text"),
+    [
+        ("d61amd64_lesson_kprobe.txt", "flags=0x255", "flags=0xa9", "numbered as up to 3.19, and this is the log of a"),
+        ("k310pae_lesson_kprobe.txt", "flags=a9", "flags=55", "numbered as since 4.0, and this is the log of a"),
+    ],
+)
+def test_fault_flags_are_numbered_as_the_head_says(name: str, usual: str, of_the_other: str, text: str) -> None:
+    """4.0 renumbered FAULT_FLAG_: every fault with the flags of the other side of it is possible, but not there."""
+    log = lines(DATA.parent / "trace/data" / name)
+    swapped = [re.sub(rf"(fault: .*){usual}\b", rf"\g<1>{of_the_other}", line) for line in log]
+    changed = [number for number, (old, new) in enumerate(zip(log, swapped, strict=True), 1) if old != new]
+    assert len(changed) == 5
+    found = examine_lines(swapped).contradictions
+    assert [(one.line, one.rule) for one in found] == [(number, "flags") for number in changed]
+    assert all(text in one.text for one in found)
+    assert examine_lines([line for line in swapped if not line.startswith("# kernel:")]).contradictions == []
+
+
 # -- the lesson ----------------------------------------------------------------------------------------------
 def test_the_lessons_kernel_and_struct_page(lesson: Report) -> None:
     assert lesson.kernel == "3.9 to 3.11, 32-bit PAE"

@@ -59,6 +59,7 @@ class Calls:
     flags: Tally = field(default_factory=Tally)  # fault flags, but for that of a write
     marked: bool = False  # the program's steps are in the log, so it did nothing else
     hugepage_size: Tally = field(default_factory=Tally)
+    release: tuple[int, int] | None = None  # of the kernel, if the log's header tells it
 
     def __post_init__(self) -> None:
         self._tasks: dict[int | None, _Task] = {}
@@ -239,7 +240,7 @@ class Calls:
             return
         addr, flags = _int(entry, "addr"), _int(entry, "flags")
         self._over.discard(entry.pid)
-        if flags is not None and (why := never(flags)):
+        if flags is not None and (why := never(flags, self.release)):
             self._no(entry, "flags", f"flags={flags:#x}: {why}")
         task.fault, task.alloc, task.mapping, task.reserve, task.gave = entry, None, None, None, 0
         if flags is not None:

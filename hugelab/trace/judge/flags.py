@@ -44,18 +44,32 @@ OLD, NEW = _numbering("3.10"), _numbering("6.18")
 NONLINEAR = fault_flag_bits("3.10")["FAULT_FLAG_NONLINEAR"]
 
 
-def never(flags: int) -> str:
-    """Why no access to a huge page has these fault flags; "" if one may."""
+def never(flags: int, release: tuple[int, int] | None = None) -> str:
+    """Why no access to a huge page has these fault flags; "" if one may.
+
+    ``release``: of the kernel, if the log tells it, and so which numbering it has. Single bits are not judged by it:
+    distributions give older releases flags of later ones.
+    """
+    if release is None:
+        return _never(flags, OLD, NEW)
+    numbering, other, since = (OLD, NEW, "since 4.0") if release < (4, 0) else (NEW, OLD, "up to 3.19")
+    why = _never(flags, numbering)
+    if why and not _never(flags, other):
+        return f"numbered as {since}, and this is the log of a Linux {release[0]}.{release[1]}"
+    return why
+
+
+def _never(flags: int, *numberings: Numbering) -> str:
     if not flags & ~(NEW.write | NEW.remote | UNSHARE):  # ptrace and its kin
         return ""
     if flags & ~NEW.known or flags & (NONLINEAR | NEW.mkwrite):  # the same bit: for pages of other files
         return "no access to a huge page has these flags"
-    if flags & OLD.by_program == OLD.by_program:
+    if OLD in numberings and flags & OLD.by_program == OLD.by_program:
         if flags & ~OLD.known:
             return "there is no such flag before 4.0"
         if not flags & OLD.mkwrite and not (flags & OLD.retry_nowait and flags & OLD.user):
             return ""
-    if flags & NEW.by_program == NEW.by_program:
+    if NEW in numberings and flags & NEW.by_program == NEW.by_program:
         program = flags & NEW.user
         if not (flags & NEW.retry_nowait if program else flags & (NEW.instruction | NEW.vma_lock)):
             return ""

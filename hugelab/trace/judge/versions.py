@@ -161,12 +161,16 @@ class Versions:
         return "64-bit" if self.words == 64 else ""
 
     @property
+    def told(self) -> Release | None:
+        """The release of the header, if there is one."""
+        found = re.match(r"(\d+)\.(\d+)", self.header)
+        return (int(found[1]), int(found[2])) if found else None
+
+    @property
     def release(self) -> Release:
         """The release to take rules of."""
-        if self.header:
-            found = re.match(r"(\d+)\.(\d+)", self.header)
-            if found:
-                return int(found[1]), int(found[2])
+        if self.told:
+            return self.told
         if self.until:
             return _before(self.until)
         return self.since or ((6, 18) if self.words != 32 else (3, 10))
