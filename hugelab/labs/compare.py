@@ -13,7 +13,7 @@ from .controls import Choice, Control, Slider
 from .holders import ENDS, program
 from .job import Work
 from .lab import Lab, need_steps, run_slowly
-from .promise import KINDS
+from .reservation import KINDS
 
 RULES = {
     "Linux 3.10": LESSON,

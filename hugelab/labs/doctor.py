@@ -9,7 +9,7 @@ from .panel import show
 
 
 class Doctor:
-    """Shows the findings when it is run; a saved notebook shows nobody else's machine."""
+    """Shows the findings when it is run; a saved notebook does not show the machine that saved it."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = probe()

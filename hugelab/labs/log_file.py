@@ -22,7 +22,7 @@ from .sheet import SheetLab
 from .slips import verdict_table
 
 OWN = "your own file"
-MOST = 200  # rows: a page with thousands is slow, and nobody reads them
+MOST = 200  # rows: a page with thousands is slow
 EVERY = 2000  # lines between two looks at the clock
 MB = 1_000_000
 LARGEST = 500 * MB  # of a file that the browser sends; the terminal has no limit

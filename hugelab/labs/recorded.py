@@ -19,7 +19,7 @@ from ..linux.machines import X86_64
 from ..linux.scenario import Op, Scenario
 from ..record.recording import Recording, Step
 from .holders import ENDS, program
-from .promise import KINDS
+from .reservation import KINDS
 
 FILE = Path(__file__).parent / "data" / "side_by_side_6.18.json"
 POOLS = (10, 4)  # one that is enough for every program, one that is not

@@ -29,7 +29,7 @@ def smaps_table(area: proc.Area, model: views.View | None = None) -> Table:
         "Size": (area.pages, model and model.pages, "asked for: its length"),
         "KernelPageSize": (1, model and 1, "one page"),
         "Rss": (area.fields["Rss"] // area.page_size, model and 0, "always 0: huge pages are not in it, nor in top"),
-        "Shared_Hugetlb": (area.shared, model and model.shared, "touched, and mapped by somebody else, too"),
+        "Shared_Hugetlb": (area.shared, model and model.shared, "touched, and mapped by another process, too"),
         "Private_Hugetlb": (area.private, model and model.private, "touched, and mapped here alone"),
     }
     rows = [

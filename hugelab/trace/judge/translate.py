@@ -22,7 +22,7 @@ class Translator:
         self.verdicts = verdicts
         self._base: dict[str, tuple[int, int, int]] = {}  # map -> address in the log, in the model; bytes
         self._fds: dict[int, tuple[str, int]] = {}  # the program's descriptor -> ours, line
-        self._odd_fd: tuple[int, int] | None = None  # a descriptor that nobody opened, and its line
+        self._odd_fd: tuple[int, int] | None = None  # a descriptor that was not opened, and its line
         self._last_fd = ""
         self._maps = self.files = self._mounts = 0
         self._mount = "m"

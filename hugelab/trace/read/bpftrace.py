@@ -42,7 +42,7 @@ def read(text: str, line: int) -> Entry | None:
 
 
 def _known(event: str) -> bool:
-    """The script's own events, and functions that somebody added to it."""
+    """The script's own events, and functions that a user added to it."""
     word = event.removesuffix("_ret")
     return word in kprobe.EVENTS or word.startswith(("region_", "huge")) or "huge" in kprobe.named(word)
 

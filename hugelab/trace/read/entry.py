@@ -22,7 +22,7 @@ class Kind(Enum):
     RETURN = "return"  # a function came back (with what it gave, if the format shows it)
     POINT = "point"  # a place inside a function: a printk line, a tracepoint
     MARK = "mark"  # what the traced program wrote into the log: STEP, RET, SNAP, PAGE, PROG
-    COUNTERS = "counters"  # the pool, read by somebody
+    COUNTERS = "counters"  # the pool, as a program read it
     LOST = "lost"  # the recorder says that it lost events here
     NOTE = "note"  # about the recording itself: kernel, tracer, a column head, a blank line
     OTHER = "other"  # another part of the kernel or program: understood, and not about huge pages
@@ -101,7 +101,7 @@ def canonical(symbol: str) -> str:
 
 
 def about_huge_pages(text: str) -> bool:
-    """Whether a text has words of the huge page code: if nobody understands such an event, it is unread, not OTHER."""
+    """Whether a text has words of the huge page code: if no reader takes such an event, it is unread, not OTHER."""
     return _HUGE.search(text) is not None
 
 

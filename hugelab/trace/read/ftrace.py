@@ -81,7 +81,7 @@ def event(body: str, line: int, where: dict[str, Any]) -> Entry | None:
         return probe
     if word.startswith(("sys_enter_", "sys_exit_")):
         return _syscall(word, rest, line, where)
-    if re.fullmatch(r"\w+", word, re.ASCII) and word not in kprobe.EVENTS:  # another event that somebody switched on
+    if re.fullmatch(r"\w+", word, re.ASCII) and word not in kprobe.EVENTS:  # another event that was switched on
         return _other(word, rest, line, where)
     return None
 

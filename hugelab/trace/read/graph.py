@@ -126,7 +126,7 @@ def _returned(tail: str | None) -> dict[str, Any]:
 
 
 def _comment(text: str, line: int, where: dict[str, Any]) -> Entry | None:
-    """A mark, a kprobe event, or another event or text that somebody wrote into the trace."""
+    """A mark, a kprobe event, or another event or text that was written into the trace."""
     found = markers.read(text, line, **where) or kprobe.read(text, line, where)
     if found:
         return found

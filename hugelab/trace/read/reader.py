@@ -64,12 +64,12 @@ class Reader:
                 if at:  # what fitted last is tried first
                     readers.insert(0, readers.pop(at))
                 return entry, name
-        if printk.OURS.search(text):  # one of the lesson's lines behind columns that nobody knows (a console, grep)
+        if printk.OURS.search(text):  # one of the lesson's lines behind unknown columns (a console, grep)
             return printk.shape(text, line, None), "kernel log"
         return None, ""
 
     def understood(self, line: int) -> None:
-        """Somebody else knows what the line says that was read last."""
+        """The line that was read last no longer counts as not understood."""
         self.unread -= 1
         if self.shown and self.shown[-1][0] == line:
             self.shown.pop()
