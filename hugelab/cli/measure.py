@@ -130,6 +130,6 @@ class _Shown:
         self._last = line
 
     def end(self) -> None:
-        """What comes next on the terminal begins on a clean line."""
+        """Ends the line of progress: other output begins on a clean line."""
         if self._terminal and self._last:
             print("\r\033[K", end="", file=sys.stderr, flush=True)

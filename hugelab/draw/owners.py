@@ -194,7 +194,7 @@ def changed(before: Sequence[Run], now: Sequence[Run]) -> list[tuple[int, int]]:
 
 
 def _unlike(a: Run | None, b: Run | None, start: int, end: int) -> list[tuple[int, int]]:
-    """Where two runs that both hold, or do not hold, all of ``[start, end)`` have other values."""
+    """The parts of ``[start, end)`` where two runs, which both hold all of it or nothing, have other values."""
     if a is None or b is None:
         return [] if a is b else [(start, end)]
     apart, slope = a.at(start) - b.at(start), a.step - b.step

@@ -167,7 +167,7 @@ def _name(xs: list[float], low: list[float], high: list[float], ramps: list[bool
 
 
 def _marks(timeline: Timeline, x: Callable[[int], float]) -> list[str]:
-    """Where each step begins: a line, and its name if there is room; else its number, as long as there is room."""
+    """A line where each step begins, with its name if there is room; else its number, as long as there is room."""
     parts, free = [], 0.0
     bottom = HEIGHT - BOTTOM
     for i, mark in enumerate(timeline.marks):

@@ -41,7 +41,7 @@ class Compare(Lab):
         return of_two(*self.recordings)
 
     def _titles(self) -> tuple[str, ...]:
-        """What is other on the two sides; everything if nothing is."""
+        """The differences of the two sides; everything if there are none."""
         told = [name.removeprefix("left_") for name in self.controls if name.startswith("left_")]
         values, programs = self.shown, [recording.scenario.name for recording in self.recordings]
         other = [name for name in told if values[f"left_{name}"] != values[f"right_{name}"]]

@@ -29,5 +29,5 @@ class Doctor:
 
 
 def doctor() -> Doctor:
-    """What this machine allows, and for each missing thing the command that would fix it."""
+    """A table of what this machine allows, and for each missing thing the command that would fix it."""
     return Doctor()

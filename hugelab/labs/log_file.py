@@ -64,7 +64,7 @@ def _plural(says: str) -> str:
 
 
 def _picture(found: Report, shown: Sequence[Verdict]) -> Picture:
-    """Where in the log each answer is: a stroke a line, from the first line on the left to the last one."""
+    """The place of each answer in the log: a stroke a line, from the first line on the left to the last."""
     at: dict[str, set[int]] = {says: set() for says in STYLES}
     for verdict in shown:
         at[verdict.says.value].add(verdict.line)
@@ -111,7 +111,7 @@ class LogFile(SheetLab):
 
     @property
     def report(self) -> Report | None:
-        """What the detective says of the log that is shown."""
+        """The detective's report on the log that is shown."""
         return self.own if self.shown["log"] == OWN else logs.report(self.shown["log"])
 
     def _sheet(self, log: str) -> Sheet:

@@ -127,7 +127,7 @@ class Verdicts:
         self.counted -= again
 
     def of(self, says: Says) -> int:
-        """How many there were of one answer, also those that were not kept."""
+        """The number of verdicts of one answer, with those that were not kept."""
         return sum(n for (kind, _), n in self.counted.items() if kind is says)
 
     def in_order(self) -> list[Verdict]:

@@ -417,7 +417,7 @@ class Calls:
                 self.verdicts.contradicts(sites.first[at], "symbol", f"{event} at {symbol}+{at:#x}: {why}{others}")
 
     def _symbols(self) -> None:
-        """What all lines of one kernel tell of its functions."""
+        """Checks that need all lines of one kernel."""
         for symbol, sizes in self.sizes.items():
             usual = sizes.usual
             for size, line in sizes.first.items():
@@ -432,7 +432,7 @@ class Calls:
         self._places()
 
     def finish(self) -> None:
-        """What only all lines together tell."""
+        """Checks that need all lines of the log."""
         self._symbols()
         count = self.hugepage_size.count
         usual = max(count, key=lambda size: (size & (size - 1) == 0, min(count[size], 2)), default=0)

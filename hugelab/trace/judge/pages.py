@@ -282,7 +282,7 @@ def describe(where: Fit | None) -> dict[str, Any] | None:
 
 
 def undecided(verdicts: Verdicts, pages: Pages, where: Fit | None) -> None:
-    """Where pointers are shown and nothing says what they point at."""
+    """True for a log that shows pointers and nothing of what they point at."""
     if pages.pointers and where is None:
         line = next(iter(pages.pointers.values()))
         text = "pages are shown without their pfn: stride and base of struct pages cannot be told"

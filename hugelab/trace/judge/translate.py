@@ -118,7 +118,7 @@ class Translator:
         self._base[name] = (start, mine, length)
 
     def place(self, name: str) -> int | None:
-        """Where a mapping of the model begins in the log."""
+        """The address in the log at which a mapping of the model begins."""
         return self._base[name][0] if name in self._base else None
 
     def ours(self, address: int) -> int | None:

@@ -1,4 +1,4 @@
-"""What recipes/hugetlb.bt prints: ``nanoseconds comm pid event name=value ...``, an event a line."""
+"""Reads the output of recipes/hugetlb.bt: ``nanoseconds comm pid event name=value ...``, an event a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every reader makes of a line: an Entry, in the same words whatever tool wrote it."""
+"""The Entry that every reader makes of a line: the same words, whatever tool wrote it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEQUEUE = frozenset(("dequeue_huge_page_node", "dequeue_huge_page_vma"))
 
 
 class Kind(Enum):
-    """What a line is about."""
+    """The subject of a line."""
 
     CALL = "call"  # a function was entered (with what it was given, if the format shows it)
     RETURN = "return"  # a function came back (with what it gave, if the format shows it)
@@ -78,7 +78,7 @@ def number(name: str, text: str) -> Any:
 
 
 def where(time: float | None, pid: str | None, comm: str | None, cpu: str | None = None) -> dict[str, Any]:
-    """What a line's columns say of every event, as fields of an Entry."""
+    """The columns that every event has, as fields of an Entry."""
     return {"time": time, "pid": int(pid) if pid else None, "comm": comm or "", "cpu": int(cpu) if cpu else None}
 
 

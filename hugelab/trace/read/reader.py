@@ -76,7 +76,7 @@ class Reader:
 
     @property
     def format(self) -> str:
-        """What the log is, in words; "" for one without an event or mark."""
+        """The log's formats, in words; "" for a log without an event or mark."""
         found = [name for name, _ in self.formats.most_common() if name not in ("marks", "other")]
         if not found and self.formats:
             return "marks of the program" if self.formats["marks"] else "kernel log without a huge page line"
