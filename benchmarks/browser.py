@@ -35,7 +35,7 @@ STEPS = 100
 OURS = """\
 from hugelab import labs
 
-labs.promise()
+labs.reservation()
 """
 SHEET = """\
 from hugelab import labs
@@ -50,7 +50,7 @@ from hugelab import LESSON, Scenario, run
 
 
 def plot(pages):
-    scenario = Scenario("promise", nr=10).open(fd="f", path="m/file").mmap(map="ptr", fd="f", pages=pages)
+    scenario = Scenario("reservation", nr=10).open(fd="f", path="m/file").mmap(map="ptr", fd="f", pages=pages)
     recording = run(scenario, LESSON)
     counters = [recording.counters(i) for i in range(len(recording))]
     figure = go.Figure()

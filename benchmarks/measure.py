@@ -1,6 +1,6 @@
 """hugelab measure on this machine: faults, first touch, the verdicts of the probe, and how long it takes.
 
-Its own ratios are measured side by side (hugelab/measure); this holds them against what is promised.
+Its own ratios are measured side by side (hugelab/measure); this holds them against their bounds.
 """
 
 from __future__ import annotations

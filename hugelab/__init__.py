@@ -39,6 +39,7 @@ _MOVED = {  # these need Jupyter, which the package does not
     "draw.advice": ".labs.advice",
     "draw.shortage": ".labs.shortage",
     "draw.sizes": ".labs.pools",
+    "labs.promise": ".labs.reservation",
 }
 sys.modules.update({f"{__name__}.{old}": _Moved(f"{__name__}.{old}") for old in _MOVED})
 

@@ -58,6 +58,7 @@ def build(path: Path) -> None:
         notebook,
         timeout=300,
         record_timing=False,
+        coalesce_streams=True,  # prints that arrive in two messages are one output
         extra_arguments=["--log-level=40"],  # errors alone
         resources={"metadata": {"path": str(HERE)}},
     )

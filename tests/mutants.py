@@ -520,6 +520,34 @@ MUTANTS = (
         "for other in below)",
         "record/test_flow.py",
     ),
+    Mutant(
+        "a file of huge pages could never be sent",
+        "files",
+        'if op.get("bytes") and k.rules.splice_read_needed:',
+        'if op.get("bytes"):',
+        "linux/test_rules.py",
+    ),
+    Mutant(
+        "a cgroup may have any name",
+        "admin",
+        'if "\\n" in name and k.rules.cgroup_name_is_a_line:',
+        "if False:",
+        "linux/test_rules.py",
+    ),
+    Mutant(
+        "the name of a mount is one of the names in it",
+        "files",
+        "if bool(name) != bool(new) or (name and other is not sb):",
+        "if name and other is not sb:",
+        "model/test_recorded.py",
+    ),
+    Mutant(
+        "who may write to a directory may move it anywhere",
+        "files",
+        "if stat.S_ISDIR(node.i_mode) and directory(sb, name) is not directory(sb, new):",
+        "if False:",
+        "model/test_recorded.py",
+    ),
 )
 INNOCENT = Mutant("the package as it is", "vma", "def remove_vma(", "def remove_vma(")
 

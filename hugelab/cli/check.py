@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _checker(args: argparse.Namespace) -> Iterator[Check]:
-    """What checks one case: in the model, or on the running kernel, whose pools are borrowed meanwhile."""
+    """Yields the function that checks a case: in the model, or on the running kernel, whose pools it borrows."""
     if args.on == "model":
         yield check_case
         return

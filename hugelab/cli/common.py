@@ -1,4 +1,4 @@
-"""What the commands share: exit codes, one-line errors, the parser."""
+"""Shared by the commands: exit codes, one-line errors, the parser."""
 
 import argparse
 import contextlib

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _left() -> list[Finding]:
-    """What a killed run left behind: one finding, or none."""
+    """The leftovers of a killed run: one finding, or none."""
     if sys.platform != "linux":
         return []
     from ..live.pool import left_behind

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @contextmanager
 def pool(yes: bool) -> Iterator[Pool]:
-    """The pools of this machine: borrowed by root, after asking; for anybody else as they are.
+    """The pools of this machine: borrowed by root, after asking; for other users as they are.
 
     Raises LiveUnavailable with one line that says what is missing.
     """
@@ -37,7 +37,7 @@ def pool(yes: bool) -> Iterator[Pool]:
             yield found
         return
     if not yes and not sys.stdin.isatty():
-        raise LiveUnavailable("--on live changes the machine's huge page pool; nobody is there to be asked: add --yes")
+        raise LiveUnavailable("--on live changes the machine's huge page pool; no terminal to ask on: add --yes")
     with borrow(yes, ask) as borrowed:
         yield borrowed
 

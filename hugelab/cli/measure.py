@@ -93,7 +93,7 @@ def _measure(args: argparse.Namespace) -> Measured:
     asks = os.geteuid() == 0 and not args.yes and not args.without_pool
     if asks and not sys.stdin.isatty():
         raise LiveUnavailable(
-            "measuring changes the machine's huge page pool; nobody is there to be asked: add --yes or --without-pool"
+            "measuring changes the machine's huge page pool; no terminal to ask on: add --yes or --without-pool"
         )
 
     def agreed(text: str) -> bool:
@@ -114,7 +114,7 @@ def _measure(args: argparse.Namespace) -> Measured:
 
 
 class _Shown:
-    """Progress on stderr: one line that is written again, or a line for each part where nobody looks at it."""
+    """Progress on stderr: one line that is written again, or a line for each part if it is no terminal."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
@@ -130,6 +130,6 @@ class _Shown:
         self._last = line
 
     def end(self) -> None:
-        """What comes next on the terminal begins on a clean line."""
+        """Ends the line of progress: other output begins on a clean line."""
         if self._terminal and self._last:
             print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -50,7 +50,7 @@ def add(command: AddCommand) -> None:
     more.add_argument("--cgroup", metavar="GROUP", help="on this machine: the process is in this group")
     number = whole_number(0)
     more.add_argument("--mount-size", type=number, metavar="N", help="size= of the mount, in pages")
-    more.add_argument("--mount-used", type=number, metavar="N", help="pages of it that are used or promised")
+    more.add_argument("--mount-used", type=number, metavar="N", help="pages of it that are used or reserved")
     more.add_argument("--mount-held", type=number, metavar="N", help="pages that its min_size= still keeps")
     more.add_argument("--cgroup-left", type=number, metavar="N", help="pages up to its limit (hugetlb.SIZE.max)")
     more.add_argument("--cgroup-rsvd-left", type=number, metavar="N", help="pages up to hugetlb.SIZE.rsvd.max")

@@ -45,7 +45,7 @@ class Counters(NamedTuple):
 
     @property
     def oddity(self) -> str:
-        """What makes the counters hard to read, in words; "" if nothing does."""
+        """A sentence on counters that are hard to read; "" for others."""
         if self.signed.rsvd < 0:
             return f"rsvd is {-self.signed.rsvd:,} below zero, a kernel bug: sysfs shows {self.shown.rsvd}"
         if self.available < 0:

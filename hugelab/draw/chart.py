@@ -29,7 +29,7 @@ class Axis(NamedTuple):
     logarithmic: bool = False
 
     def part(self, value: float) -> float:
-        """Where a value is: 0 at the low end, 1 at the high end, and never outside."""
+        """The place of a value: from 0 at the low end to 1 at the high end."""
         low, high = self.low, self.high
         if self.logarithmic:
             low, high, value = log2(low), log2(high), log2(max(value, low))
@@ -59,7 +59,7 @@ def doublings(name: str, lines: Sequence[Line]) -> Axis:
 
 
 def corners(values: Sequence[object]) -> list[int]:
-    """Where a line through these values has to have a point: of equal ones the first and the last."""
+    """The indices at which a line through these values needs a point: of equal values the first and the last."""
     last = len(values) - 1
     return [i for i in range(len(values)) if i in (0, last) or not values[i - 1] == values[i] == values[i + 1]]
 

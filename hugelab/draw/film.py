@@ -38,7 +38,7 @@ class Side:
         self._lanes: tuple[int, list[owners.Lane]] | None = None  # the event they belong to, and they themselves
 
     def lanes(self, index: int) -> list[owners.Lane]:
-        """Who holds what after an event; -1 is before the first."""
+        """The picture of owners after an event (-1: before the first)."""
         if self._lanes is None or self._lanes[0] != index:
             self._lanes = index, owners.lanes(self.recording.at(index))
         return self._lanes[1]
@@ -97,7 +97,7 @@ class Film:
         return self.timeline.position(last, side)
 
     def heights(self) -> dict[str, float]:
-        """How much room each view needs, in pixels, and the rows of the table of steps: so that nothing jumps."""
+        """The room that each view needs, in pixels, and the rows of the table of steps: so that nothing jumps."""
         most = {"flow": 0.0, "owners": 0.0, "layout": 0.0, "rows": 0.0}
         for it in self.sides:
             recording = it.recording
@@ -141,7 +141,7 @@ class Film:
         return [index, *shown, line, describe(recording, event), counters, event.step, touched, page]
 
     def _touched(self, side: int, event: Event, changed: list[str]) -> tuple[list[str], str]:
-        """What an event is about: its function, what it has changed, its page. And that page."""
+        """The keys of an event (its function, its changes, its page), and that page."""
         it, recording = self.sides[side], self.timeline.recordings[side]
         name, page = call_flow.lit(recording, event), ""
         if event.pfn is not None:
@@ -221,7 +221,7 @@ def poster(film: Film, position: int, title: str, words: str = "") -> Picture:
 
 
 def _still(film: Film, side: int, position: int) -> Picture:
-    """What one side shows: in two columns if it is alone, else in one."""
+    """The views of one side: in two columns if it is alone, else in one."""
     it, timeline = film.sides[side], film.timeline
     recording, index = it.recording, timeline.events[side][position]
     event = recording.event(index)

@@ -1,4 +1,4 @@
-"""What the detective found in a log, as a part of an HTML page: the same words as the text, with no script."""
+"""The detective's findings in a log, as a part of an HTML page: the words of the text, with no script."""
 
 from collections.abc import Sequence
 from typing import Any

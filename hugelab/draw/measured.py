@@ -1,4 +1,4 @@
-"""What was measured on a machine, beside what the TLB model expects of its processor."""
+"""Measured numbers of a machine, beside the TLB model's expectation for its processor."""
 
 from ..core.units import format_size
 from ..measure import Measured
@@ -108,7 +108,7 @@ def _spread(gain: Spread) -> str:
 
 
 def _python(found: Measured) -> str:
-    """What gives these numbers again: the record, or a measurement."""
+    """The code that gives these numbers again: from the record, or by measuring."""
     if not found.name:
         return MEASURE
     return (
@@ -118,7 +118,7 @@ def _python(found: Measured) -> str:
 
 
 def _misses(load: Load) -> str:
-    """What the counter counted, of 1,000 loads."""
+    """The counter's value for 1,000 loads."""
     return "?" if load.misses is None else f"{1000 * load.misses:.0f}"
 
 

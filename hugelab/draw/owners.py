@@ -37,15 +37,15 @@ class Lane:
     end: int = 0
     runs: list[Run] = field(default_factory=list)
     h: hstate | None = None  # whose pages they are; None: the regions of a map
-    place: str = ""  # what a place is called: "file test_file, index"
-    none: str = ""  # what is said of an empty place
-    promised: int = 0  # a free list: that many of its pages
+    place: str = ""  # the name of a place: "file test_file, index"
+    none: str = ""  # the words for an empty place
+    reserved: int = 0  # a free list: the number of its pages that are reserved
     read_only: list[Run] = field(default_factory=list)  # of a writable private mapping: a write copies these
     lost: bool = False  # every touch is SIGBUS
 
     @property
     def left(self) -> int:
-        """Where its places begin, in pixels."""
+        """The pixel at which its places begin."""
         return INDENT + BRANCH * self.depth
 
     @property
@@ -53,11 +53,11 @@ class Lane:
         """Pixels that it takes in the picture."""
         if self.end <= self.first:
             return TITLE
-        return TITLE + (BAR if self.h is None else ROW + (UNDER if self.promised else 0))
+        return TITLE + (BAR if self.h is None else ROW + (UNDER if self.reserved else 0))
 
 
 def lanes(state: Records) -> list[Lane]:
-    """What is there, from the processes down to the pools."""
+    """The lanes of a state, from the processes down to the pools."""
     found: list[Lane] = []
     for mm, depth in family(state):
         names = f"descriptors {', '.join(mm.fds)}" if mm.fds else "no descriptors"
@@ -104,7 +104,7 @@ def _vma(vma: vm_area_struct, depth: int) -> Iterable[Lane]:
     if vma.unmapped:
         more += "; the owner took a page: SIGBUS"
     elif depth and not vma.shared and vma.resv_map is None:
-        more += "; forked, nothing is promised to it"
+        more += "; forked, nothing is reserved for it"
     elif not cow:
         more = f"{address(vma.vm_start)}-{address(vma.vm_end)}, {more}"
     yield Lane(
@@ -128,7 +128,7 @@ def _vma(vma: vm_area_struct, depth: int) -> Iterable[Lane]:
         yield Lane(
             f"{vma.resv_map.key}/{vma.key}",
             "its reservation map",
-            f"bar = reservation used; {left} still promised",
+            f"bar = reservation used; {left} still reserved",
             INDENT + BRANCH * depth,
             depth,
             first,
@@ -171,7 +171,7 @@ def _pool(h: hstate) -> Iterable[Lane]:
             lane.title, lane.indent = f"node {node.nid}", INDENT
             lane.more = f"{node.free_huge_pages} of {count(node.nr_huge_pages, 'page')} free"
         lane.runs = [Run(places - run.end, run.count, run.at(run.end - 1), -run.step) for run in node.freelist][::-1]
-        lane.promised = now.rsvd if not several and 0 < now.rsvd <= now.free else 0
+        lane.reserved = now.rsvd if not several and 0 < now.rsvd <= now.free else 0
         yield lane
 
 
@@ -194,7 +194,7 @@ def changed(before: Sequence[Run], now: Sequence[Run]) -> list[tuple[int, int]]:
 
 
 def _unlike(a: Run | None, b: Run | None, start: int, end: int) -> list[tuple[int, int]]:
-    """Where two runs that both hold, or do not hold, all of ``[start, end)`` have other values."""
+    """The parts of ``[start, end)`` where two runs, which both hold all of it or nothing, have other values."""
     if a is None or b is None:
         return [] if a is b else [(start, end)]
     apart, slope = a.at(start) - b.at(start), a.step - b.step
@@ -266,9 +266,9 @@ class Drawing:
             self._bars(lane, new)
         else:
             self._cells(lane, new)
-        if lane.promised:
-            width = lane.promised * self._scale(lane) - 3
-            words = f"{count(lane.promised, 'page')} of the free list promised: whichever come next"
+        if lane.reserved:
+            width = lane.reserved * self._scale(lane) - 3
+            words = f"{count(lane.reserved, 'page')} of the free list reserved: whichever come next"
             at = lane.left + (lane.end - sum(run.count for run in lane.runs)) * self._scale(lane)
             self.parts.append(
                 item(f"{lane.key}/rsvd", "", words, box(at, self.y + ROW - 3, max(width, 1.5), 5, "hl-resv"))
@@ -297,7 +297,7 @@ class Drawing:
                 words = f"page {letter}, frame {frame}"
                 if key in copied:
                     shape += box(x + 2.5, self.y + 2.5, CELL - 9, CELL - 9, "hl-cow")
-                    words += ", read-only: a write copies it, or, if nobody else maps it, makes it writable"
+                    words += ", read-only: a write copies it, or, if no other process maps it, makes it writable"
                 if lane.lost:
                     words += ", still mapped"
             if mark:

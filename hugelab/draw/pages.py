@@ -73,7 +73,7 @@ class Names:
         return f"hl-p{self._number(h.size, frame) % len(PAGE_COLOURS)}"
 
     def token(self, h: hstate, frame: int) -> str:
-        """What the page is called in ``data-p`` of a picture: the same in every view."""
+        """The page's name in ``data-p`` of a picture: the same in every view."""
         return f"{size_name(h.size)}:{self.letter(h, frame)}"
 
 

@@ -1,6 +1,6 @@
 """The pool plot: the counters over the timeline, as a picture. And the numbers of one event in words.
 
-From the axis up: available pages, then promised ones (up to the line of the free pages), then those in use (up to the
+From the axis up: available pages, then reserved ones (up to the line of the free pages), then those in use (up to the
 total). So the lines of *available* and of *free* both start at zero and can be read off. Surplus pages are those
 above the configured limit, a dotted line.
 """
@@ -140,7 +140,7 @@ def _way(xs: list[float], ys: list[float], ramps: list[bool]) -> str:
 
 
 def _area(xs: list[float], low: list[float], high: list[float], ramps: list[bool], style: str) -> str:
-    """What lies between two such lines."""
+    """The area between two such lines."""
     back = f"L{xs[-1]:g} {low[-1]:g}"
     for i in range(len(xs) - 1, 0, -1):
         back += f"L{xs[i - 1]:g} {low[i - 1]:g}" if ramps[i] else f"V{low[i - 1]:g}H{xs[i - 1]:g}"
@@ -167,7 +167,7 @@ def _name(xs: list[float], low: list[float], high: list[float], ramps: list[bool
 
 
 def _marks(timeline: Timeline, x: Callable[[int], float]) -> list[str]:
-    """Where each step begins: a line, and its name if there is room; else its number, as long as there is room."""
+    """A line where each step begins, with its name if there is room; else its number, as long as there is room."""
     parts, free = [], 0.0
     bottom = HEIGHT - BOTTOM
     for i, mark in enumerate(timeline.marks):

@@ -64,7 +64,7 @@ def _cells(row: Sequence[Any], name: str = "td", style: str = "") -> list[str]:
 
 
 def steps(recording: Recording) -> Table:
-    """What the program did and what it got: one row a step, counters in pages."""
+    """The steps of the program and their outcomes: one row a step, counters in pages."""
     header = ("step", "outcome", "total", "free", "rsvd", "surp", "available")
     rows = []
     for step in recording.steps:

@@ -1,4 +1,4 @@
-"""Where a timeline can stop: the events of one recording, or those of two laid beside each other.
+"""The positions of a timeline: the events of one recording, or those of two laid beside each other.
 
 A *position* is a whole number from 0; at each one, every side shows one of its events. A position also has a place
 between 0 and 1, which the plot and the scrubber share: steps get the room that they need to be seen, so that the ten
@@ -20,7 +20,7 @@ LEAST = 0.03  # of the whole: the room of a step with few events
 
 
 class Mark(NamedTuple):
-    """Where a step begins."""
+    """The position at which a step begins."""
 
     position: int
     step: int
@@ -53,7 +53,7 @@ class Timeline:
 
     @cached_property
     def difference(self) -> Unlike | None:
-        """Where two recordings come apart; None if they do not, or there is one alone."""
+        """The first difference of two recordings; None if there is none, or only one recording."""
         return first_difference(self) if len(self.recordings) == 2 else None
 
     def position(self, event: int, side: int = 0) -> int:
@@ -65,13 +65,13 @@ class Timeline:
         return min(low, len(self) - 1)
 
     def place(self, position: int) -> float:
-        """Where a position lies between 0 and 1."""
+        """The place of a position, from 0 to 1."""
         i = min(max(bisect_right(self.knots, position, key=lambda knot: knot[0]), 1), len(self.knots) - 1)
         (p, a), (q, b) = self.knots[i - 1 : i + 1] if len(self.knots) > 1 else (self.knots[0], self.knots[0])
         return a + (b - a) * (position - p) / (q - p) if q != p else a
 
     def _steps(self) -> list[Mark]:
-        """Where each step begins, on the first side that has it."""
+        """The position at which each step begins, on the first side that has it."""
         marks: list[Mark] = []
         for side, recording in enumerate(self.recordings):
             for step in recording.steps[len(marks) :]:
@@ -161,7 +161,7 @@ def _key(recording: Recording, index: int) -> tuple[Any, ...]:
 
 
 def first_difference(timeline: Timeline) -> Unlike | None:
-    """Where two recordings come apart: in what the kernel does, in its counters, or in what the program gets."""
+    """The first difference of two recordings: in the kernel's events, in its counters, or in the program's outcomes."""
     left, right = timeline.recordings
     for position, (a, b) in enumerate(zip(*timeline.events, strict=True)):
         one, other = left.event(a), right.event(b)

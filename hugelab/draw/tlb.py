@@ -1,4 +1,4 @@
-"""What the TLB model says, as sheets: entries, reach, and the misses of a program with every TLB size."""
+"""The answers of the TLB model, as sheets: entries, reach, and the misses of a program with every TLB size."""
 
 from functools import lru_cache
 

@@ -1,6 +1,6 @@
 """The labs: controls that make a Scenario, and views of its Recording. Nothing else imports widgets.
 
-``labs.promise()`` at the end of a cell shows a lab; each takes the first values of its controls as arguments.
+``labs.reservation()`` at the end of a cell shows a lab; each takes the first values of its controls as arguments.
 """
 
 from typing import Any
@@ -25,9 +25,9 @@ from .open_file import open_file
 from .page_cost import page_cost
 from .pools import pools
 from .predict import Prediction, predict
-from .promise import KINDS, promise
 from .reach import reach
 from .refusal import refusal
+from .reservation import KINDS, promise, reservation
 from .resize import resize
 from .shortage import shortage
 from .shown import shown, views_agree
@@ -38,11 +38,11 @@ from .tlb_size import tlb_size
 from .who import who
 
 # Every lab with a timeline: what the tests sweep; and every lab without one.
-_LABS: Any = (start, open_file, promise, fault, holders, layout, explore, compare, side_by_side, refusal, resize)
-ALL = {lab.__name__: lab for lab in (*_LABS, family, nodes, on_kernel, log_program)}
+_LABS: Any = (start, open_file, reservation, fault, holders, layout, explore, compare, side_by_side, refusal)
+ALL = {lab.__name__: lab for lab in (*_LABS, resize, family, nodes, on_kernel, log_program)}
 _SHEETS: Any = (entries, reach, tlb_size, measured, shortage, pools, page_cost, shown, who, can_trace, slips, log_file)
 SHEETS = {lab.__name__: lab for lab in _SHEETS}
 
 __all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "formats", "kernels"]
-__all__ += ["not_seen", "predict", "tracing_obstacles", "views_agree"]
+__all__ += ["not_seen", "predict", "promise", "tracing_obstacles", "views_agree"]
 __all__ += [*ALL, *SHEETS]

@@ -1,4 +1,4 @@
-"""What to do about it: a program that gets less than it wants, and the same program after what would help."""
+"""Advice: a program that gets less than it wants, and the same program after the steps that would help."""
 
 from collections.abc import Mapping, Sequence
 

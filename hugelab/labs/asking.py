@@ -20,7 +20,7 @@ class Asking(Panel[T]):
 
     @abstractmethod
     def _plan_text(self) -> str:
-        """What will be changed, in a few lines. Raises LiveUnavailable when it cannot be."""
+        """The changes that a run will make, in a few lines. Raises LiveUnavailable if it cannot run."""
 
     @abstractmethod
     def _live_work(self) -> Work[Any]:
@@ -28,11 +28,11 @@ class Asking(Panel[T]):
 
     @abstractmethod
     def _take_live(self, result: Any) -> str:
-        """What came out is what the lab shows now. Returns what is said of it, as HTML."""
+        """Show a result. Returns the message about it, as HTML."""
 
     @abstractmethod
     def _stays(self) -> str:
-        """What is shown where nothing came out, as a sentence."""
+        """The sentence that says what is shown where there is no result."""
 
     def _keep(self, made: T) -> None:
         self._asking = False

@@ -39,7 +39,7 @@ def _sheet(machine: str) -> Sheet:
 
 
 def _picture(found: Tracing) -> Picture:
-    """What is needed, a row each: there, or missing."""
+    """The things that are needed, a row each: there, or missing."""
     needs = {
         "Linux": found.linux,
         "root": found.root,
@@ -57,7 +57,7 @@ def _picture(found: Tracing) -> Picture:
 
 
 def can_trace(machine: str = "in a container") -> SheetLab:
-    """What keeps a machine from recording a trace, and what to do; nothing is recorded, and nothing changed."""
+    """The obstacles to recording a trace on a machine, and what to do; records nothing, changes nothing."""
     return SheetLab("Can it record a trace", {"machine": Choice("machine", (*MACHINES, HERE), machine)}, _sheet)
 
 

@@ -13,7 +13,7 @@ from .controls import Choice, Control, Slider
 from .holders import ENDS, program
 from .job import Work
 from .lab import Lab, need_steps, run_slowly
-from .promise import KINDS
+from .reservation import KINDS
 
 RULES = {
     "Linux 3.10": LESSON,
@@ -41,7 +41,7 @@ class Compare(Lab):
         return of_two(*self.recordings)
 
     def _titles(self) -> tuple[str, ...]:
-        """What is other on the two sides; everything if nothing is."""
+        """The differences of the two sides; everything if there are none."""
         told = [name.removeprefix("left_") for name in self.controls if name.startswith("left_")]
         values, programs = self.shown, [recording.scenario.name for recording in self.recordings]
         other = [name for name in told if values[f"left_{name}"] != values[f"right_{name}"]]

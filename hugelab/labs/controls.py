@@ -21,7 +21,7 @@ class Control(ABC):
 
     @property
     def value(self) -> Any:
-        """What is chosen."""
+        """The chosen value."""
         return self._value
 
     @value.setter
@@ -32,7 +32,7 @@ class Control(ABC):
             self.changed()
 
     def set_quietly(self, value: Any) -> None:
-        """As ``value``, but nobody is told."""
+        """Sets ``value`` without a call of ``changed``."""
         self.check(value)
         self._value = value
 
@@ -45,7 +45,7 @@ class Control(ABC):
         """Everything that can be chosen, in order."""
 
     def spec(self, name: str) -> dict[str, Any]:
-        """What the browser gets."""
+        """The control as data for the browser."""
         return {"name": name, "label": self.label, "help": self.help, "values": list(self.values())}
 
 

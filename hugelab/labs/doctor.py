@@ -9,7 +9,7 @@ from .panel import show
 
 
 class Doctor:
-    """Shows the findings when it is run; a saved notebook shows nobody else's machine."""
+    """Shows the findings when it is run; a saved notebook does not show the machine that saved it."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = probe()
@@ -29,5 +29,5 @@ class Doctor:
 
 
 def doctor() -> Doctor:
-    """What this machine allows, and for each missing thing the command that would fix it."""
+    """A table of what this machine allows, and for each missing thing the command that would fix it."""
     return Doctor()

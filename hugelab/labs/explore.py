@@ -8,7 +8,7 @@ from ..linux.scenario import Scenario
 from .controls import Choice, Control, Slider
 from .holders import ENDS, program
 from .lab import Lab, need_steps
-from .promise import KINDS
+from .reservation import KINDS
 
 STOPS = (*range(17), 20, 24, 32, 48, 64, 100, 128, 256, 512, 1024, 2048, 4096, 16384, 65536, 262144, 1048576)
 OWN_MOST = 4096  # pages in the pool of a program of one's own, or what it has itself

@@ -34,7 +34,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     window: Any = traitlets.Dict().tag(sync=True)
     position: Any = traitlets.Int(0).tag(sync=True)
     message: Any = traitlets.Dict().tag(sync=True)  # html, and kind: "", "refused" or "fault"
-    busy: Any = traitlets.Dict().tag(sync=True)  # {} or text and part (0 to 1, or None if nobody knows)
+    busy: Any = traitlets.Dict().tag(sync=True)  # {} or text and part (0 to 1, or None if unknown)
     actions: Any = traitlets.List().tag(sync=True)  # buttons: name, label, title, enabled
 
     def __init__(self, **traits: Any) -> None:

@@ -3,7 +3,7 @@
 from ..linux.scenario import Scenario
 from .controls import Choice, Slider
 from .lab import Lab
-from .promise import KINDS, mapped
+from .reservation import KINDS, mapped
 
 ACCESS = {"write": ["w"], "read": ["r"], "read, then write": ["r", "w"]}
 
@@ -16,9 +16,9 @@ def _program(pages: int, pool: int, touched: int, kind: str, access: str) -> Sce
 
 
 def fault(pages: int = 5, pool: int = 10, touched: int = 5, kind: str = "shared file", access: str = "write") -> Lab:
-    """Map ``pages`` and touch the first ``touched`` of them, one after another (more than are mapped, too)."""
+    """Map ``pages`` and touch the first ``touched``, one after another; these may be more than are mapped."""
     return Lab(
-        "page fault: the promise is paid",
+        "page fault: the reservation is used",
         {
             "pages": Slider("pages", pages),
             "pool": Slider("pool", pool),

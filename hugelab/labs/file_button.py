@@ -16,7 +16,7 @@ def add_button(explorer: Explorer) -> None:
 
 
 class Incoming:
-    """What there is of a file. A slice of another file begins anew."""
+    """The slices of a file that have come. A slice of another file begins anew."""
 
     def __init__(self) -> None:
         self.name, self.size = "", 0

@@ -5,7 +5,7 @@ from typing import Any
 from ..linux.scenario import Scenario
 from .controls import Choice, Slider
 from .lab import Lab
-from .promise import KINDS, mapped
+from .reservation import KINDS, mapped
 
 ENDS = {
     "munmap, close, unlink": ("munmap", "close", "unlink"),

@@ -10,7 +10,7 @@ SLICE = 0.05  # seconds between two looks at what the learner does
 
 
 class Progress(NamedTuple):
-    """What is being done, and how much of it is done (0 to 1; None: nobody knows)."""
+    """The work in progress, and the part of it that is done (0 to 1; None: unknown)."""
 
     text: str
     part: float | None

@@ -39,7 +39,7 @@ def need_steps(scenario: Scenario) -> None:
 
 
 class Lab(Panel[tuple[Recording, ...]]):
-    """What a program does, event by event; its ``recording`` can be used in any Python.
+    """A lab of one program, event by event; its ``recording`` can be used in any Python.
 
     ``program(**values)`` makes a Scenario of the controls' values (it may raise ScenarioError); ``machine(**values)``
     chooses where it runs; ``focus(**values)`` is the operation at the end of which the timeline starts. A kind of lab
@@ -75,7 +75,7 @@ class Lab(Panel[tuple[Recording, ...]]):
 
     @property
     def recording(self) -> Recording:
-        """What is shown (of two: the first)."""
+        """The recording that is shown (of two: the first)."""
         return self.recordings[0]
 
     @property
@@ -126,7 +126,7 @@ class Lab(Panel[tuple[Recording, ...]]):
         self.explorer.position = position
 
     def _head(self) -> dict[str, Any]:
-        """What the browser gets of the film as a whole."""
+        """The parts of the film that the browser gets at once."""
         return self.film.head()
 
     # -- what the learner does -------------------------------------------------------------------

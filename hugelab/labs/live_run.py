@@ -45,7 +45,7 @@ def no_machine_code() -> str:
 
 
 def plan() -> str:
-    """What a run will change on this machine, in a few lines. Raises LiveUnavailable when it cannot be."""
+    """The changes that a run will make to this machine, in a few lines. Raises LiveUnavailable if it cannot run."""
     if why := obstacle():
         raise LiveUnavailable(why)
     from ..live.pool import describe, need_root
@@ -60,7 +60,7 @@ def plan() -> str:
 
 
 def command(file: str) -> list[str]:
-    """What runs the program in a file. The learner was asked before."""
+    """The command that runs the program in a file. The learner was asked before."""
     return [sys.executable, "-m", "hugelab", "run", file, "--on", "live", "--yes", "--json"]
 
 

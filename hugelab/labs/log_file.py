@@ -22,7 +22,7 @@ from .sheet import SheetLab
 from .slips import verdict_table
 
 OWN = "your own file"
-MOST = 200  # rows: a page with thousands is slow, and nobody reads them
+MOST = 200  # rows: a page with thousands is slow
 EVERY = 2000  # lines between two looks at the clock
 MB = 1_000_000
 LARGEST = 500 * MB  # of a file that the browser sends; the terminal has no limit
@@ -64,7 +64,7 @@ def _plural(says: str) -> str:
 
 
 def _picture(found: Report, shown: Sequence[Verdict]) -> Picture:
-    """Where in the log each answer is: a stroke a line, from the first line on the left to the last one."""
+    """The place of each answer in the log: a stroke a line, from the first line on the left to the last."""
     at: dict[str, set[int]] = {says: set() for says in STYLES}
     for verdict in shown:
         at[verdict.says.value].add(verdict.line)
@@ -111,7 +111,7 @@ class LogFile(SheetLab):
 
     @property
     def report(self) -> Report | None:
-        """What the detective says of the log that is shown."""
+        """The detective's report on the log that is shown."""
         return self.own if self.shown["log"] == OWN else logs.report(self.shown["log"])
 
     def _sheet(self, log: str) -> Sheet:

@@ -38,7 +38,7 @@ CARRIES = (
     Carries("struct page", frozenset(("page",))),
     Carries("pfn", frozenset(("pfn",))),
     Carries("address", frozenset(("addr",))),
-    Carries("promise", frozenset(("f", "t"))),
+    Carries("reservation", frozenset(("f", "t"))),
 )
 
 
@@ -49,7 +49,7 @@ def text(case: str) -> str:
 
 @cache
 def report(case: str) -> Report:
-    """What the detective says of a case."""
+    """The detective's report on a case."""
     return examine_lines(text(case).splitlines(), CASES[case])
 
 
@@ -59,7 +59,7 @@ def programs() -> tuple[str, ...]:
 
 
 def carried(case: str) -> list[str]:
-    """What stands in the events of a case (marks and readings of meminfo are no events), in the order of CARRIES."""
+    """The kinds of numbers in the events of a case (marks and meminfo are no events), in the order of CARRIES."""
     seen: dict[str, set[str]] = {one.what: set() for one in CARRIES}
     for entry in entries(text(case).splitlines()):
         if entry.kind not in EVENTS:

@@ -28,6 +28,7 @@ from .nodes import POLICIES
 from .nodes import program as nodes
 from .recorded import read_step
 from .resize import program as resize
+from .shortage import OLDER
 from .shortage import program as shortage
 from .side_by_side import SideBySide
 
@@ -37,7 +38,7 @@ SHARED = ["MAP_SHARED", *ANONYMOUS]
 
 
 def _min_size() -> Scenario:
-    """min_size= promises at mount; its files draw from it, and give it back."""
+    """min_size= reserves pages at mount; the files of the mount use them, and give them back."""
     scenario = Scenario("min_size", nr=10).then("mount", mount="n", options="min_size=8M")
     scenario = scenario.then("open", fd="f", path="n/file").then("mmap", map="A", fd="f", pages=3)
     scenario = scenario.then("touch", map="A", page=0, count=3).then("mmap", map="B", pages=7, flags=SHARED)
@@ -57,7 +58,7 @@ def _sizes() -> Scenario:
 
 
 def _demote() -> Scenario:
-    """A free page of 1 GB becomes 512 of 2 MB; one that is promised does not."""
+    """A free page of 1 GB becomes 512 of 2 MB; a reserved one does not."""
     large = ["MAP_SHARED", *ANONYMOUS, "MAP_HUGE_1GB"]
     scenario = Scenario("demote", nr=2).then("set_nr", n=2, hsize="1G")
     scenario = scenario.then("mmap", map="A", pages=1, hsize="1G", flags=large).then("demote", n=2)
@@ -67,14 +68,14 @@ def _demote() -> Scenario:
 GROUPS: dict[str, dict[str, Scenario]] = {
     "pressure": {
         "the pool is short": shortage("pages in the pool", "mmap, touch", 3, 5),
-        "others were promised the rest": shortage("pages that others were not promised", "mmap, touch", 3, 5),
+        "others reserved the rest": shortage("pages not reserved by others", "mmap, touch", 3, 5),
         "MAP_NORESERVE": shortage("pages in the pool", "MAP_NORESERVE, touch", 3, 5),
         "MAP_NORESERVE and MAP_POPULATE": shortage("pages in the pool", "MAP_NORESERVE and MAP_POPULATE", 3, 5),
         "read(2) into the page that is missing": shortage("pages in the pool", "MAP_NORESERVE, read(2) into it", 3, 5),
         "fallocate": shortage("pages in the pool", "fallocate", 3, 5),
         "size= of the mount": shortage("size= of the mount", "mmap, touch", 3, 5),
         "cgroup limit on pages": shortage("cgroup limit on pages (max)", "mmap, touch", 3, 5),
-        "cgroup limit on promises": shortage("cgroup limit on promises (rsvd.max)", "mmap, touch", 3, 5),
+        "cgroup limit on reservations": shortage("cgroup limit on reservations (rsvd.max)", "mmap, touch", 3, 5),
         "min_size=": _min_size(),
         "surplus": resize(2, 4, 5, 3, 2, "shared file", "give all back"),
         "the pool shrinks under use": resize(10, 0, 6, 4, 2, "shared file", "give all back, then grow to 10"),
@@ -105,12 +106,12 @@ def _file() -> Any:
 
 
 def version(group: str) -> str:
-    """The kernel that was recorded, such as 6.18.44."""
+    """The version of the recorded kernel, such as 6.18.44."""
     return str(_file()[group]["kernel"])
 
 
 def recorded(group: str, name: str) -> Recording:
-    """What the kernel answered to a program. Raises KeyError if it was not asked."""
+    """The kernel's answers to a program. Raises KeyError for a program that was not recorded."""
     scenario, texts = GROUPS[group][name], _file()[group]["answers"][name]
     steps = [read_step(index, op, text) for index, (op, text) in enumerate(zip(scenario.steps, texts, strict=True))]
     where = replace(machine(group), name="recorded", title=f"Linux {version(group)}, recorded")
@@ -159,11 +160,11 @@ def on_kernel(group: str = "pressure", program: str = "") -> OnKernel:
     """The programs of a group: "pressure", "fork", "pools" or "nodes". Raises ValueError for another one."""
     if group not in GROUPS:
         raise ValueError(f"group: one of {', '.join(GROUPS)}, not {group!r}")
-    return OnKernel(group, program or next(iter(GROUPS[group])))
+    return OnKernel(group, OLDER.get(program, program) or next(iter(GROUPS[group])))
 
 
 def kernels(group: str) -> Table:
-    """Each program of a group: in how many steps the model and the recorded kernel are equal."""
+    """Each program of a group, and whether the model and the recorded kernel answer equally in all steps."""
     rows = []
     for name, scenario in GROUPS[group].items():
         found = Beside(run(scenario, machine(group)), recorded(group, name), ("", "")).difference

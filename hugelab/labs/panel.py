@@ -1,4 +1,4 @@
-"""What every lab is: controls, and something that is made of their values and shown in one widget.
+"""The base of every lab: controls, and something that is made of their values and shown in one widget.
 
 The model and the pictures know no widget; this module only connects them.
 """
@@ -60,7 +60,7 @@ class Panel(ABC, Generic[T]):
 
     @abstractmethod
     def _take(self, made: T) -> None:
-        """What was made is what the lab has now."""
+        """Take a result: the lab has it from now on."""
 
     def _keep(self, made: T) -> None:
         self.shown = self.values  # that it was made from
@@ -79,7 +79,7 @@ class Panel(ABC, Generic[T]):
         """The still picture."""
 
     def _about(self) -> str:
-        """What is said of the lab as it stands, as HTML."""
+        """The message about the lab as it stands, as HTML."""
         return ""
 
     # -- showing it ------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class Panel(ABC, Generic[T]):
             raise error
 
     def _cancelled(self) -> None:
-        """What was shown stays, and the controls say so."""
+        """Go back to the values of what is still shown."""
         if self._job is not None and self._job.running:
             self._job.cancel()
         for name, control in self.controls.items():

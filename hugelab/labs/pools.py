@@ -34,9 +34,8 @@ def _shmget(*flags: str) -> Any:
 
 
 def _memfd(*flags: str) -> Any:
-    return lambda program, length: program.memfd(fd="f", flags=["MFD_HUGETLB", *flags]).mmap(
-        map="A", fd="f", bytes=length
-    )
+    made = ["MFD_HUGETLB", *flags]
+    return lambda program, length: program.memfd(fd="f", flags=made).mmap(map="A", fd="f", bytes=length)
 
 
 CALLS = {
@@ -60,43 +59,42 @@ def machine(default: int) -> Machine:
 
 
 def program(call: str, length: int, default: int) -> Scenario:
-    """Two pools, mounts of both, and a call that asks for ``length`` bytes. The last step is the call that promises."""
+    """Two pools, mounts of both, and a call that asks for ``length`` bytes. The last step reserves pages."""
     begin = Scenario("pools", nr=POOLS[default], mounts={"m": ""})
     other = SIZE_1G if default == SIZE_2M else SIZE_2M
     begin = begin.then("set_nr", n=POOLS[other], hsize="1G" if other == SIZE_1G else "2M")
-    begin = begin.then("mount", mount="small", options="pagesize=2M").then(
-        "mount", mount="large", options="pagesize=1G"
-    )
+    begin = begin.then("mount", mount="small", options="pagesize=2M")
+    begin = begin.then("mount", mount="large", options="pagesize=1G")
     made: Scenario = CALLS[call](begin, length)
     return made
 
 
 @lru_cache(maxsize=512)
 def picks(call: str, length: int, default: int) -> tuple[str, dict[int, int]]:
-    """What a call comes to: its outcome, and the pages promised by size."""
+    """The outcome of a call, and the number of reserved pages of each size."""
     recording = run(program(call, length, default), machine(default))
-    promised = {h.size: h.resv_huge_pages for h in recording.end.pools}
+    reserved = {h.size: h.resv_huge_pages for h in recording.end.pools}
     failed = next((step.outcome for step in recording.steps if step.outcome != "ok"), "ok")
-    return failed, {size: pages for size, pages in promised.items() if pages}
+    return failed, {size: pages for size, pages in reserved.items() if pages}
 
 
 def sheet(length: int, default: str) -> Sheet:
     """``length`` bytes asked for by each call, with two pools on the machine."""
     size, rows, refused = DEFAULTS[default], [], 0
-    parts = [text(0, 12, "Which pool promises", "hl-h")]
+    parts = [text(0, 12, "Which pool reserves the pages", "hl-h")]
     for i, call in enumerate(CALLS):
-        outcome, promised = picks(call, length, size)
+        outcome, reserved = picks(call, length, size)
         refused += outcome != "ok"
-        said = ", ".join(f"{count(pages, 'page')} of {format_size(one)}" for one, pages in promised.items())
-        bound = sum(one * pages for one, pages in promised.items())
+        said = ", ".join(f"{count(pages, 'page')} of {format_size(one)}" for one, pages in reserved.items())
+        bound = sum(one * pages for one, pages in reserved.items())
         rows.append((call, outcome, said or "none", format_size(bound) if bound else "-"))
         y = 20 + 24 * i
         parts += [text(0, y + 14, call, "hl-t")]
-        for one, pages in promised.items():
+        for one, pages in reserved.items():
             style = "hl-a-used" if one == SIZE_2M else "hl-a-rsvd"
             parts.append(box(310, y + 2, 40 if one == SIZE_2M else 80, 16, style))
             parts.append(text(396, y + 14, f"{format_size(one)}: {count(pages, 'page')}", "hl-t hl-b"))
-        if not promised:
+        if not reserved:
             parts.append(text(310, y + 14, outcome, "hl-t hl-b"))
     picture = Picture("".join(parts), 620, 20 + 24 * len(CALLS), "; ".join(f"{row[0]}: {row[2]}" for row in rows))
     small, large = -(-length // SIZE_2M), -(-length // SIZE_1G)
@@ -114,7 +112,7 @@ def sheet(length: int, default: str) -> Sheet:
             ("refused", "refused", f"{refused}"),
         ],
         [picture],
-        [("Each call: what it promises", Table(("call", "outcome", "promised", "memory"), rows))],
+        [("Pages reserved by each call", Table(("call", "outcome", "reserved", "memory"), rows))],
         f"from hugelab.labs.pools import CALLS, picks\n\n{{call: picks(call, {length}, {size}) for call in CALLS}}",
     )
 

@@ -1,4 +1,4 @@
-"""What a real kernel answered to every program that the side by side lab offers, from a file of the package.
+"""A real kernel's answers to every program that the side by side lab offers, from a file of the package.
 
 The file is made by ``tools/record_side_by_side.py``. Equal answers are in it once: ``cases`` holds, by mapping, end,
 pool, pages and touched, a number in ``answers``, and an answer one text a step: outcome, total/free/rsvd/surp and,
@@ -19,7 +19,7 @@ from ..linux.machines import X86_64
 from ..linux.scenario import Op, Scenario
 from ..record.recording import Recording, Step
 from .holders import ENDS, program
-from .promise import KINDS
+from .reservation import KINDS
 
 FILE = Path(__file__).parent / "data" / "side_by_side_6.18.json"
 POOLS = (10, 4)  # one that is enough for every program, one that is not
@@ -52,7 +52,7 @@ def kernel() -> str:
 
 
 def answer(pages: int, pool: int, touched: int, kind: str, end: str) -> Recording | None:
-    """What the kernel answered to one program, or None if it was not asked."""
+    """The kernel's answers to one program, or None if it was not asked."""
     try:
         number = _file()["cases"][kind][end][str(pool)][pages][touched]
     except LookupError:

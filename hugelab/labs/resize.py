@@ -5,7 +5,7 @@ from ..linux.scenario import Scenario
 from .controls import Choice, Slider
 from .holders import ARGUMENTS
 from .lab import Lab
-from .promise import KINDS
+from .reservation import KINDS
 
 LATER = {
     "give all back": ("munmap", "close", "unlink"),

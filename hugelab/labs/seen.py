@@ -1,4 +1,4 @@
-"""What /proc showed of programs on a real kernel, after each step, from a file of the package.
+"""Texts of /proc about programs on a real kernel, recorded after each step, from a file of the package.
 
 The file is made by ``tools/record_seen.py``. Long rows of equal or consecutive numbers, as pagemap and kpageflags
 are, are kept as runs, without loss.
@@ -27,7 +27,7 @@ SHARED = ["MAP_SHARED", *ANONYMOUS]
 
 
 def _fork(flags: list[str]) -> Scenario:
-    """A child that writes to what its parent has mapped, also to what was not touched yet."""
+    """A child that writes to what its parent has mapped, also to pages that were not touched yet."""
     scenario = Scenario("fork").then("mmap", map="A", pages=5, flags=flags)
     scenario = scenario.then("touch", map="A", page=0, count=3).then("fork", child="C")
     scenario = scenario.then("touch", map="A", page=2, count=2, proc="C").then("touch", map="A", page=2, count=1)
@@ -59,7 +59,7 @@ MACHINE = _machine()
 
 
 class Moment(NamedTuple):
-    """What was shown after a step.
+    """The texts after a step.
 
     ``meminfo``: its lines about huge pages, ``node``: those of memory node 0 ({} on a kernel without NUMA);
     ``texts``: by process that was alive.
@@ -80,12 +80,12 @@ def _file() -> Any:
 
 
 def kernel() -> str:
-    """The version that was recorded, such as 6.18.44."""
+    """The version of the recorded kernel, such as 6.18.44."""
     return str(_file()["kernel"])
 
 
 def machine() -> Machine:
-    """The model of it, with mappings at the same addresses."""
+    """The model of the recorded kernel, with mappings at the same addresses."""
     return replace(X86_64, top=int(_file()["top"]))
 
 
@@ -96,7 +96,7 @@ def recorded() -> dict[str, list[Moment]]:
 
 
 def inventory() -> Inventory:
-    """Who held the pages of that machine at some moment: for the lab that asks for yours."""
+    """The holders of huge pages on the recorded machine, for the lab that also looks at yours."""
     return Inventory.from_json(_file()["inventory"])
 
 
@@ -130,7 +130,7 @@ def model_views(name: str) -> list[dict[str, list[views.View]]]:
 
 # -- runs --------------------------------------------------------------------------------------------
 def pack(data: bytes) -> list[list[int]]:
-    """Entries of 8 bytes as runs: [first, how many, by how much each is more than the one before (0 or 1)]."""
+    """Entries of 8 bytes as runs: [first value, number of entries, difference between neighbours (0 or 1)]."""
     runs: list[list[int]] = []
     for value in struct.unpack(f"<{len(data) // 8}Q", data):
         last = runs[-1] if runs else [0, 0, 0]
@@ -143,6 +143,6 @@ def pack(data: bytes) -> list[list[int]]:
 
 
 def unpack(runs: Iterable[Iterable[int]]) -> bytes:
-    """What ``pack`` made."""
+    """The bytes from which ``pack`` made these runs."""
     values = [first + i * step for first, count, step in runs for i in range(count)]
     return struct.pack(f"<{len(values)}Q", *values)

@@ -1,4 +1,4 @@
-"""Lab of notebook 07: one shortage, and every way of asking for the page that is not there.
+"""Lab of notebook 07: one shortage of pages, and every way of asking for more pages than there are.
 
 The programs ask for more pages of 2 MB than a limit leaves, each in another way, on the model or on a live kernel.
 """
@@ -29,8 +29,8 @@ def _pool(room: int) -> Scenario:
     return Scenario("shortage", nr=room)
 
 
-def _promised(room: int) -> Scenario:
-    """All pages are free; another mapping has been promised most of them."""
+def _reserved(room: int) -> Scenario:
+    """All pages are free; all but ``room`` of them are reserved for another mapping."""
     others = Scenario("shortage", nr=POOL).mmap(map="others", pages=POOL - room, flags=["MAP_SHARED", *ANONYMOUS])
     return others if room < POOL else Scenario("shortage", nr=POOL)
 
@@ -46,10 +46,16 @@ def _cgroup(room: int, file: str) -> Scenario:
 
 LIMITS: dict[str, Callable[[int], Scenario]] = {
     "pages in the pool": _pool,
-    "pages that others were not promised": _promised,
+    "pages not reserved by others": _reserved,
     "size= of the mount": _size,
     "cgroup limit on pages (max)": lambda room: _cgroup(room, "hugetlb.2MB.max"),
-    "cgroup limit on promises (rsvd.max)": lambda room: _cgroup(room, "hugetlb.2MB.rsvd.max"),
+    "cgroup limit on reservations (rsvd.max)": lambda room: _cgroup(room, "hugetlb.2MB.rsvd.max"),
+}
+OLDER = {  # names that limits, and the programs of on_kernel, had before -> now
+    "pages that others were not promised": "pages not reserved by others",
+    "cgroup limit on promises (rsvd.max)": "cgroup limit on reservations (rsvd.max)",
+    "others were promised the rest": "others reserved the rest",
+    "cgroup limit on promises": "cgroup limit on reservations",
 }
 
 
@@ -70,17 +76,13 @@ def _read(scenario: Scenario, pages: int) -> Scenario:
     return scenario
 
 
-def _shmget(scenario: Scenario, pages: int) -> Scenario:
-    return scenario.then("shmget", shm="s", pages=pages)
-
-
 def _min_size(scenario: Scenario, pages: int) -> Scenario:
     return scenario.then("mount", mount="n", options=f"min_size={pages * MIB2 >> 10}K")
 
 
 WAYS: dict[str, Callable[[Scenario, int], Scenario]] = {
     "mmap, touch": lambda scenario, pages: _touch(_open(scenario, pages), pages),
-    "shmget": _shmget,
+    "shmget": lambda scenario, pages: scenario.then("shmget", shm="s", pages=pages),
     "mount with min_size=": _min_size,
     "fallocate": lambda scenario, pages: scenario.then("open", fd="f", path="m/file").fallocate(fd="f", pages=pages),
     "MAP_NORESERVE, touch": lambda scenario, pages: _touch(_open(scenario, pages, "MAP_NORESERVE"), pages),
@@ -94,23 +96,28 @@ WAYS: dict[str, Callable[[Scenario, int], Scenario]] = {
 
 
 def program(limit: str, way: str, room: int, pages: int) -> Scenario:
-    """``pages`` asked for where a limit leaves ``room``, both 1 to POOL. Raises KeyError for an unknown name."""
-    return WAYS[way](LIMITS[limit](room), pages)
+    """Asks for ``pages`` where a limit leaves ``room``, both 1 to POOL. Raises KeyError for an unknown name."""
+    return WAYS[way](LIMITS[OLDER.get(limit, limit)](room), pages)
 
 
 # -- answers -----------------------------------------------------------------------------------------
 class Answer(NamedTuple):
-    """The first step that did not get all: ``call`` and ``said`` (an errno, a signal, or "ok").
+    """The first step that got fewer pages than it asked for: ``call`` and ``said`` (an errno, a signal, or "ok").
 
-    ``taken`` pages are in use at the end, ``promised`` more; ``rule`` and ``because`` say what refused, "" if nothing.
+    At the end ``taken`` pages are in use and ``reserved`` more. ``rule`` refused, with the reason ``because``, or "".
     """
 
     call: str
     said: str
     taken: int
-    promised: int
+    reserved: int
     rule: str
     because: str
+
+    @property
+    def promised(self) -> int:
+        """An older name of ``reserved``."""
+        return self.reserved
 
     @property
     def silent(self) -> bool:
@@ -119,7 +126,7 @@ class Answer(NamedTuple):
 
 
 def answer(recording: Recording) -> Answer:
-    """What a program of this module came to."""
+    """The answer that a program of this module got."""
     asked = [step for step in recording.steps if step.op.op not in ("cg_mount", "cg_mkdir", "cg_set", "cg_attach")]
     before = recording.counters(max(recording.booted, 0))
     others = sum(step.op.args["pages"] for step in asked if step.op.get("map") == "others")
@@ -140,7 +147,7 @@ def _refused(recording: Recording, step: Step) -> tuple[str, str]:
 
 # -- the sheet -----------------------------------------------------------------------------------------
 WIDTH, NAMES, ROW, TOP = 620, 284, 24, 40  # pixels
-STYLES = {"taken": "hl-a-used", "promised": "hl-a-rsvd", "refused": "hl-empty"}
+STYLES = {"taken": "hl-a-used", "reserved": "hl-a-rsvd", "refused": "hl-empty"}
 
 
 @lru_cache(maxsize=1024)
@@ -150,19 +157,19 @@ def answers(limit: str, room: int, pages: int) -> dict[str, Answer]:
 
 
 def table(limit: str, room: int, pages: int) -> Table:
-    """The answers, a row a way."""
-    header = ("way of asking", "refused by", "the program sees", "pages taken", "promised", "rule of Linux 6.18")
+    """The answers: a row for each way of asking."""
+    header = ("way of asking", "refused by", "the program sees", "pages taken", "reserved", "rule of Linux 6.18")
     rows = []
     for way, found in answers(limit, room, pages).items():
         rule = function_name(found.rule, X86_64.version) if found.rule else "nothing refuses"
         call = "nothing" if found.said == "ok" else found.call.replace("kread", "read(2)")
         said = "success, and too few pages" if found.silent else found.said
-        rows.append((way, call, said, found.taken, found.promised, rule))
+        rows.append((way, call, said, found.taken, found.reserved, rule))
     return Table(header, rows)
 
 
 def sheet(limit: str, room: int, pages: int) -> Sheet:
-    """``pages`` asked for where a limit leaves ``room``: all ways beside each other."""
+    """All ways of asking for ``pages``, side by side, where a limit leaves ``room``."""
     found = answers(limit, room, pages)
     said = sorted({one.said for one in found.values() if one.said != "ok"})
     silent = sum(one.silent for one in found.values())
@@ -188,7 +195,7 @@ def sheet(limit: str, room: int, pages: int) -> Sheet:
 
 
 def _picture(found: dict[str, Answer], pages: int) -> Picture:
-    """A row of cells for each way: pages taken, only promised, refused."""
+    """A row of cells for each way: pages taken, only reserved, refused."""
     cell = min(18, (WIDTH - NAMES - 110) // pages)
     parts, x = [], NAMES
     for name, style in STYLES.items():
@@ -198,11 +205,11 @@ def _picture(found: dict[str, Answer], pages: int) -> Picture:
     for i, (way, one) in enumerate(found.items()):
         y = TOP + ROW * i
         parts.append(text(0, y + 14, way, "hl-t"))
-        kinds = ["taken"] * one.taken + ["promised"] * one.promised
+        kinds = ["taken"] * one.taken + ["reserved"] * one.reserved
         for page, kind in enumerate((kinds + ["refused"] * pages)[:pages]):
             parts.append(box(NAMES + page * cell, y + 2, cell - 3, 16, STYLES[kind]))
         parts.append(text(NAMES + pages * cell + 6, y + 14, "ok, silently" if one.silent else one.said, "hl-t hl-b"))
-    words = "; ".join(f"{way}: {one.taken} taken, {one.promised} promised, {one.said}" for way, one in found.items())
+    words = "; ".join(f"{way}: {one.taken} taken, {one.reserved} reserved, {one.said}" for way, one in found.items())
     return Picture("".join(parts), WIDTH, TOP + ROW * len(found) + 4, f"What each way of asking gets: {words}")
 
 
@@ -215,7 +222,7 @@ def shortage(limit: str = "pages in the pool", room: int = 3, pages: int = 5) ->
     return SheetLab(
         "One shortage, many answers",
         {
-            "limit": Choice("what is short", tuple(LIMITS), limit),
+            "limit": Choice("what is short", tuple(LIMITS), OLDER.get(limit, limit)),
             "room": Slider("pages left", room, 1, MOST),
             "pages": Slider("pages wanted", pages, 1, MOST),
         },

@@ -29,7 +29,7 @@ def smaps_table(area: proc.Area, model: views.View | None = None) -> Table:
         "Size": (area.pages, model and model.pages, "asked for: its length"),
         "KernelPageSize": (1, model and 1, "one page"),
         "Rss": (area.fields["Rss"] // area.page_size, model and 0, "always 0: huge pages are not in it, nor in top"),
-        "Shared_Hugetlb": (area.shared, model and model.shared, "touched, and mapped by somebody else, too"),
+        "Shared_Hugetlb": (area.shared, model and model.shared, "touched, and mapped by another process, too"),
         "Private_Hugetlb": (area.private, model and model.private, "touched, and mapped here alone"),
     }
     rows = [
@@ -77,7 +77,7 @@ def numa_table(lines: list[proc.NumaMap]) -> Table:
 
 
 def sheet(program: str, after: int) -> Sheet:
-    """What is shown after step ``after`` of a recorded program (0: before the first one; at most its last)."""
+    """The kernel's files after step ``after`` of a recorded program (0: before the first; at most its last)."""
     moments = seen.recorded()[program]
     after = min(after, len(moments))
     moment = moments[after - 1] if after else None
@@ -157,7 +157,7 @@ def _picture(found: dict[str, list[views.View]]) -> Picture:
 
 
 def shown(program: str = "", after: int = 3) -> SheetLab:
-    """What the kernel showed after each step of a program, and whether the model agrees."""
+    """The kernel's files after each step of a program, and whether the model agrees."""
     most = max(map(len, seen.recorded().values()))
     return SheetLab(
         "What the kernel shows",

@@ -21,8 +21,8 @@ from .controls import Choice, Slider
 from .holders import ENDS, program
 from .job import Progress, Work
 from .lab import Lab, run_slowly
-from .promise import KINDS
 from .recorded import MOST_PAGES, POOLS
+from .reservation import KINDS
 
 MODEL = X86_64
 

@@ -76,7 +76,7 @@ def with_change(number: Number, by: int, prose: bool = True) -> list[str]:
 
 
 def found(number: Number, by: int, prose: bool = True) -> list[Verdict]:
-    """What the detective says against the changed page, and did not say against the page as it is."""
+    """The verdicts against the changed page that the page as it is does not get."""
     before = set(examine_lines(lines(prose)).verdicts)
     after = examine_lines(with_change(number, by, prose)).verdicts
     return [verdict for verdict in after if verdict.says in WRONG and verdict not in before]
@@ -84,7 +84,7 @@ def found(number: Number, by: int, prose: bool = True) -> list[Verdict]:
 
 @cache
 def _first(number: Number, by: int, prose: bool) -> Verdict | None:
-    """The one that tells most: against the changed line, if there is one."""
+    """The most telling of these verdicts: one against the changed line, if there is any; None without verdicts."""
     said = found(number, by, prose)
     return min(said, key=lambda v: (v.line != number.line, v.rule == "program", v.line), default=None)
 
@@ -121,6 +121,7 @@ def _sheet(number: str, by: int, page: str) -> Sheet:
     new = found(one, by, prose)
     what = f"Line {one.line}, {one.name}: {one.text} becomes {one.plus(by)}."
     named = list(dict.fromkeys(verdict.line for verdict in new))
+    names = ", ".join(str(line or "all") for line in named[:4])
     if new:
         first = _first(one, by, prose)
         assert first is not None
@@ -135,11 +136,7 @@ def _sheet(number: str, by: int, page: str) -> Sheet:
         words,
         [
             ("changed", "changed line", str(one.line)),
-            (
-                "named",
-                "lines named",
-                ", ".join(str(line or "all") for line in named[:4]) + " ..." * (len(named) > 4) or "none",
-            ),
+            ("named", "lines named", names + " ..." * (len(named) > 4) or "none"),
             ("new", "new verdicts", str(len(new))),
         ],
         [_picture(one, by, set(named))],
@@ -184,9 +181,7 @@ def slips(number: str = "", by: int = 1, page: str = WITH) -> SheetLab:
     return SheetLab(
         "Change one number of the log",
         {
-            "number": Choice(
-                "number", offered, number or first, help="A line of the lesson's page, and a number in it"
-            ),
+            "number": Choice("number", offered, number or first, help="A number in a line of the lesson's page"),
             "by": Slider("change by", by, stops=STEPS, name=_step, help="A time: in microseconds"),
             "page": Choice("page", (WITH, WITHOUT), page),
         },

@@ -1,4 +1,4 @@
-"""Lab of notebook 10: who holds the huge pages of a recorded machine, or of this one, and what remains unexplained."""
+"""Lab of notebook 10: the holders of huge pages on a recorded machine, or on this one, and pages without a holder."""
 
 from ..core.state import Counters
 from ..core.text import markup
@@ -19,7 +19,7 @@ WIDTH, BAR, TOP, ROW = 620, 360, 34, 26  # pixels
 
 
 class Who(SheetLab):
-    """A recorded machine, or this one as it is at the moment when it is chosen."""
+    """The inventory of a recorded machine, or of this one, read when the learner chooses it."""
 
     run_me = "Run this cell (Shift+Enter) for the live lab, and to look at your own machine."
 
@@ -48,10 +48,10 @@ def sheet_of(found: Inventory, name: str) -> Sheet:
     """An inventory as a sheet; of several pools the first one that has pages."""
     size = next((size for size, now in found.pools.items() if now.total), next(iter(found.pools)))
     now = found.pools[size]
-    files, private, mounts = found.open_promises(size)
+    files, private, mounts = found.open_reservations(size)
     words = (
         f"{name}: {count(now.in_use, 'page')} of {format_size(size)} in use: {found.sentence(size)} {now.rsvd:,} of "
-        f"the {now.free:,} free ones are promised, so {now.available:,} are available. "
+        f"the {now.free:,} free ones are reserved, so {now.available:,} are available. "
         f"{' '.join(found.remarks().split())}"
     ).rstrip()
     sums = [
@@ -59,10 +59,10 @@ def sheet_of(found: Inventory, name: str) -> Sheet:
         ("in files", f"{found.in_files(size):,}", "the page cache: rm, then close and munmap"),
         ("private pages", f"{found.in_private(size):,}", "of processes: munmap or exit"),
         ("not found", f"{found.not_found(size):,}", "somewhere that cannot be seen from here"),
-        ("promised, by the counters", f"{now.rsvd:,}", "among the free ones"),
-        ("promised to files, at most", f"{files:,}", "pages of their length that are not there"),
-        ("promised to private mappings, at most", f"{private:,}", "pages not touched"),
-        ("promised to mounts, at most", f"{mounts:,}", "min_size="),
+        ("reserved, by the counters", f"{now.rsvd:,}", "among the free ones"),
+        ("reserved for files, at most", f"{files:,}", "pages of their length that are not allocated"),
+        ("reserved for private mappings, at most", f"{private:,}", "pages not touched"),
+        ("reserved for mounts, at most", f"{mounts:,}", "min_size="),
     ]
     return Sheet(
         "who",
@@ -70,15 +70,12 @@ def sheet_of(found: Inventory, name: str) -> Sheet:
         [
             ("used", "in use", f"{now.in_use:,}"),
             ("found", "of them found", f"{found.in_files(size) + found.in_private(size):,}"),
-            ("promised", "promised", f"{now.rsvd:,}"),
+            ("reserved", "reserved", f"{now.rsvd:,}"),
             ("available", "available", f"{now.available:,}"),
         ],
         [_picture(found, size)],
         [
-            (
-                "What the counters say, and what was found",
-                Table(("what", "pages", "where, or what gives it back"), sums),
-            ),
+            ("The counters, and the pages found", Table(("what", "pages", "where, or what gives it back"), sums)),
             ("Processes: pages mapped, and of them touched", Table(PROCESSES, found.process_rows(size))),
             ("Files of hugetlbfs", Table(FILES, found.file_rows(size))),
         ],
@@ -95,7 +92,7 @@ def _picture(found: Inventory, size: int) -> Picture:
         "found: in files": ((found.in_files(size), "hl-a-used"),),
         "found: private pages": ((found.in_private(size), "hl-a-used"),),
         "in use, not found": ((rest, "hl-empty"),),
-        "promised": ((now.rsvd, "hl-a-rsvd"),),
+        "reserved": ((now.rsvd, "hl-a-rsvd"),),
         "available": ((now.available, "hl-a-free"),),
     }
     parts = [text(0, 12, f"The pool of {format_size(size)} pages", "hl-h")]

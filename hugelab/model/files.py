@@ -88,14 +88,6 @@ def is_directory(name: str, node: inode | None) -> bool:
     return not name or (node is not None and stat.S_ISDIR(node.i_mode))
 
 
-def existing(k: Core, path: str) -> tuple[super_block, str, inode]:
-    """Mount, path and file of a name that exists and is not the root. Raises SystemCallError."""
-    sb, name, node = lookup(k, path)
-    if node is None:
-        raise SystemCallError("ENOENT" if name else "EBUSY")
-    return sb, name, node
-
-
 @operation("unlink")
 def sys_unlink(k: Core, mm: mm_struct | None, op: Op) -> None:
     """unlink(2): removes the name; the file goes with its last holder."""
@@ -122,13 +114,15 @@ def _may_delete(mm: mm_struct | None, sb: super_block, name: str, node: inode) -
 def sys_link(k: Core, mm: mm_struct | None, op: Op) -> None:
     """link(2): a second name."""
     mount_of(k, op.args["new"])
-    sb, _, node = existing(k, op.args["path"])
+    sb, name, node = lookup(k, op.args["path"])
+    if name and node is None:
+        raise SystemCallError("ENOENT")
     other, new, taken = lookup(k, op.args["new"])
     if taken is not None or not new:
         raise SystemCallError("EEXIST")
     if other is not sb:
         raise SystemCallError("EXDEV")
-    if stat.S_ISDIR(node.i_mode):
+    if is_directory(name, node) or node is None:
         raise SystemCallError("EPERM")
     if mm is not None and mm.uid not in (0, node.i_uid):  # fs.protected_hardlinks
         try:
@@ -145,27 +139,21 @@ def sys_link(k: Core, mm: mm_struct | None, op: Op) -> None:
 def sys_rename(k: Core, mm: mm_struct | None, op: Op) -> None:
     """rename(2): a file that had the new name loses it."""
     mount_of(k, op.args["new"])
-    sb, name, node = existing(k, op.args["path"])
+    sb, name, node = lookup(k, op.args["path"])
     other, new, old = lookup(k, op.args["new"])
-    if other is not sb:
+    if bool(name) != bool(new) or (name and other is not sb):  # the name of a mount is outside of it
         raise SystemCallError("EXDEV")
-    if not new:
-        raise SystemCallError("EBUSY")
-    if old is node:
+    if name and node is None:
+        raise SystemCallError("ENOENT")
+    if name and new.startswith(f"{name}/"):
+        raise SystemCallError("EINVAL")
+    if new and name.startswith(f"{new}/"):
+        raise SystemCallError("ENOTEMPTY")
+    if old is node and other is sb:
         return
-    _may_delete(mm, sb, name, node)
-    inode_permission(mm, directory(sb, new), MAY_WRITE | MAY_EXEC)
-    if old is not None:
-        _may_delete(mm, sb, new, old)
-    if stat.S_ISDIR(node.i_mode):
-        if new.startswith(f"{name}/"):
-            raise SystemCallError("EINVAL")
-        if old is not None and not stat.S_ISDIR(old.i_mode):
-            raise SystemCallError("ENOTDIR")
-        if any(entry.startswith(f"{new}/") for entry in sb.dentries):
-            raise SystemCallError("ENOTEMPTY")
-    elif old is not None and stat.S_ISDIR(old.i_mode):
-        raise SystemCallError("EISDIR")
+    if node is None:  # a mount, and another; the directory that they are in is root's
+        raise SystemCallError("EACCES" if mm is not None and mm.uid else "EBUSY")
+    _may_rename(mm, sb, (name, node), (new, old))
 
     def moved(entry: str) -> str:
         return new + entry[len(name) :] if entry == name or entry.startswith(f"{name}/") else entry
@@ -175,6 +163,20 @@ def sys_rename(k: Core, mm: mm_struct | None, op: Op) -> None:
     if old is not None:
         old.i_nlink -= 2 if stat.S_ISDIR(old.i_mode) else 1
         iput(k, op.proc, old)
+
+
+def _may_rename(mm: mm_struct | None, sb: super_block, this: tuple[str, inode], that: tuple[str, inode | None]) -> None:
+    (name, node), (new, old) = this, that
+    _may_delete(mm, sb, name, node)
+    inode_permission(mm, directory(sb, new), MAY_WRITE | MAY_EXEC)
+    if old is not None:
+        _may_delete(mm, sb, new, old)
+        if stat.S_ISDIR(node.i_mode) != stat.S_ISDIR(old.i_mode):
+            raise SystemCallError("EISDIR" if stat.S_ISDIR(old.i_mode) else "ENOTDIR")
+    if stat.S_ISDIR(node.i_mode) and directory(sb, name) is not directory(sb, new):
+        inode_permission(mm, node, MAY_WRITE)
+    if any(entry.startswith(f"{new}/") for entry in sb.dentries):
+        raise SystemCallError("ENOTEMPTY")
 
 
 @operation("mkdir")

@@ -1,4 +1,4 @@
-"""Which memory node a page comes from (mm/mempolicy.c)."""
+"""The memory node that a page comes from (mm/mempolicy.c)."""
 
 from __future__ import annotations
 

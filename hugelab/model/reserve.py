@@ -10,7 +10,7 @@ from .core import Core
 
 
 def region_chg(resv: resv_map, f: int, t: int) -> int:
-    """How many of the pages [f, t) the map lacks: the cost of adding them."""
+    """The number of pages of [f, t) that the map lacks: the cost of adding them."""
     return t - f - resv.regions.held(f, t)
 
 
@@ -36,7 +36,7 @@ def region_del(k: Core, h: hstate, resv: resv_map, f: int, t: int) -> int:
 
 
 def region_count(resv: resv_map, f: int, t: int) -> int:
-    """How many of the pages [f, t) the map has."""
+    """The number of pages of [f, t) that the map has."""
     return resv.regions.held(f, t)
 
 

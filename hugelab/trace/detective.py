@@ -185,7 +185,7 @@ class Detective:
         return Report(*what, *found, self._where, self._program, self._recording, read.shown)
 
     def _what_is_missing(self) -> None:
-        """What the log's kernel shows, where it does not name itself, and what its format never carries."""
+        """Notes on a kernel that does not name itself, and on facts that the log's format never carries."""
         if not self.versions.header and self.versions.kernel:
             for sign in self.versions.seen.values():
                 self.verdicts.agrees(sign.line, "version", f"{sign.says}: {sign.why}")

@@ -97,13 +97,13 @@ class _Recorder:
             self.steps.append(Step(len(self.steps), op, "ok", None, {"2M": self.h.counters}, first, self.events - 1))
 
 
-_POOL = {"SNAP": "hugetlb_report_meminfo", "meminfo": "hugetlb_report_meminfo"}  # somebody reads the pool
+_POOL = {"SNAP": "hugetlb_report_meminfo", "meminfo": "hugetlb_report_meminfo"}  # the pool is read
 _FIELDS = ("nr_huge_pages", "free_huge_pages", "resv_huge_pages", "surplus_huge_pages")  # of hstate
 _COUNTERS = tuple(zip(Counters._fields, _FIELDS, strict=True))
 
 
 def _operation(text: str) -> Op:
-    """A step's words as an operation, as far as words alone go; what nobody knows reads the pool."""
+    """A step's words as an operation, as far as words alone go; unknown words read the pool."""
     said = words.read(text)
     if said is None:
         return Op("meminfo", {})

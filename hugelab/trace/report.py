@@ -1,4 +1,4 @@
-"""What was found in one log: as data, as JSON, as text."""
+"""The report on one log: as data, as JSON, as text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLAIN = ("snap",)  # rules that agree in every step of a good log: counted, not 
 
 @dataclass
 class Report:
-    """What was found in one log."""
+    """The report on one log."""
 
     name: str
     format: str
@@ -43,7 +43,7 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """What the log is, in one line."""
+        """The log's format, kernel and size, in one line."""
         known = [self.format or "no known format", f"Linux {self.kernel}" if self.kernel else "kernel not shown"]
         known += [count(self.lines, "line"), count(self.events, "event")]
         known += [f"{self.unread:,} not understood"] * bool(self.unread)
@@ -52,7 +52,7 @@ class Report:
 
     @property
     def sum(self) -> str:
-        """How it comes out, in one line."""
+        """The result, in one line."""
         parts = [f"{number:,} {says}" for says, number in self.counted.items() if number]
         first = self.contradictions[0] if self.contradictions else None
         if first is None:

@@ -1,4 +1,4 @@
-"""What the detective says about a line, and the rules it goes by, each with the notebook section that teaches it."""
+"""The detective's verdicts about lines, and its rules, each with the notebook section that teaches it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Says(Enum):
     AGREES = "agrees"
     CONTRADICTS = "contradicts"
     UNDECIDABLE = "undecidable"
-    SLIP = "slip"  # the kernel's lines are right; what somebody wrote about them is not
+    SLIP = "slip"  # the kernel's lines are right; what the author of the log wrote about them is not
 
 
 class Rule(NamedTuple):
@@ -36,7 +36,7 @@ RULES = {
     "program": Rule("There is a program that makes a kernel print exactly these lines.",
         "11_log_detective.ipynb#Compare", "the model, run on the program that was found behind the lines"),
     "reserve": Rule(
-        "A mapping promises the pages from..to that are not promised yet; hugetlb_acct_memory takes that many.",
+        "A mapping reserves the pages from..to that are not reserved yet; hugetlb_acct_memory takes that many.",
         "02_mmap.ipynb#Explain", "mm/hugetlb.c: hugetlb_reserve_pages, region_chg"),
     "mapping": Rule("A mapping of huge pages begins and ends at a huge page, and its length is that of its VMA.",
         "05_layout.ipynb#Explain", "fs/hugetlbfs/inode.c: hugetlbfs_file_mmap"),
@@ -107,16 +107,16 @@ class Verdicts:
             self.found[verdict] = None
 
     def contradicts(self, line: int, rule: str, text: str, other: int = 0) -> None:
-        """What stands in this line cannot be, given the other lines.
+        """This line cannot be right, given the other lines.
 
-        ``other``: one single line says otherwise, so it may as well be that one which is wrong; it is named, too.
+        ``other``: one single line says otherwise, so that line may be the wrong one; it is named, too.
         """
         self.add(line, Says.CONTRADICTS, rule, text)
         if other:
             self.add(other, Says.CONTRADICTS, rule, f"line {line} says otherwise: {text}")
 
     def agrees(self, line: int, rule: str, text: str) -> None:
-        """What stands in this line is what the rule says."""
+        """This line is as the rule says."""
         self.add(line, Says.AGREES, rule, text)
 
     def take(self, other: Verdicts) -> None:
@@ -127,7 +127,7 @@ class Verdicts:
         self.counted -= again
 
     def of(self, says: Says) -> int:
-        """How many there were of one answer, also those that were not kept."""
+        """The number of verdicts of one answer, with those that were not kept."""
         return sum(n for (kind, _), n in self.counted.items() if kind is says)
 
     def in_order(self) -> list[Verdict]:

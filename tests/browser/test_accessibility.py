@@ -28,7 +28,7 @@ def test_while_it_asks_and_while_it_works(watched_labs: Labs) -> None:
     asking = watched_labs("side_by_side")
     asking.root.locator("[data-action=go]").click()
     asking.wait(r"/Run it\?|No result/.test(root.querySelector('.hl-message').textContent)")
-    working = watched_labs("promise")
+    working = watched_labs("reservation")
     watched_labs.run(SLOW.replace("sleep(0.05)", "sleep(0.5)"))  # half a minute: longer than any look at the page
     for theme in THEMES:
         set_theme(page, theme)

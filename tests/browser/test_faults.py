@@ -26,7 +26,7 @@ def message(lab: OnPage) -> tuple[str, str]:
 
 def test_a_fault_in_the_kernel(watched_labs: Labs) -> None:
     """A program that raises: one line, what was shown stays, the console has an error, and the lab can go on."""
-    lab = watched_labs("promise")
+    lab = watched_labs("reservation")
     shown = lab.shown()
     watched_labs.run(BROKEN)
     lab.place("pages", 6)
@@ -40,7 +40,7 @@ def test_a_fault_in_the_kernel(watched_labs: Labs) -> None:
     assert watched_labs.watched.errors == ["This lab has a fault: ZeroDivisionError: division by zero"]
     watched_labs.watched.errors.clear()
 
-    watched_labs.run("lab._program = labs.promise()._program")
+    watched_labs.run("lab._program = labs.reservation()._program")
     lab.move("pages", 7)
     lab.check()
     assert lab.message.inner_text() == ""
@@ -48,7 +48,7 @@ def test_a_fault_in_the_kernel(watched_labs: Labs) -> None:
 
 def test_a_fault_in_the_page(watched_labs: Labs) -> None:
     """Data that the script cannot show: one line, an error on the console, and the pictures stay."""
-    lab = watched_labs("promise")
+    lab = watched_labs("reservation")
     watched_labs.run(
         "head = {**lab.explorer.head, 'run': 10**9}\ndel head['sides']\n"
         "with lab.explorer.hold_trait_notifications():\n"
@@ -64,7 +64,7 @@ def test_a_fault_in_the_page(watched_labs: Labs) -> None:
 
 def test_a_fault_when_a_key_is_pressed(watched_labs: Labs) -> None:
     """A frame that cannot be drawn, when the learner gets there: one line, and an error on the console."""
-    lab = watched_labs("promise")
+    lab = watched_labs("reservation")
     all_here(lab)  # else a frame that is fetched later takes the place of the broken one
     at = lab.position() - 1
     watched_labs.run(
@@ -98,7 +98,7 @@ def test_the_suite_goes_red(every_lab: Watched) -> None:
     """A test with such a lab fails, and names the fault, though it looks for none."""
     named = pytest.raises(AssertionError, match="This lab has a fault: ZeroDivisionError: division by zero")
     with named, all_is_well(every_lab) as watched_labs:
-        lab = watched_labs("promise")
+        lab = watched_labs("reservation")
         watched_labs.run(BROKEN)
         lab.place("pages", 6)
         message(lab)

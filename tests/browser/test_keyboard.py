@@ -213,7 +213,7 @@ def test_the_log_by_arrows(watched_labs: Labs) -> None:
 
 def test_play_starts_and_stops(watched_labs: Labs) -> None:
     """Space on Play: the timeline goes on by itself; Space again, and it stays; at the end it stops by itself."""
-    lab = watched_labs("promise")
+    lab = watched_labs("reservation")
     press = lab.page.keyboard.press
     last = len(lab.film.timeline) - 1
     lab.scrubber.press("Home")

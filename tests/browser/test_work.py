@@ -32,7 +32,7 @@ lab._work = slow
 @pytest.fixture
 def lab(watched_labs: Labs) -> OnPage:
     """A lab that takes three seconds for whatever one asks of it."""
-    lab = watched_labs("promise")
+    lab = watched_labs("reservation")
     watched_labs.run(SLOW)
     return lab
 

@@ -522,7 +522,7 @@ on_real_kernel = pytest.mark.skipif(
 def test_nobody_to_ask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a terminal: add --yes. On one: asked, and "no" changes nothing."""
     assert shell("hugelab run lesson --on live").stderr == (
-        "hugelab: --on live changes the machine's huge page pool; nobody is there to be asked: add --yes\n"
+        "hugelab: --on live changes the machine's huge page pool; no terminal to ask on: add --yes\n"
     )
     answer = io.StringIO("n\n")
     monkeypatch.setattr(answer, "isatty", lambda: True)

@@ -439,23 +439,23 @@ def test_a_new_page_among_many_has_a_frame() -> None:
 
 # -- lanes -----------------------------------------------------------------------------------------------
 def test_heights_of_lanes() -> None:
-    """A title alone, cells, a map's bars, and the bar of promised pages under a free list."""
+    """A title alone, cells, a map's bars, and the bar of reserved pages under a free list."""
     recording = run(lesson(), LESSON)
     lanes = {lane.title: lane for lane in owners.lanes(recording.at(recording.steps[1].last))}
     assert lanes["process P"].height == TITLE
     assert lanes["VMA ptr, shared"].height == lanes["file test_file"].height == TITLE + ROW
     assert lanes["its reservation map"].height == TITLE + BAR
     assert lanes["pool of 10 pages of 2 MB"].height == TITLE + ROW + UNDER
-    assert lanes["pool of 10 pages of 2 MB"].promised == 5
+    assert lanes["pool of 10 pages of 2 MB"].reserved == 5
     assert Lane("k", "t", "m").height == TITLE
 
 
-def test_promised_pages_lie_under_the_next_ones() -> None:
-    """The bar begins at the page that is handed out next, and is as long as the promise."""
+def test_reserved_pages_lie_under_the_next_ones() -> None:
+    """The bar begins at the page that is handed out next, and is as long as the reservation."""
     recording = run(lesson(), LESSON)
     picture = drawn(recording, recording.steps[1].last)
     (bar,) = [item for item in items(picture) if item.key.endswith("/rsvd")]
-    assert bar.words == "5 pages of the free list promised: whichever come next"
+    assert bar.words == "5 pages of the free list reserved: whichever come next"
     node = next(node for node in tree(picture).iter(f"{SVG}g") if node.get("data-k", "").endswith("/rsvd"))
     box = node.find(f"{SVG}rect")
     assert box is not None

@@ -105,7 +105,7 @@ def test_two_random_programs_beside_each_other(left: Scenario, right: Scenario) 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_every_recorded_case(case: Scenario) -> None:
-    """The cases of the real kernel: with forks, surplus pages, mounts, and the kernel's slips."""
+    """The cases of the real kernel: with forks, surplus pages, mounts, and kernel bugs."""
     timeline = of_one(run(case))
     for size in plot.pools(timeline.recordings[0]):
         check(timeline, 0, size)

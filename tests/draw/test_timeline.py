@@ -250,7 +250,7 @@ def test_another_function_is_a_difference() -> None:
 
 
 def test_counters_are_a_difference() -> None:
-    """6.18 takes the promise with the page, 3.10 when it commits: the function, the number and both values."""
+    """6.18 takes the reservation with the page, 3.10 when it commits: the function, the number and both values."""
     found = alone(run(lesson(), X86_64), run(lesson(), LESSON))
     assert found.words == "step 3, dequeue_huge_page_vma: reserved 5 | 4"
 

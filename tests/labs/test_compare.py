@@ -11,7 +11,7 @@ from hugelab import Scenario, ScenarioError, labs, run
 from hugelab.draw.timeline import first_difference
 from hugelab.labs.compare import RULES, Compare
 from hugelab.labs.holders import ENDS, program
-from hugelab.labs.promise import KINDS
+from hugelab.labs.reservation import KINDS
 from hugelab.record.recording import compare
 from tests.conftest import fully
 from tests.draw.read import CASE, CASES

@@ -31,7 +31,7 @@ def test_the_programs_are_those_that_were_recorded() -> None:
 
 
 def test_every_answer_is_the_models() -> None:
-    """All programs that the lab offers: outcome, value and counters after every step, with the kernel's slips."""
+    """All programs that the lab offers: outcome, value and counters after every step, with the kernel's bugs."""
     for choice, scenario in recorded.programs():
         answer = recorded.answer(**choice)
         assert answer is not None, choice

@@ -117,7 +117,8 @@ def test_tables() -> None:
 def test_the_recorded_machine_has_nothing_left_over() -> None:
     """Its sums are the pool's; a file without any process is found."""
     found = seen.inventory()
-    assert found.not_found(PAGE) == 0 and found.pools[PAGE].rsvd <= sum(found.open_promises(PAGE))
+    assert found.not_found(PAGE) == 0 and found.pools[PAGE].rsvd <= sum(found.open_reservations(PAGE))
+    assert found.open_promises(PAGE) == found.open_reservations(PAGE), "the older name"
     assert any("left_behind" in row[0] and row[-1] == "its name" for row in found.file_rows(PAGE))
     assert found.sentence(PAGE) in repr(labs.who())
 

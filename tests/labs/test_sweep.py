@@ -12,6 +12,7 @@ from hugelab import Recording, labs
 from hugelab.labs.controls import Choice, Slider
 from hugelab.labs.lab import BrokenRule, Lab
 from hugelab.labs.panel import RUN_ME
+from hugelab.labs.shortage import LIMITS, OLDER, answers
 from hugelab.record.source import record_slowly
 from tests.labs.views import check_code, check_views, check_window, go, send, shown
 
@@ -376,6 +377,21 @@ def test_sentence_of_a_lab_has_no_address_of_an_object(name: str) -> None:
     assert repr(make()) == repr(make())
     assert " at 0x" not in repr(make())
     assert "\n\n" not in repr(make())
+
+
+def test_names_before_a_renaming_go_on_working() -> None:
+    """The lab of notebook 02 was called promise, and so was its module; so were limits and programs of notebook 07."""
+    from hugelab.labs.promise import KINDS, mapped, promise
+
+    for old, now in OLDER.items():
+        if now in LIMITS:
+            assert labs.shortage(old).values == labs.shortage(now).values
+            assert all(one.reserved == one.promised for one in answers(old, 3, 5).values())
+        else:
+            assert labs.on_kernel("pressure", old).values == labs.on_kernel("pressure", now).values
+    assert labs.promise is promise is labs.reservation and KINDS is labs.KINDS
+    assert mapped("a", 5, 10, "shared file").nr == 10
+    assert repr(labs.promise(7)) == repr(labs.reservation(7))
 
 
 def test_a_lab_without_a_widget_follows_its_controls() -> None:

@@ -413,13 +413,13 @@ def test_the_process_that_holds_all_is_killed(pool: BorrowedPool) -> None:
             kernel.run(Op("stat", {"path": "m/"}, "Q"))
 
 
-# -- slips -------------------------------------------------------------------------------------------
-SAFE = [name for name, slip in KERNEL_BUGS.items() if not slip.do_not_run]
+# -- kernel bugs -------------------------------------------------------------------------------------
+SAFE = [name for name, bug in KERNEL_BUGS.items() if not bug.do_not_run]
 
 
 @pytest.mark.parametrize("name", SAFE)
 def test_the_running_kernel_has_the_slip(pool: BorrowedPool, name: str) -> None:
-    """Its smallest program, on this kernel: the answers of the model with the slips, step by step."""
+    """Its smallest program, on this kernel: the answers of the model with the bugs, step by step."""
     program = KERNEL_BUGS[name].program
     kernel = boot_live(program, pool)
     try:

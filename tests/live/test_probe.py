@@ -71,8 +71,8 @@ def test_an_empty_pool_names_the_command(sysfs: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's sysfs")
-def test_available_is_free_minus_promised(sysfs: Path) -> None:
-    """10 pages, 7 free, 3 promised: 4 available."""
+def test_available_is_free_minus_reserved(sysfs: Path) -> None:
+    """10 pages, 7 free, 3 reserved: 4 available."""
     pool(sysfs, 2048, 10, 7, 3, 0)
     found = findings()["pool"]
     assert found.ok

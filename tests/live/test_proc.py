@@ -55,7 +55,7 @@ def test_meminfo() -> None:
 
 
 def test_meminfo_of_a_node() -> None:
-    """The same names, and no promises: they are of no node."""
+    """The same names, and no reservations: they are of no node."""
     found = proc.parse_meminfo(NODE)
     assert found == {"MemTotal": 4022456 << 10, "Active(anon)": 12 << 10, "HugePages_Total": 5}
 

@@ -104,7 +104,7 @@ LEFT_OUT = {
     "zero_length_and_huge_length",  # its pagemap is too long to be read at once
     "lib_task_size_overrun",  # a hint past the last address: the live program's arena is elsewhere than the model's
 }
-# Those of 1 GB pages are left out, too: the kernel calls such a page now shared, now private (a slip).
+# Those of 1 GB pages are left out, too: the kernel calls such a page now shared, now private (a kernel bug).
 CASES = [
     one
     for one in load(DATA / "scenarios.json")
@@ -171,8 +171,8 @@ def test_the_record_is_still_what_this_kernel_says(pool: BorrowedPool) -> None:
 # -- who holds ---------------------------------------------------------------------------------------
 @live
 def test_every_page_in_use_is_found(pool: BorrowedPool) -> None:
-    """Files left behind, files without a name, memfd, fork, promises: after each step nothing is left over, and no more
-    is promised than could be."""
+    """Files left behind, files without a name, memfd, fork, reservations: after each step nothing is left over, and
+    no more is reserved than could be."""
     scenario = seen.MACHINE.memfd(fd="k").mmap(map="K", fd="k", pages=2).touch(map="K", page=0).munmap(map="K")
     scenario = scenario.close(fd="k").exit(proc="C").munmap(map="T").munmap(map="A")
     folder, hidden = str(pool.folder), who_holds().hidden

@@ -1,7 +1,7 @@
 """``hugelab why`` against the running kernel: what it says of the counters as they are, and what the kernel then does.
 
 Each state is made live by other processes; then requests are asked and run, one after another, each by a fresh process
-that was forked before there was any mapping. The model, with the slips of a real kernel, does every step first, so that
+that was forked before there was any mapping. The model, with the bugs of a real kernel, does every step first, so that
 nothing is tried that would harm the counters.
 """
 
@@ -54,7 +54,7 @@ class Harmful(Exception):
 
 
 class Answer(NamedTuple):
-    """Of the call that promises, how many pages were touched, and the signal that ended it."""
+    """Of the call that reserves, how many pages were touched, and the signal that ended it."""
 
     mapped: str
     touched: int
@@ -141,7 +141,7 @@ class State:
         self.clean.insert(0, Op("unlink", {"path": path}))
 
     def close(self) -> None:
-        """Nothing is left: all pages are free again, and none is promised."""
+        """Nothing is left: all pages are free again, and none is reserved."""
         for name in [f"p{self.number}_{i + 1}" for i in range(self.processes)]:
             if self.lab.live.crew.living(name):
                 self.do("exit", name)
@@ -190,8 +190,8 @@ class State:
     def rivals(self) -> None:
         """Others take all that they may, in the same mount and group first.
 
-        Who is not in the group ends, and gives back what he had; others outside promise it to shared files, so that
-        nobody inside is charged for that; those inside use these promises, and their own, then what is left.
+        Processes outside the group end, and give back their pages; others outside reserve these for shared files, so
+        that no process inside is charged for them; those inside use these reservations, and their own, then the rest.
         """
         if self.lab.live.crew.living(self.out):
             self.do("exit", self.out)
@@ -203,7 +203,7 @@ class State:
                 self.do("touch", proc, map=name, count=pages)
         inside, out = self.start(), self.start(False)
         for mount in filter(None, (self.mount, "m")):
-            self.promise(out, inside, mount)
+            self.reserve(out, inside, mount)
         for proc in (inside, out):
             if self.mount:
                 self.create(proc, "f", f"{self.mount}/{proc}")
@@ -212,8 +212,8 @@ class State:
             self.do("mmap", proc, map="A", pages=ALL, flags=["MAP_PRIVATE", *ANONYMOUS, *LAZY])
             self.do("touch", proc, map="A", count=ALL)
 
-    def promise(self, out: str, inside: str, mount: str) -> None:
-        """As many pages as there are promised to a shared file by one process, and used by another."""
+    def reserve(self, out: str, inside: str, mount: str) -> None:
+        """One process reserves as many pages as there are for a shared file, and another uses them."""
         path = f"{mount}/{out}_{mount}"
         self.create(out, "s", path)
         for pages in range(ALL, 0, -1):
@@ -300,8 +300,8 @@ def answers(draw: random.Random, state: State, seen: Counter[str]) -> None:
 def contested(draw: random.Random, state: State, seen: Counter[str]) -> None:
     """A request that passes, with rivals before the touch.
 
-    Where why says that no touch can fail none does. Where it names a risk it is SIGBUS; but who in the group has used
-    it up already cannot use it up again, and of what is promised twice nobody knows who gets it.
+    Where why says that no touch can fail none does. Where it names a risk it is SIGBUS; but a process of the group that
+    has used it up cannot use it up again, and of pages reserved twice it is not known which process gets them.
     """
     found = state.found()
     for _ in range(20):
@@ -392,8 +392,8 @@ def _shown(counts: dict[str, int]) -> str:
 
 
 # -- one by one --------------------------------------------------------------------------------------
-def test_promises_of_others_in_the_group_use_up_its_limit(lab: Lab) -> None:
-    """No page is available that they could take; but pages that they were promised are charged at their touch."""
+def test_reservations_of_others_in_the_group_use_up_its_limit(lab: Lab) -> None:
+    """No page is available that they could take; but pages reserved for them are charged at their touch."""
     state = State(lab, 0, nr=8, overcommit=0, limits="max=5")
     state.hold(state.inside, "anonymous", 5, 0)
     asked = Request(3, "anonymous")
@@ -404,7 +404,7 @@ def test_promises_of_others_in_the_group_use_up_its_limit(lab: Lab) -> None:
 
 
 def test_pages_that_others_give_back_use_up_the_limit_of_the_group(lab: Lab) -> None:
-    """Nothing is available and nothing promised to others; then somebody ends, and the group takes his pages."""
+    """Nothing is available and nothing reserved for others; then a process ends, and the group takes its pages."""
     state = State(lab, 0, nr=6, overcommit=0, limits="max=3")
     state.hold(state.out, "anonymous", 4, 4)
     asked = Request(2, "anonymous")
@@ -425,8 +425,8 @@ def test_a_limit_that_nobody_can_reach_is_no_risk(lab: Lab, kind: str) -> None:
     state.close()
 
 
-def test_more_is_promised_than_is_free(lab: Lab) -> None:
-    """A slip left it so (reserved_page_leaves_the_pool): who has no promise gets a page (available_is_unsigned)."""
+def test_more_is_reserved_than_is_free(lab: Lab) -> None:
+    """A kernel bug (reserved_page_leaves_the_pool) left it so; another (available_is_unsigned) gives anyone a page."""
     state = State(lab, 0, nr=0, overcommit=2, budget="min_size=4M")
     name = state.hold(state.out, "shared", 1, 1, mount="n0")
     state.do("ftruncate", state.out, fd=name, pages=0)
@@ -453,8 +453,8 @@ def test_a_mount_of_no_page_at_all(lab: Lab) -> None:
         state.close()
 
 
-def test_promises_of_a_mount(lab: Lab) -> None:
-    """min_size= alone: what it holds is promised to files of it; a file there is taken to have used it up."""
+def test_reservations_of_a_mount(lab: Lab) -> None:
+    """min_size= alone: what it holds is reserved for files of it; a file there is taken to have used it up."""
     state = State(lab, 0, nr=4, overcommit=0, budget="min_size=6M")
     assert state.found() == Found(4, 4, 3, mount=Mount(None, 0, 3))
     assert why(state.found(), Request(4)).fine

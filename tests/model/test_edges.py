@@ -147,7 +147,7 @@ def test_private_mapping_frees_at_munmap(machine: Machine) -> None:
 
 
 @BOTH
-def test_promises_of_a_shared_file_stay_with_it(machine: Machine) -> None:
+def test_reservations_of_a_shared_file_stay_with_it(machine: Machine) -> None:
     """2 of 5 touched, munmap, close: still 10/8/3/0 until unlink (docs/lesson.md)."""
     assert counters(lesson(touched=2), machine)[2:] == ["10/8/3/0", "10/8/3/0", "10/8/3/0", "10/10/0/0"]
 
@@ -178,7 +178,7 @@ def test_eleven_of_ten(machine: Machine) -> None:
 
 
 @BOTH
-def test_the_eleventh_access_without_a_promise(machine: Machine) -> None:
+def test_the_eleventh_access_without_a_reservation(machine: Machine) -> None:
     """MAP_NORESERVE: rsvd stays 0, the 11th access is SIGBUS, and ten pages were touched (recorded on 3.10 and 6.1)."""
     flags = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_HUGETLB", "MAP_NORESERVE"]
     recording = run(Scenario("x", 10).mmap(map="A", pages=12, flags=flags).touch(map="A", count=12), machine)

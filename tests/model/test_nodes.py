@@ -68,7 +68,7 @@ def test_a_fault_takes_the_local_node_first_and_then_any() -> None:
 
 
 def test_bind_passes_at_mmap_and_dies_at_touch() -> None:
-    """A reservation has no node: six pages are promised, and only three can be had where the mapping is bound."""
+    """A reservation has no node: six pages are reserved, and only three can be had where the mapping is bound."""
     program = TWO.mmap(map="A", pages=5, flags=PRIVATE).mbind(map="A", policy="MPOL_BIND", nodemask=2)
     outcomes, found = after(program.touch(map="A", count=5))
     assert outcomes == ["ok", "ok", "SIGBUS"]
@@ -76,7 +76,7 @@ def test_bind_passes_at_mmap_and_dies_at_touch() -> None:
 
 
 def test_a_bound_task_is_refused_at_mmap() -> None:
-    """allowed_mems_nr(): the task's own policy counts when pages are promised."""
+    """allowed_mems_nr(): the task's own policy counts when pages are reserved."""
     program = TWO.set_mempolicy(policy="MPOL_BIND", nodemask=2)
     outcomes, _ = after(program.mmap(map="A", pages=4, flags=PRIVATE).mmap(map="A", pages=3, flags=PRIVATE))
     assert outcomes == ["ok", "ENOMEM", "ok"]
@@ -133,7 +133,7 @@ def test_surplus_comes_from_where_the_page_is_wanted_and_goes_when_freed() -> No
 
 
 def test_demotion_feeds_the_smaller_pool_on_the_same_node() -> None:
-    """One page of 1 GB is 512 of 2 MB; promised pages stay."""
+    """One page of 1 GB is 512 of 2 MB; reserved pages stay."""
     program = Scenario("x", 2).set_nr(n=2, hsize="1G").demote(n=1)
     assert after(program)[1] == [(513, 513, 0), (1, 1, 0)]
     big = ["MAP_SHARED", "MAP_ANONYMOUS", "MAP_HUGETLB", "MAP_HUGE_1GB"]

@@ -86,7 +86,7 @@ def test_random_programs_reach_every_outcome() -> None:
 @given(scenarios())
 @settings(max_examples=100)
 def test_nothing_is_left_when_everybody_has_gone(scenario: Scenario) -> None:
-    """Processes dead, files unlinked, mounts gone: all pages are free, none is promised, none is surplus."""
+    """Processes dead, files unlinked, mounts gone: all pages are free, none is reserved, none is surplus."""
     kernel = boot(scenario)
     for op in scenario.steps:
         _after(kernel, op)

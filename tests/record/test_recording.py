@@ -127,7 +127,7 @@ def test_a_fault_in_the_middle_of_a_million(million: Recording) -> None:
 
 
 @pytest.mark.parametrize(("machine", "rsvd"), [(LESSON, 4), (X86_64, 5)], ids=["3.10", "6.18"])
-def test_when_a_promise_is_paid(machine: Machine, rsvd: int) -> None:
+def test_when_a_reservation_is_used(machine: Machine, rsvd: int) -> None:
     """At the dequeue free is 9, and resv 4 in 3.10, still 5 later; both have moved when alloc ends."""
     events = [event for event in run(lesson(), machine) if event.page == 0]
     at = {(event.name, event.moment): event.counters for event in reversed(events)}
@@ -150,7 +150,7 @@ def test_lesson_counters_step_by_step() -> None:
     ]
 
 
-def test_available_is_free_minus_promised() -> None:
+def test_available_is_free_minus_reserved() -> None:
     """After the lesson's mmap 10 pages are free but only 5 are available (docs/lesson.md)."""
     counters = run(lesson(), LESSON).steps[1].counters["2M"]
     assert (counters.free, counters.available, counters.in_use) == (10, 5, 0)

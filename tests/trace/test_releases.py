@@ -218,7 +218,7 @@ def test_a_log_of_more_than_the_release_can(rule: str, date: str, program: str, 
 
 @pytest.mark.parametrize(("version", "restored"), [("6.8", 0), ("6.9", 1), ("6.11", 1)])
 def test_dontneed_between_the_recorded_releases(version: str, restored: int) -> None:
-    """Two private pages, both touched, one dropped: 6.9 and later promise it again, and only they.
+    """Two private pages, both touched, one dropped: 6.9 and later reserve it again, and only they.
 
     The counters are told here by hand, so that neither side of it comes from the model.
     """

@@ -24,7 +24,7 @@ def nodes(draw: st.DrawFn, /, most: int = 12) -> tuple[Node, ...]:
 
 @st.composite
 def pools(draw: st.DrawFn, /, most: int = 12, several: bool = True) -> Found:
-    """A pool, on one node or several; no more is promised than is free."""
+    """A pool, on one node or several; no more is reserved than is free."""
     size = draw(st.sampled_from(SIZES)) if several else SIZES[1]
     over = draw(st.integers(0, most // 2))
     if several and draw(st.booleans()):

@@ -86,7 +86,7 @@ def test_no_pool_at_all(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_counter_below_zero(machine: Path) -> None:
-    """What a slip left there is said."""
+    """What a kernel bug left there is said."""
     files(machine / "mm/hugepages-2048kB", resv_hugepages=(1 << 64) - 2)
     with pytest.raises(ScenarioError, match="2 pages below zero are reserved"):
         here()
@@ -177,17 +177,17 @@ def test_the_last_mount_lies_on_top(machine: Path, mounted: Fake) -> None:
 
 
 # -- the cgroup --------------------------------------------------------------------------------------
-def group(folder: Path, limit: object = "max", used: int = 0, rsvd: object = "max", promised: int = 0) -> Path:
+def group(folder: Path, limit: object = "max", used: int = 0, rsvd: object = "max", reserved: int = 0) -> Path:
     """A group of cgroup v2; limits in pages, or max."""
     texts = {}
-    for kind, most, now in (("", limit, used), ("rsvd.", rsvd, promised)):
+    for kind, most, now in (("", limit, used), ("rsvd.", rsvd, reserved)):
         texts[f"hugetlb.2MB.{kind}max"] = most * SIZE if isinstance(most, int) else most
         texts[f"hugetlb.2MB.{kind}current"] = now * SIZE
     return files(folder, **texts)
 
 
 def test_groups_of_version_2(machine: Path) -> None:
-    """The tightest ancestor counts, for pages and for promises each; by a path below /sys/fs/cgroup or a whole one."""
+    """The tightest ancestor counts, for pages and for reservations; by a path below /sys/fs/cgroup or a whole one."""
     group(machine / "cgroup/a")
     assert here(cgroup="a").cgroup == Cgroup()
     group(machine / "cgroup/a/b", 9, 1, 5, 0)
@@ -202,7 +202,7 @@ def test_groups_of_version_2(machine: Path) -> None:
 
 
 def test_groups_of_version_1(machine: Path) -> None:
-    """The root has files, too; no limit is a number there. Kernels before 5.7 have no limit of promises."""
+    """The root has files, too; no limit is a number there. Kernels before 5.7 have no limit of reservations."""
 
     def old(folder: Path, limit: int, used: int, **more: int) -> None:
         files(folder, **{"hugetlb.2MB.limit_in_bytes": limit, "hugetlb.2MB.usage_in_bytes": used}, **more)

@@ -135,16 +135,16 @@ def test_the_commands(found: Found, request_: Request, commands: list[str]) -> N
 
 
 @pytest.mark.parametrize("kind", ["shared", "private"])
-def test_without_a_promise_on_a_mount_with_size(kind: str) -> None:
-    """A larger mount that others can fill up, too, does not help; a promise does."""
+def test_without_a_reservation_on_a_mount_with_size(kind: str) -> None:
+    """A larger mount that others can fill up, too, does not help; a reservation does."""
     help = remedy(Found(2, 2, mount=Mount(2)), Request(2, kind, noreserve=True))
     assert [one.command for one in help] == [""]
 
 
 @pytest.mark.parametrize("noreserve", [False, True])
 @pytest.mark.parametrize("request_", [Request(2), Request(2, "anonymous"), Request(1, "shm"), Request(6)])
-def test_more_is_promised_than_is_free(request_: Request, noreserve: bool) -> None:
-    """A slip of the kernel leaves that: the pool is raised until all promises can be kept."""
+def test_more_is_reserved_than_is_free(request_: Request, noreserve: bool) -> None:
+    """A kernel bug leaves that: the pool is raised until there is a page for each reservation."""
     found = Found(5, 3, 10, 0, 1, mount=Mount(None, 0, 9))
     help = remedy(found, replace(request_, noreserve=noreserve))
     assert why(*help[-1][1:]).fine

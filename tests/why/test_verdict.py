@@ -65,8 +65,8 @@ def test_the_paragraph_says_it(question: tuple[Found, Request]) -> None:
 
 
 @given(pools(), st.data())
-def test_a_promise_is_kept(found: Found, data: st.DataObject) -> None:
-    """Without a limit and a policy: what mmap promised can be touched, all of it, whoever comes."""
+def test_a_reservation_is_kept(found: Found, data: st.DataObject) -> None:
+    """Without a limit and a policy: all that mmap reserved can be touched, whatever other processes do."""
     request = Request(data.draw(st.integers(1, 14)), data.draw(st.sampled_from(KINDS)))
     verdict = why(found, request)
     surplus = 0 if found.size >= GIGANTIC else max(found.overcommit - found.surp, 0)
@@ -274,7 +274,7 @@ def ask(kernel: Kernel, request: Request, mount: str) -> tuple[str, int, str]:
 TWO = Found(8, 8, nodes=(Node(6, 6), Node(2, 2)))
 
 
-def test_a_task_that_is_bound_is_promised_what_is_free_there() -> None:
+def test_a_task_that_is_bound_can_reserve_what_is_free_there() -> None:
     """The pool has 8 pages, the node 2: mmap says ENOMEM at 3, and the rule is allowed_mems_nr."""
     refused = Verdict("ENOMEM", 0, "", "allowed_mems_nr", "3 wanted, 2 free on the nodes that the task is bound to", "")
     for kind in KINDS:
@@ -285,7 +285,7 @@ def test_a_task_that_is_bound_is_promised_what_is_free_there() -> None:
 
 
 def test_a_mapping_that_is_bound_passes_and_dies_at_the_touch() -> None:
-    """mbind comes after the promise: nobody looked at the node."""
+    """mbind comes after the reservation: the node was not checked."""
     for kind in KINDS:
         verdict = why(TWO, Request(3, kind, node=1, mbind=True))
         assert (verdict.mapped, verdict.touched, verdict.signal) == ("ok", 2, "SIGBUS")
@@ -294,8 +294,8 @@ def test_a_mapping_that_is_bound_passes_and_dies_at_the_touch() -> None:
 
 
 @pytest.mark.parametrize("mbind", [False, True])
-def test_a_promise_is_of_no_node(mbind: bool) -> None:
-    """Whoever is bound is never safe: others, who were promised pages of any node, use up this one."""
+def test_a_reservation_is_of_no_node(mbind: bool) -> None:
+    """A bound task is never safe: others, with pages reserved on any node, use up this one."""
     verdict = why(TWO, Request(2, node=1, mbind=mbind))
     assert (verdict.mapped, verdict.touched, verdict.signal) == ("ok", 2, "")
     assert verdict.risk == "dequeue_huge_page_vma"

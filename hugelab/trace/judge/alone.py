@@ -1,4 +1,4 @@
-"""What a mark says in itself: an errno and its name, a signal and its number, nodes and their sum."""
+"""Checks a mark by itself: an errno and its name, a signal and its number, nodes and their sum."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WROTE = re.compile(r"write (?P<file>\S+) '(?P<what>[^']*)' = (?P<value>-?\d{1,19
 
 
 def answer(entry: Entry, verdicts: Verdicts) -> None:
-    """What a RET says in itself."""
+    """Checks a RET by itself."""
     text = str(entry.fields["text"])
     error = re.search(r"errno=(\d{1,6}) (\D+)$", text)
     number = next((n for n, (_, *said) in ERRORS.items() if error and error[2].strip() in said), None)

@@ -20,14 +20,10 @@ Effect = dict[str, tuple[int, int]]  # counter -> (least, most) change; a counte
 TAKEN: Effect = {"free": (-1, -1), "rsvd": (-1, 0)}  # dequeue: rsvd falls with it, or a moment later
 TAKEN_HERE: Effect = {"total": (0, 1), "free": (-1, 0), "rsvd": (-1, 0), "surp": (0, 1)}  # alloc without a dequeue line
 PAID: Effect = {"rsvd": (-1, 0)}  # alloc after its dequeue
-MADE: Effect = {
-    "total": (0, 1),
-    "free": (0, 1),
-    "surp": (0, 1),
-}  # a surplus page, on its way to the free list or a fault
+MADE: Effect = {"total": (0, 1), "free": (0, 1), "surp": (0, 1)}  # a surplus page, for the free list or a fault
 BACK: Effect = {"total": (-1, 0), "free": (0, 1), "rsvd": (0, 1), "surp": (-1, 0)}  # free_huge_page
 ANYTHING: Effect = dict.fromkeys(Counters._fields, (-MANY, MANY))
-DROPPED: Effect = {"rsvd": (-MANY, 0)}  # promises that go with a mapping or a file
+DROPPED: Effect = {"rsvd": (-MANY, 0)}  # reservations that go with a mapping or a file
 
 
 def _change(before: int, after: int) -> int:
@@ -57,7 +53,7 @@ OPEN = frozenset(
         "hugepage_new_subpool",
     ]
 )
-PROMISES = ("hugetlbfs_file_mmap", "hugetlb_reserve_pages")
+RESERVES = ("hugetlbfs_file_mmap", "hugetlb_reserve_pages")
 INSIDE = frozenset(("free_huge_page", "hugetlb_acct_memory"))
 # With these a process begins something else: what it did before is over.
 BEGINS = frozenset(
@@ -100,7 +96,7 @@ class Books:
 
     verdicts: Verdicts
     checked: int = 0  # values that had to be what they are
-    snapshots: int = 0  # times that somebody read the pool
+    snapshots: int = 0  # times that the pool was read
     snaps: set[int] = field(default_factory=set)  # lines of SNAPs that had to be what they are
     one_pool: bool = True  # the counters are those of the pool that every page is of
     only_printed: bool = True  # all of them are the lesson's lines
@@ -158,7 +154,7 @@ class Books:
             self._open |= {key: dict(DROPPED) for key in self._open if key[0] == pid and key[1] in OPEN}
 
     def _snapshot(self, before: _Shown | None) -> None:
-        """Somebody read the pool: what changed since the last time is known, why it did is not."""
+        """The pool was read: the changes since the last time are known, their causes are not."""
         now = self.last
         self.snapshots += 1
         if before is None or now is None or before.values == now.values:
@@ -210,7 +206,7 @@ class Books:
 
     # -- what functions do ---------------------------------------------------------------------------------
     def _call(self, entry: Entry) -> Effect:
-        """What a call may do after the line that shows it being entered."""
+        """The changes that a call may make after the line that shows its entry."""
         name, pid = entry.name, entry.pid
         self._probed.add(name)
         self._called.add(name)
@@ -218,10 +214,10 @@ class Books:
             return DROPPED if self._probed & INSIDE else ANYTHING
         if name == "hugetlb_vm_op_close":
             return {} if "hugetlb_acct_memory" in self._probed else DROPPED
-        if name in PROMISES:
-            return self._promise(entry)
+        if name in RESERVES:
+            return self._reserve(entry)
         if name == "hugetlb_acct_memory":
-            for other in PROMISES:  # this line tells what they would have left open
+            for other in RESERVES:  # this line tells what they would have left open
                 self._open.pop((pid, other), None)
             delta = entry.fields.get("delta")
             self._made[pid] = 0
@@ -231,11 +227,11 @@ class Books:
             return {} if DEQUEUE & self._probed else TAKEN_HERE
         if name == "free_huge_page":
             of_file = any(key[0] == pid and key[1] in OPEN for key in self._open)
-            return BACK if not of_file else {**BACK, "rsvd": (0, 0)}  # only a private page restores its promise
+            return BACK if not of_file else {**BACK, "rsvd": (0, 0)}  # only a private page restores its reservation
         return {}
 
-    def _promise(self, entry: Entry) -> Effect:
-        """A mapping is made: at most all its pages are promised, if no line inside tells how many."""
+    def _reserve(self, entry: Entry) -> Effect:
+        """A mapping is made: at most all its pages are reserved, if no line inside tells how many."""
         self._open.pop((entry.pid, "hugetlbfs_file_mmap"), None)
         first, end = entry.fields.get("f"), entry.fields.get("t")
         start, stop = entry.fields.get("start"), entry.fields.get("end")
@@ -246,7 +242,7 @@ class Books:
         return ANYTHING
 
     def _back(self, entry: Entry) -> Effect:
-        """What has changed when a function comes back."""
+        """The changes that a function has made when it comes back."""
         name, pid = entry.name, entry.pid
         self._probed.add(name)
         page = entry.fields.get("page")
@@ -316,7 +312,7 @@ class Books:
         self.last = _Shown({**last.values, **(last.values if wrong else values)}, last.line if wrong else entry.line)
 
     def _wrong(self, last: _Shown, shown: _Shown, now: Effect) -> str | None:
-        """What of the shown values cannot follow from the last ones; None if all can."""
+        """Says which shown value cannot follow from the last ones; None if all can."""
         for name in Counters._fields:
             if name not in shown.values or name not in last.values:
                 continue
@@ -362,14 +358,14 @@ class Books:
         self._suspect = None
         resized = odd.values.get("total", 0) != before.values.get("total", odd.values.get("total", 0))
         if shown is None and resized:
-            text = f"{wrong}; somebody outside the log may have changed the pool's size"
+            text = f"{wrong}; something outside the log may have changed the pool's size"
             self.verdicts.add(odd.line, Says.UNDECIDABLE, "counters", text)
             return False
         if shown is None or self._wrong(before, shown, {}) is None or self._wrong(odd, shown, {}) is not None:
             self.verdicts.contradicts(odd.line, "counters", wrong)  # its neighbours fit without it
             return False
         if resized:
-            text = f"{wrong}; what follows agrees with it: somebody outside the log has changed the pool's size"
+            text = f"{wrong}; what follows agrees with it: something outside the log has changed the pool's size"
             self.verdicts.add(odd.line, Says.UNDECIDABLE, "counters", text)
         else:
             text = f"{wrong}; what follows agrees with it: a line is missing, or another program took part"

@@ -1,4 +1,4 @@
-"""What the lines of one call must have in common: the same address, the same page, lengths that fit.
+"""Checks that the lines of one call fit together: the same address, the same page, lengths that fit.
 
 Needs no model and no marks: it holds for any program. A rule is only applied where the log shows both sides.
 """
@@ -29,17 +29,17 @@ _FAULT_GIVES = frozenset((0, 1, 2, 4, 0x40, 0x400, 0x404, 0x100, 0x4000, 0x4400)
 
 @dataclass
 class _Task:
-    """What one process is in the middle of: name -> the line that showed it."""
+    """The calls that one process is in: name -> the line that showed it."""
 
     fault: Entry | None = None
     alloc: Entry | None = None
     reserve: Entry | None = None
     mapping: Entry | None = None
-    made: Entry | None = None  # the same, also after its promise
+    made: Entry | None = None  # the same, also after its reservation
     chg: Entry | None = None
     chg_ret: int | None = None
     chg_line: int = 0
-    promised: Entry | None = None  # the reserve line whose acct line was seen
+    reserved: Entry | None = None  # the reserve line whose acct line was seen
     dequeued: Entry | None = None
     mode: Entry | None = None
     gave: int = 0  # the line that gave the fault its page
@@ -216,9 +216,9 @@ class Calls:
                 self._no(entry, "reserve", f"hugetlb_acct_memory gives 0 or an error, not {ret}")
             return
         delta = _int(entry, "delta")
-        if delta is None or task.reserve is None or delta <= 0 or task.promised is task.reserve:
+        if delta is None or task.reserve is None or delta <= 0 or task.reserved is task.reserve:
             return
-        task.promised = task.reserve  # a second one is somebody else's, such as min_size= of a mount
+        task.reserved = task.reserve  # a second one is not of this mapping, but of min_size= of a mount, for example
         first, end = _int(task.reserve, "f"), _int(task.reserve, "t")
         if first is None or end is None:
             return
@@ -389,7 +389,7 @@ class Calls:
             self._no(entry, "reserve", f"from {first} on: the end of a file takes its map from 0 on")
         elif first is not None and (first < 0 or (end is not None and end < first)):
             self._no(entry, "reserve", f"{first} to {end} is no range")
-        if freed is not None and task.evicts and task.freed > freed:  # fewer: somebody still holds a page
+        if freed is not None and task.evicts and task.freed > freed:  # fewer: a process still holds a page
             self._no(entry, "reserve", f"freed={freed}, and {task.freed} pages came back in the lines before")
 
     def _symbol(self, entry: Entry) -> None:
@@ -417,7 +417,7 @@ class Calls:
                 self.verdicts.contradicts(sites.first[at], "symbol", f"{event} at {symbol}+{at:#x}: {why}{others}")
 
     def _symbols(self) -> None:
-        """What all lines of one kernel tell of its functions."""
+        """Checks that need all lines of one kernel."""
         for symbol, sizes in self.sizes.items():
             usual = sizes.usual
             for size, line in sizes.first.items():
@@ -432,7 +432,7 @@ class Calls:
         self._places()
 
     def finish(self) -> None:
-        """What only all lines together tell."""
+        """Checks that need all lines of the log."""
         self._symbols()
         count = self.hugepage_size.count
         usual = max(count, key=lambda size: (size & (size - 1) == 0, min(count[size], 2)), default=0)

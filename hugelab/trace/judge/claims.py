@@ -1,4 +1,4 @@
-"""What somebody wrote about a log: prose, tables and call chains between its lines, held against the lines themselves.
+"""An author's claims about a log: prose, tables and call chains between its lines, checked against the lines.
 
 A claim that the kernel's own lines contradict is a slip of its author. Prose that claims nothing known stays unread.
 """
@@ -127,9 +127,9 @@ class Claims:
         self._pair(line, page, pfn)
         if not self.states:
             return
-        at, before, promised = self.states[0]
+        at, before, reserved = self.states[0]
         pages = count(int(number), "page")
-        wanted = before - int(number), max(promised - int(number), 0)
+        wanted = before - int(number), max(reserved - int(number), 0)
         if (int(free), int(rsvd)) == wanted:
             self.verdicts.agrees(line, "counters", f"free={free}, rsvd={rsvd} after {pages}, from line {at} on")
         else:
@@ -142,7 +142,7 @@ class Claims:
     def _available(self, line: int, free: str) -> None:
         text = f"free={free} is not what is available: available is free - rsvd"
         if self.reserved:
-            text += f", {int(free) - self.reserved} of {free} while {self.reserved} are promised"
+            text += f", {int(free) - self.reserved} of {free} while {self.reserved} are reserved"
         self.verdicts.add(line, Says.SLIP, "available", text)
 
     def _tlb(self, line: int, huge: str, small: str) -> None:
@@ -163,10 +163,10 @@ class Claims:
     def _falls(self, line: int, free: str, then: str, rsvd: str, less: str) -> None:
         match = next((s for s in self.states if s[1:] == (int(free), int(rsvd))), None)
         if self.states and match is None:
-            at, was, promised = self.states[0]
-            self.verdicts.contradicts(line, "counters", f"free {free}, rsvd {rsvd}; line {at} has {was} and {promised}")
+            at, was, rsvd_was = self.states[0]
+            self.verdicts.contradicts(line, "counters", f"free {free}, rsvd {rsvd}; line {at} has {was} and {rsvd_was}")
         elif match and int(free) - int(then) == 1 and int(rsvd) - int(less) == 1:
-            self.verdicts.agrees(line, "counters", f"one page taken, one promise paid, from line {match[0]} on")
+            self.verdicts.agrees(line, "counters", f"one page taken, one reservation used, from line {match[0]} on")
 
     def _rises(self, line: int, chain: str) -> None:
         steps = [int(part) for part in re.split(r"→|->", chain)]
@@ -185,7 +185,7 @@ class Claims:
 _SLIPS = {  # words that are always one: rule, and what is true
     "Physical Page": ("struct page", "the numbers in this column are addresses of struct pages, not of memory"),
     "ll reservations released": ("munmap",
-        "promises of a shared file stay with its inode after munmap; touched ones were paid at the fault"),
+        "reservations of a shared file stay with its inode after munmap; touched pages used theirs at the fault"),
 }  # fmt: skip
 _HEX = r"(?:0x)?([0-9a-f]{6,16})"
 _N = r"(\d{1,19})"

@@ -17,7 +17,7 @@ MOST_TASKS = 1024
 
 
 def _mark(took: float) -> str:
-    """What stands before a duration of so many microseconds."""
+    """The sign that the kernel prints before a duration of so many microseconds."""
     if took <= 10:
         return ""
     return next(sign for sign, least in MARKS if took > least)

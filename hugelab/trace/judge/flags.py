@@ -1,4 +1,4 @@
-"""Which fault flags and vm_flags an access to huge pages and a mapping of them may have.
+"""The fault flags that an access to huge pages may have, and the vm_flags of a mapping of them.
 
 The names of the bits are those of ``linux.flags``; 4.0 renumbered FAULT_FLAG_, so each rule knows two numberings.
 """
@@ -30,7 +30,7 @@ class Numbering(NamedTuple):
 
     @property
     def by_program(self) -> int:
-        """What a program's own access always has on its first try, but for ``user``, which 3.x lacks before 3.12."""
+        """The flags of the first try of a program's own access; without ``user``, which kernels before 3.12 lack."""
         return self.allow_retry | self.killable
 
 

@@ -34,7 +34,7 @@ class Inferred:
 
 @dataclass
 class Program:
-    """What a log's program did: machine, scenario, and which lines belong to which step."""
+    """The program of a log: machine, scenario, and the lines of each step."""
 
     machine: Machine
     steps: list[Inferred]

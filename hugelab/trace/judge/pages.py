@@ -131,7 +131,7 @@ class Pages:
         elif entry.name == "SNAP":
             self.online |= entry.fields["nodes"].keys()
             self.whole |= self._may_be_whole and not self.pointers and entry.fields["free"] == entry.fields["total"]
-        elif entry.name == "CHILD":  # without PIDs nobody can tell whose page an address is from now on
+        elif entry.name == "CHILD":  # without PIDs it is unknown from now on whose page an address is
             self._forked = True
 
     def _pair(self, pair: Pair) -> None:
@@ -163,7 +163,7 @@ class Pages:
             self.back[page] = line
 
     def lost(self) -> None:
-        """Lines are missing: nobody knows which pages are handed out."""
+        """Lines are missing: it is unknown which pages are handed out."""
         self.used.clear()
         self.unknown.clear()
         self.landed.clear()
@@ -282,7 +282,7 @@ def describe(where: Fit | None) -> dict[str, Any] | None:
 
 
 def undecided(verdicts: Verdicts, pages: Pages, where: Fit | None) -> None:
-    """Where pointers are shown and nothing says what they point at."""
+    """True for a log that shows pointers and nothing of what they point at."""
     if pages.pointers and where is None:
         line = next(iter(pages.pointers.values()))
         text = "pages are shown without their pfn: stride and base of struct pages cannot be told"

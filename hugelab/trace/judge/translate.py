@@ -22,7 +22,7 @@ class Translator:
         self.verdicts = verdicts
         self._base: dict[str, tuple[int, int, int]] = {}  # map -> address in the log, in the model; bytes
         self._fds: dict[int, tuple[str, int]] = {}  # the program's descriptor -> ours, line
-        self._odd_fd: tuple[int, int] | None = None  # a descriptor that nobody opened, and its line
+        self._odd_fd: tuple[int, int] | None = None  # a descriptor that was not opened, and its line
         self._last_fd = ""
         self._maps = self.files = self._mounts = 0
         self._mount = "m"
@@ -118,7 +118,7 @@ class Translator:
         self._base[name] = (start, mine, length)
 
     def place(self, name: str) -> int | None:
-        """Where a mapping of the model begins in the log."""
+        """The address in the log at which a mapping of the model begins."""
         return self._base[name][0] if name in self._base else None
 
     def ours(self, address: int) -> int | None:

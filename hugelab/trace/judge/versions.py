@@ -1,4 +1,4 @@
-"""Which kernel wrote a log: from its own header if there is one, else from names, flags and the width of addresses."""
+"""The kernel that wrote a log: from its header if there is one, else from names, flags and the width of addresses."""
 
 from __future__ import annotations
 

@@ -270,7 +270,7 @@ class Walk:
             self._compare(entry, shown)
 
     def _others(self, begin: Counters) -> bool:
-        """What others hold of the pool already: a mapping that the program does not know."""
+        """Pages that other programs hold already: a mapping that this program does not know."""
         used = begin.total - begin.free
         pages = used + begin.rsvd
         if begin.surp or used < 0 or begin.rsvd < 0 or not 0 < pages <= begin.total:
@@ -287,7 +287,7 @@ class Walk:
         self.verdicts.add(line, Says.UNDECIDABLE, "complete", text)
 
     def _turn(self, entry: Entry) -> str:
-        """Whose line this is: by its PID, else by the marks, else by the number of the step."""
+        """The process of a line: by its PID, else by the marks, else by the number of the step."""
         if entry.pid is not None:
             return self._family.get(entry.pid, self._who)
         if entry.name == "STEP" and CHILD in self._numbers:
@@ -447,7 +447,7 @@ class Walk:
                 self.verdicts.contradicts(line, "result", f"si_addr=0x{signal['addr']} is not what the step touches")
 
     def _file(self, node: inode, opened: re.Match[str], line: int) -> None:
-        """What open says of its file, against the file that the model has opened."""
+        """Compares the file that open names with the file that the model has opened."""
         if node.i_mode != int(opened["mode"], 16):
             asked = self._done.line if self._done else 0
             text = f"mode=0x{opened['mode']}; the open of line {asked} makes {node.i_mode:#x}"
@@ -526,7 +526,7 @@ class Walk:
 
     @property
     def program(self) -> Scenario | None:
-        """What the marks say the program did; None without marks."""
+        """The program as the marks tell it; None without marks."""
         if self.pool is None or not self.ops:
             return None
         return Scenario("log", nr=self.pool.total, steps=tuple(self.ops))

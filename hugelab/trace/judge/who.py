@@ -1,4 +1,4 @@
-"""Whose lines these are: PIDs and inodes that a log tells twice must be the same ones."""
+"""PIDs and inodes that a log tells twice must be the same."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Who:
             self.verdicts.contradicts(entry.line, "file", text)
 
     def finish(self) -> None:
-        """What only all lines together tell."""
+        """Checks that need all lines of the log."""
         if self.program is not None:
             self._family()
         elif len(self.seen) == 2 and self.printed:

@@ -1,4 +1,4 @@
-"""What recipes/hugetlb.bt prints: ``nanoseconds comm pid event name=value ...``, an event a line."""
+"""Reads the output of recipes/hugetlb.bt: ``nanoseconds comm pid event name=value ...``, an event a line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read(text: str, line: int) -> Entry | None:
 
 
 def _known(event: str) -> bool:
-    """The script's own events, and functions that somebody added to it."""
+    """The script's own events, and functions that a user added to it."""
     word = event.removesuffix("_ret")
     return word in kprobe.EVENTS or word.startswith(("region_", "huge")) or "huge" in kprobe.named(word)
 

@@ -1,4 +1,4 @@
-"""What every reader makes of a line: an Entry, in the same words whatever tool wrote it."""
+"""The Entry that every reader makes of a line: the same words, whatever tool wrote it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ DEQUEUE = frozenset(("dequeue_huge_page_node", "dequeue_huge_page_vma"))
 
 
 class Kind(Enum):
-    """What a line is about."""
+    """The subject of a line."""
 
     CALL = "call"  # a function was entered (with what it was given, if the format shows it)
     RETURN = "return"  # a function came back (with what it gave, if the format shows it)
     POINT = "point"  # a place inside a function: a printk line, a tracepoint
     MARK = "mark"  # what the traced program wrote into the log: STEP, RET, SNAP, PAGE, PROG
-    COUNTERS = "counters"  # the pool, read by somebody
+    COUNTERS = "counters"  # the pool, as a program read it
     LOST = "lost"  # the recorder says that it lost events here
     NOTE = "note"  # about the recording itself: kernel, tracer, a column head, a blank line
     OTHER = "other"  # another part of the kernel or program: understood, and not about huge pages
@@ -78,7 +78,7 @@ def number(name: str, text: str) -> Any:
 
 
 def where(time: float | None, pid: str | None, comm: str | None, cpu: str | None = None) -> dict[str, Any]:
-    """What a line's columns say of every event, as fields of an Entry."""
+    """The columns that every event has, as fields of an Entry."""
     return {"time": time, "pid": int(pid) if pid else None, "comm": comm or "", "cpu": int(cpu) if cpu else None}
 
 
@@ -101,7 +101,7 @@ def canonical(symbol: str) -> str:
 
 
 def about_huge_pages(text: str) -> bool:
-    """Whether a text has words of the huge page code: if nobody understands such an event, it is unread, not OTHER."""
+    """Whether a text has words of the huge page code: if no reader takes such an event, it is unread, not OTHER."""
     return _HUGE.search(text) is not None
 
 

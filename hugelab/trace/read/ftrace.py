@@ -48,7 +48,7 @@ def read(text: str, line: int) -> Entry | None:
 
 
 def _between(text: str, line: int) -> Entry | None:
-    """What stands between two events: losses, and the stack of the last one."""
+    """Reads a line between two events: a loss, or the stack of the last event."""
     bare = text.strip()
     if "EVENTS" in bare.upper():
         lost = _LOST.fullmatch(bare) or _LOST_BY_TRACE_CMD.fullmatch(bare)
@@ -59,7 +59,7 @@ def _between(text: str, line: int) -> Entry | None:
 
 
 def event(body: str, line: int, where: dict[str, Any]) -> Entry | None:
-    """What stands behind the columns."""
+    """Reads the text behind the columns."""
     word, colon, rest = body.partition(":")
     if not colon or "(" in word or " " in word:
         return _plain(body, line, where)
@@ -81,7 +81,7 @@ def event(body: str, line: int, where: dict[str, Any]) -> Entry | None:
         return probe
     if word.startswith(("sys_enter_", "sys_exit_")):
         return _syscall(word, rest, line, where)
-    if re.fullmatch(r"\w+", word, re.ASCII) and word not in kprobe.EVENTS:  # another event that somebody switched on
+    if re.fullmatch(r"\w+", word, re.ASCII) and word not in kprobe.EVENTS:  # another event that was switched on
         return _other(word, rest, line, where)
     return None
 
@@ -128,7 +128,7 @@ def arguments(text: str) -> dict[str, Any]:
 
 
 def _written(text: str, line: int, where: dict[str, Any]) -> Entry | None:
-    """What a program or a trace_printk wrote into the trace: a mark, one of the lesson's lines, or something else."""
+    """Reads a line that a program or a trace_printk wrote: a mark, a line of the lesson, or other text."""
     mark = markers.read(text, line, **where)
     if mark:
         return mark

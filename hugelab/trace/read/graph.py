@@ -112,7 +112,7 @@ def _parsed(code: str) -> Parsed | None:
 
 
 def _returned(tail: str | None) -> dict[str, Any]:
-    """What stands behind a call or its end: the value it gave, and who called it (funcgraph-retval, -retaddr)."""
+    """Reads the comment behind a call or its end: the returned value and the caller (funcgraph-retval, -retaddr)."""
     if not tail:
         return {}
     found, caller = _RETVAL.search(tail), _CALLER.search(tail)
@@ -126,7 +126,7 @@ def _returned(tail: str | None) -> dict[str, Any]:
 
 
 def _comment(text: str, line: int, where: dict[str, Any]) -> Entry | None:
-    """A mark, a kprobe event, or another event or text that somebody wrote into the trace."""
+    """A mark, a kprobe event, or another event or text that was written into the trace."""
     found = markers.read(text, line, **where) or kprobe.read(text, line, where)
     if found:
         return found

@@ -63,7 +63,7 @@ def read(text: str, line: int, where: dict[str, Any], functions: dict[str, str] 
 
 @lru_cache(4096)  # probes are few
 def _stands(text: str) -> tuple[Kind, str, tuple[str, int, int] | None] | None:
-    """Where a probe stands: entry or return, the function ("" for a bare address), and the place that was printed."""
+    """The place of a probe: entry or return, the function ("" for a bare address), and the place as printed."""
     if not _AT.match(text):
         return None
     place, arrow, back = text.partition(" <- ")

@@ -1,4 +1,4 @@
-"""What a traced program writes into the log itself: PROG, STEP, RET, SNAP, PAGE and who it is after a fork."""
+"""Reads the marks that a traced program writes into the log: PROG, STEP, RET, SNAP, PAGE, and its name after a fork."""
 
 from __future__ import annotations
 

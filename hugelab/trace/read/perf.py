@@ -137,7 +137,7 @@ class Script:
 
 
 def _record(record: str, about: str, line: int, where: dict[str, Any]) -> Entry:
-    """What perf recorded about the recording: losses, programs, their mappings."""
+    """Reads the lines of perf about the recording itself: losses, programs, their mappings."""
     if not record.startswith("PERF_RECORD_LOST"):
         return Entry(line, Kind.OTHER, record, "", {"text": about.strip()}, **where)
     lost = _LOST.match(about)

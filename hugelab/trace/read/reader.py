@@ -64,19 +64,19 @@ class Reader:
                 if at:  # what fitted last is tried first
                     readers.insert(0, readers.pop(at))
                 return entry, name
-        if printk.OURS.search(text):  # one of the lesson's lines behind columns that nobody knows (a console, grep)
+        if printk.OURS.search(text):  # one of the lesson's lines behind unknown columns (a console, grep)
             return printk.shape(text, line, None), "kernel log"
         return None, ""
 
     def understood(self, line: int) -> None:
-        """Somebody else knows what the line says that was read last."""
+        """The line that was read last no longer counts as not understood."""
         self.unread -= 1
         if self.shown and self.shown[-1][0] == line:
             self.shown.pop()
 
     @property
     def format(self) -> str:
-        """What the log is, in words; "" for one without an event or mark."""
+        """The log's formats, in words; "" for a log without an event or mark."""
         found = [name for name, _ in self.formats.most_common() if name not in ("marks", "other")]
         if not found and self.formats:
             return "marks of the program" if self.formats["marks"] else "kernel log without a huge page line"

@@ -80,7 +80,7 @@ class Source:
 
     @property
     def notes(self) -> list[str]:
-        """What the reader of a log should know about it, a line each; complete when all lines were taken."""
+        """Notes for the reader of the log, a line each; complete when all lines were taken."""
         said = []
         if self._cr:
             said.append("lines end in CR LF")
@@ -338,7 +338,7 @@ class _Unpacked:
 
 
 def _zstd() -> Callable[[Any], Any] | None:
-    """What unpacks zstd: Python has it since 3.14."""
+    """Returns the module that unpacks zstd: Python has one since 3.14."""
     try:
         opener: Callable[[Any], Any] = import_module("compression.zstd").ZstdFile
     except ImportError:

@@ -1,4 +1,4 @@
-"""Lab of notebook 02: what a reservation promises, and to whom."""
+"""Lab of notebook 02: mmap reserves pages, and allocates none."""
 
 from ..linux.scenario import ANONYMOUS, Scenario
 from .controls import Choice, Slider
@@ -13,23 +13,23 @@ KINDS = {
 
 
 def mapped(name: str, pages: int, pool: int, kind: str) -> Scenario:
-    """The beginning of many a program: a new file, and ``pages`` of it (or of nothing) mapped as ``ptr``."""
+    """The first steps of many programs: open a new file, and map ``pages``, of it or anonymous, as ``ptr``."""
     scenario = Scenario(name, nr=pool).then("open", fd="f", path="m/test_file", mode="0755")
     return scenario.then("mmap", map="ptr", fd="f", pages=pages, flags=KINDS[kind])
 
 
 def _program(pages: int, pool: int, kind: str, second: int, offset: int) -> Scenario:
-    scenario = mapped("promise", pages, pool, kind)
+    scenario = mapped("reservation", pages, pool, kind)
     if second:
         where = {} if "MAP_ANONYMOUS" in KINDS[kind] else {"offset_pages": offset}
         scenario = scenario.then("mmap", map="second", fd="f", pages=second, flags=KINDS[kind], **where)
     return scenario
 
 
-def promise(pages: int = 5, pool: int = 10, kind: str = "shared file", second: int = 0, offset: int = 0) -> Lab:
+def reservation(pages: int = 5, pool: int = 10, kind: str = "shared file", second: int = 0, offset: int = 0) -> Lab:
     """Map ``pages``, then (if ``second`` is not 0) ``second`` pages of the same file from page ``offset`` on."""
     return Lab(
-        "mmap: a promise",
+        "mmap: a reservation",
         {
             "pages": Slider("pages", pages),
             "pool": Slider("pool", pool),
@@ -40,3 +40,6 @@ def promise(pages: int = 5, pool: int = 10, kind: str = "shared file", second: i
         _program,
         focus=lambda **values: "mmap",
     )
+
+
+promise = reservation  # an older name
