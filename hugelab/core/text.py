@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from html import escape  # noqa: TID251
 
 # Controls, surrogates, unassigned code points, separators of lines and of paragraphs.
@@ -27,6 +28,11 @@ def _character(one: str) -> str:
 
 def markup(text: object) -> str:
     """``showable(text)``, escaped for HTML and SVG (text or attribute value)."""
+    return _markup(str(text))
+
+
+@lru_cache(1 << 14)  # pictures say the same few words again and again
+def _markup(text: str) -> str:
     return escape(showable(text))
 
 

@@ -1,7 +1,9 @@
 """The picture of the call flow: the chain of functions of an event's phase, and the one the kernel is in."""
 
+from functools import lru_cache
+
 from ..core.text import markup
-from ..linux.chains import TITLES
+from ..linux.chains import TITLES, Call
 from ..linux.names import function_name
 from ..record import flow
 from ..record.recording import Event, Recording
@@ -23,16 +25,21 @@ def lit(recording: Recording, event: Event) -> str:
 
 def call_flow(recording: Recording, event: Event) -> Picture:
     """The function of the event is marked, those not reached so far are dashed."""
-    version = recording.machine.version
     phase = flow.phase_of(recording, event)
     if phase is None:
         step = recording.steps[event.step].op.op if event.step >= 0 else "boot"
         words = f"{step}: no huge page code runs here"
         return Picture(text(0, 14, words, "hl-s"), WIDTH, 24, words)
-    parts = [text(0, 14, TITLES[phase], "hl-h")]
+    boxes = tuple(zip(flow.chain(recording, event), flow.passed(recording, event), strict=True))
+    return _boxes(TITLES[phase], boxes, event.name, recording.machine.version)
+
+
+@lru_cache(1 << 10)  # many events are in the same place
+def _boxes(title: str, boxes: tuple[tuple[Call, bool], ...], function: str, version: str) -> Picture:
+    parts = [text(0, 14, title, "hl-h")]
     y = float(TOP)
-    for call, passed in zip(flow.chain(recording, event), flow.passed(recording, event), strict=True):
-        here = call.name == event.name
+    for call, passed in boxes:
+        here = call.name == function
         x = 14.0 * call.depth
         name = function_name(call.name, version)
         style = "hl-lit" if here else "hl-box" if passed else "hl-empty"
@@ -45,5 +52,4 @@ def call_flow(recording: Recording, event: Event) -> Picture:
         parts.append(item(f"fn:{call.name}", "", "", shape))
         y += ROW
     parts.append(text(0, y + 11, "dashed: not reached, by this page or so far", "hl-s"))
-    where = function_name(event.name, version)
-    return Picture("".join(parts), WIDTH, y + NOTE, f"{TITLES[phase]}; now in {where}")
+    return Picture("".join(parts), WIDTH, y + NOTE, f"{title}; now in {function_name(function, version)}")

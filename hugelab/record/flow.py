@@ -13,6 +13,7 @@ from ..linux.scenario import Op
 from .recording import Event, Recording
 
 _POPULATES = {"mmap", "mlock", "mlockall", "madvise", "shmat"}  # their faults are the kernel's
+_NAMES = {phase: frozenset(call.name for call in calls) for phase, calls in CHAINS.items()}
 _LINE_AT = {(line.name, line.moment): line for line in LINES}
 
 
@@ -24,9 +25,7 @@ def phase_of(recording: Recording, event: Event) -> str | None:
 
 def chain(recording: Recording, event: Event) -> tuple[Call, ...]:
     """The chain of an event's phase, with the entry of its step; () without a phase."""
-    phase = phase_of(recording, event)
-    op = _op(recording, event)
-    return chain_of(phase, op.row if op else None) if phase else ()
+    return _boxes(phase_of(recording, event), _op(recording, event))
 
 
 def passed(recording: Recording, event: Event) -> list[bool]:
@@ -34,8 +33,8 @@ def passed(recording: Recording, event: Event) -> list[bool]:
 
     Events count from the beginning of the phase; in a page fault from the beginning of this page's fault.
     """
-    _, names = _stretch(recording, event)
-    calls = chain(recording, event)
+    phase, names = _stretch(recording, event)
+    calls = _boxes(phase, _op(recording, event))
     found: list[bool] = []
     for i, call in enumerate(calls):
         below = calls[i + 1 :]
@@ -46,6 +45,10 @@ def passed(recording: Recording, event: Event) -> list[bool]:
 
 def _op(recording: Recording, event: Event) -> Op | None:
     return recording.steps[event.step].op if event.step >= 0 else None
+
+
+def _boxes(phase: str | None, op: Op | None) -> tuple[Call, ...]:
+    return chain_of(phase, op.row if op else None) if phase else ()
 
 
 def _own_chain(op: Op) -> str | None:
@@ -70,7 +73,7 @@ def _stretch(recording: Recording, event: Event) -> tuple[str | None, set[str]]:
         points = recording.rows[number].points
         faults = any(one.name == "hugetlb_fault" for one in points)
         for one in points if number < last or unit else points[: point + 1]:
-            if faults or (phase and any(call.name == one.name for call in CHAINS[phase])):
+            if faults or (phase and one.name in _NAMES[phase]):
                 names.add(one.name)
             elif op and one.name == op.row.entry:
                 phase, names = _own_chain(op), {one.name}

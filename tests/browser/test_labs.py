@@ -32,6 +32,7 @@ def places(control: Control) -> list[Any]:
     return [*(value for value in chosen if value != control.value), control.value]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", labs.ALL)
 def test_lab(watched_labs: Labs, name: str) -> None:
     """All that is asked of every lab, in one visit: its cell is run once, and Reset leads back."""

@@ -55,6 +55,7 @@ def check(lab: OnPage) -> None:
     }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", labs.SHEETS)
 def test_sheet(watched_labs: Labs, name: str) -> None:
     """Where all controls stand at an end: the model's numbers, nothing overlaps, wide or narrow; all can use it."""

@@ -132,7 +132,7 @@ def test_own_program_on_two_nodes_with_a_large_pool() -> None:
     check_views(lab)
 
 
-def test_cases_of_the_kernels_slips_show_them() -> None:
+def test_cases_of_kernel_bugs_show_them() -> None:
     """A program that is marked so runs with the kernel bugs, and says the numbers that the kernel says."""
     case = CASE["quirk_fork_parent_munmap_first_underflow"]
     lab = built(case)

@@ -418,7 +418,7 @@ SAFE = [name for name, bug in KERNEL_BUGS.items() if not bug.do_not_run]
 
 
 @pytest.mark.parametrize("name", SAFE)
-def test_the_running_kernel_has_the_slip(pool: BorrowedPool, name: str) -> None:
+def test_the_running_kernel_has_the_bug(pool: BorrowedPool, name: str) -> None:
     """Its smallest program, on this kernel: the answers of the model with the bugs, step by step."""
     program = KERNEL_BUGS[name].program
     kernel = boot_live(program, pool)

@@ -15,7 +15,7 @@ from hugelab.linux.machines import Machine
 from hugelab.model.kernel import boot, check_case
 from hugelab.record.recording import Difference, Recording, compare_step
 from hugelab.record.source import record
-from tests.conftest import DATA
+from tests.conftest import DATA, fully
 from tests.invariants import dump
 from tests.programs import scenarios
 
@@ -32,6 +32,7 @@ LESSONS = [
     )
 ]
 ALL = [(case, X86_64) for case in COMPLETE] + [(case, machine) for case in LESSONS for machine in MACHINES.values()]
+SOME = ALL[:: 1 if fully() else 3]
 MILLION = 1_000_000
 
 
@@ -41,7 +42,8 @@ def _dumps(recording: Recording) -> list[object]:
 
 
 # -- at -----------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("case", "machine"), ALL, ids=[f"{case.name}-{machine.name}" for case, machine in ALL])
+@pytest.mark.full
+@pytest.mark.parametrize(("case", "machine"), SOME, ids=[f"{case.name}-{machine.name}" for case, machine in SOME])
 def test_state_is_the_same_from_whichever_side(case: Scenario, machine: Machine) -> None:
     """At every event: counters as the event says, and the same whole state forwards, backwards and by a jump."""
     recording = run(case, machine)

@@ -241,7 +241,7 @@ def test_a_disk_that_fails() -> None:
         Source().lines(Broken())  # type: ignore[arg-type]
 
 
-def test_text_streams_are_a_slip_of_the_program() -> None:
+def test_text_streams_are_a_fault_of_the_program() -> None:
     with pytest.raises(TypeError, match="bytes"):
         Source().lines(io.StringIO("a"))  # type: ignore[arg-type]
 
