@@ -91,9 +91,11 @@ class Asking(Panel[T]):
         self._failed(error)
 
     def _cancelled(self) -> None:
-        super()._cancelled()
         self._ask(False, "go")
-        self._say(f"Cancelled; the pool is as it was. {self._stays()}")
+        super()._cancelled()
+
+    def _unchanged(self) -> str:
+        return f"Cancelled; the pool is as it was. {self._stays()}"
 
     def _refused(self, error: Exception) -> str:
         return f"No result from this kernel: {markup(error)}. {self._stays()}"

@@ -160,6 +160,10 @@ class Panel(ABC, Generic[T]):
         with self._told():
             raise error
 
+    def _unchanged(self) -> str:
+        """The message after Cancel."""
+        return "Cancelled; what is shown is as it was."
+
     def _cancelled(self) -> None:
         """Go back to the values of what is still shown."""
         if self._job is not None and self._job.running:
@@ -167,7 +171,7 @@ class Panel(ABC, Generic[T]):
         for name, control in self.controls.items():
             control.set_quietly(self.shown[name])
         self.explorer.values = self.values
-        self._say("Cancelled; what is shown is as it was.")
+        self._say(self._unchanged())
 
     def _told_of(self, _: Any, message: dict[str, Any], buffers: Any) -> None:
         """The browser sent a message."""
