@@ -22,8 +22,9 @@ lab: install ## open JupyterLab on notebook 00
 lesson: ## print the lesson, with its kernel log, in the terminal
 	@python=$$(tools/python.sh) && "$$python" -m hugelab run lesson --log
 
+# Three workers for two cores: a browser, and a pool that one test has, let a worker wait.
 test: install ## run everything: unit tests, notebooks, browser (without one, nbval runs the notebooks)
-	@$(PY) -m pytest tests -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest tests -n 3 -p no:nbval --dist loadscope --no-loadscope-reorder $(ARGS)
 
 proof: install ## hold the model against real kernels: recorded answers, random programs, small worlds, mutants
 	@$(PY) -m tests.proof $(ARGS)

@@ -108,6 +108,7 @@ def full_counts() -> bool:
         "pytest",
         "-q",
         "-n2",
+        "-pno:nbval",
         "--dist=loadscope",
         "--hypothesis-profile=full",
         "-m",

@@ -52,11 +52,13 @@ def asks(case: Scenario) -> set[tuple[object, ...]]:
 
 def cover(cases: list[Scenario]) -> list[Scenario]:
     """Cases that together ask all that all of them ask: again and again the one with the most that is left."""
+    asked = [asks(case) for case in cases]
     chosen: list[Scenario] = []
-    left = set().union(*map(asks, cases))
+    left = set().union(*asked)
     while left:
-        chosen.append(max(cases, key=lambda case: (len(asks(case) & left), -len(case.steps))))
-        left -= asks(chosen[-1])
+        best = max(range(len(cases)), key=lambda at: (len(asked[at] & left), -len(cases[at].steps)))
+        chosen.append(cases[best])
+        left -= asked[best]
     return chosen
 
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from tests.browser.jupyter import CHROMIUM, KERNEL
 
@@ -32,7 +32,10 @@ def path(request: pytest.FixtureRequest) -> Path:
     return Path(request.param)
 
 
-def read(path: Path) -> nbformat.NotebookNode:
+def read(path: Path) -> Any:
+    """The notebook. (nbformat takes seconds to import: no process does that only to collect tests.)"""
+    import nbformat
+
     return nbformat.read(path, as_version=4)
 
 
@@ -130,9 +133,12 @@ if CHROMIUM is None:
 
 def test_nbval_sees_a_changed_number(tmp_path: Path) -> None:
     """Of two cells the saved output of one is not what it prints: nbval fails, so it does compare."""
+    from nbformat.v4 import new_code_cell, new_notebook, new_output
+
     saved = [new_output("stream", text="5 pages\n"), new_output("stream", text="6 pages\n")]
     cells = [new_code_cell("print(5, 'pages')", outputs=[out], execution_count=1) for out in saved]
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), tmp_path / "changed.ipynb")
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    (tmp_path / "changed.ipynb").write_text(json.dumps(notebook))
     result = nbval(tmp_path)
     assert result.returncode == 1, result.stdout
     assert "1 failed, 1 passed" in result.stdout
