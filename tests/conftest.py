@@ -4,20 +4,21 @@ together on one of several workers."""
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Same examples on every run, 40 of them in `make test` and 100 in `make proof`; "explore" draws new ones.
+# Same examples on every run, 25 of them in `make test` and 100 in `make proof`; "explore" draws new ones.
 ALWAYS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", ALWAYS, max_examples=40, derandomize=True)
+settings.register_profile("ci", ALWAYS, max_examples=25, derandomize=True)
 settings.register_profile("full", ALWAYS, max_examples=100, derandomize=True)
 settings.register_profile("explore", ALWAYS, max_examples=1000)
 settings.load_profile("ci")
 
+T = TypeVar("T")
 DATA = Path(__file__).parent / "data"
 ARTEFACTS = Path(__file__).parent / "artefacts"
 # Where tests run on several workers, these stay on one: what shares a JupyterLab, and what uses the huge page pool,
@@ -31,13 +32,18 @@ FIRST = ["labs", "notebooks", "pool", "fuzz/test_programs.py", "labs/test_sweep.
 
 
 def examples(full: int) -> settings:
-    """So many examples in `make proof`, two fifths of them in `make test`, ten times as many to explore."""
+    """So many examples in `make proof`, a quarter of them in `make test`, ten times as many to explore."""
     return settings(max_examples=max(full * settings.default.max_examples // 100, 1))
 
 
 def fully() -> bool:
     """Is this `make proof`? Then nothing is a sample."""
     return settings.default.max_examples >= 100
+
+
+def some(cases: Sequence[T], every: int = 3) -> Sequence[T]:
+    """Every third case; all of them in `make proof` (the test that asks has the mark ``full``)."""
+    return cases[:: 1 if fully() else every]
 
 
 def group(nodeid: str) -> str:

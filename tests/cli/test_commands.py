@@ -564,13 +564,16 @@ def test_an_unprivileged_user_gets_one_line() -> None:
 @on_real_kernel
 @pytest.mark.usefixtures("pool_alone")
 @pytest.mark.xdist_group("pool")
-def test_recorded_answers_on_this_kernel(capsys: pytest.CaptureFixture[str]) -> None:
-    """What was recorded on 6.18 holds on a running 6.18; another version may differ, and says so."""
-    code = call("check", CASES, "--on", "live", "--yes")
+def test_recorded_answers_on_this_kernel(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was recorded on 6.18 holds on a running 6.18; another version may differ, and says so. (Here every fifth
+    case; all of them: test_kernel.py, and `make proof`.)"""
+    cases, file = json.loads(Path(CASES).read_text()), tmp_path / "cases.json"
+    file.write_text(json.dumps(cases | {"scenarios": cases["scenarios"][::5]}))
+    code = call("check", str(file), "--on", "live", "--yes")
     out = capsys.readouterr().out
     if version().startswith("6.18."):
         assert code == 0, out
-    assert "115 cases" in out
+    assert "23 cases" in out
 
 
 def test_kernel_bugs_can_be_switched_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

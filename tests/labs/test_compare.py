@@ -13,7 +13,7 @@ from hugelab.labs.compare import RULES, Compare
 from hugelab.labs.holders import ENDS, program
 from hugelab.labs.reservation import KINDS
 from hugelab.record.recording import compare
-from tests.conftest import fully
+from tests.conftest import fully, some
 from tests.draw.read import CASE, CASES
 from tests.labs.views import check_views, go, shown
 
@@ -71,7 +71,8 @@ def test_every_pair_of_rules(lab: Compare, left: str, right: str) -> None:
     assert (first_difference(lab.film.timeline) is None) >= (left == right)
 
 
-@pytest.mark.parametrize(("left", "right"), [*product(KINDS, KINDS)])
+@pytest.mark.full
+@pytest.mark.parametrize(("left", "right"), some([*product(KINDS, KINDS)]))
 def test_every_pair_of_kinds(lab: Compare, left: str, right: str) -> None:
     """Two mappings under the same rules."""
     move(lab, left_kind=left, right_kind=right, right_rules="Linux 3.10")
@@ -79,7 +80,8 @@ def test_every_pair_of_kinds(lab: Compare, left: str, right: str) -> None:
     assert (first_difference(lab.film.timeline) is None) == (left == right)
 
 
-@pytest.mark.parametrize(("left", "right"), [*combinations_with_replacement(ENDS, 2)])
+@pytest.mark.full
+@pytest.mark.parametrize(("left", "right"), some([*combinations_with_replacement(ENDS, 2)]))
 def test_every_pair_of_ends(lab: Compare, left: str, right: str) -> None:
     """Two ways to let go, under the same rules: everything before the end is equal."""
     move(lab, left_end=left, right_end=right, right_rules="Linux 3.10")

@@ -9,7 +9,7 @@ import pytest
 
 from hugelab import MACHINES, Scenario, load, run
 from hugelab.model.kernel import check_case
-from tests.conftest import DATA
+from tests.conftest import DATA, some
 from tests.invariants import assert_sound
 
 FILES = {name: load(DATA / name) for name in ("scenarios.json", "semantics_6.18.json")}
@@ -35,7 +35,8 @@ def test_case(case: Scenario) -> None:
         assert check_case(case, intended).difference is not None
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.full
+@pytest.mark.parametrize("case", some(CASES), ids=lambda case: case.name)
 def test_every_version_runs_every_case(case: Scenario) -> None:
     """What an older kernel lacks is refused with an errno; its invariants hold all the same."""
     for machine in MACHINES.values():

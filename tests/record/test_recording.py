@@ -15,7 +15,7 @@ from hugelab.linux.machines import Machine
 from hugelab.model.kernel import boot, check_case
 from hugelab.record.recording import Difference, Recording, compare_step
 from hugelab.record.source import record
-from tests.conftest import DATA, fully
+from tests.conftest import DATA, some
 from tests.invariants import dump
 from tests.programs import scenarios
 
@@ -32,7 +32,7 @@ LESSONS = [
     )
 ]
 ALL = [(case, X86_64) for case in COMPLETE] + [(case, machine) for case in LESSONS for machine in MACHINES.values()]
-SOME = ALL[:: 1 if fully() else 3]
+SOME = some(ALL)
 MILLION = 1_000_000
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from hugelab.tlb import ENGINES, GEOMETRIES
 from hugelab.tlb.simulate import engines
-from tests.conftest import fully
+from tests.conftest import some
 
 INSTALLED = engines()
 FASTEST = INSTALLED[-1]
@@ -21,6 +21,6 @@ every_engine = pytest.mark.parametrize(
 )
 PRESETS = [(name, size) for name, geometry in GEOMETRIES.items() for size in geometry.sizes]
 some_presets = pytest.mark.parametrize(  # in `make proof` all of them
-    ("name", "size"), PRESETS[:: 1 if fully() else 3], ids=lambda value: str(value).replace(" ", "-")
+    ("name", "size"), some(PRESETS), ids=lambda value: str(value).replace(" ", "-")
 )
 every_preset = pytest.mark.parametrize(("name", "size"), PRESETS, ids=lambda value: str(value).replace(" ", "-"))
