@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.conftest import some
 from tests.notebooks.compare import differences
 from tools.pictures import PAINTED, WIDTHS, wrong
 
@@ -85,9 +86,11 @@ def test_run_all(notebook: Notebook, request: pytest.FixtureRequest) -> None:
     notebook.watched.check()
 
 
+@pytest.mark.full
 def test_everybody_can_use_it(notebook: Notebook) -> None:
-    """Dark and narrow: axe finds no serious violation in labs, predictions (answered) and the doctor's table; no text
-    runs out of its picture or into another, no plot is empty. (Each lab light and wide: test_labs.py.)"""
+    """Dark and narrow: axe finds no serious violation in labs, predictions (answered) and the doctor's table (in `make
+    test` of every third notebook); no text runs out of its picture or into another, no plot is empty. (Each lab light
+    and wide: test_labs.py.)"""
     page = notebook.page
     page.locator(f"{EXPLORER}[data-shown]").first.wait_for(state="attached", timeout=60_000)
     for question in page.locator(".widget-radio-box").all():
@@ -98,6 +101,7 @@ def test_everybody_can_use_it(notebook: Notebook) -> None:
         set_theme(page, "Dark")
         page.set_viewport_size({**VIEWPORT, "width": WIDTHS[-1]})
     page.evaluate(PAINTED)
-    assert violations(page, widgets) == []
+    if notebook.name in some(NOTEBOOKS):
+        assert violations(page, widgets) == []
     assert [wrong(lab) for lab in page.locator(EXPLORER).all()] == [[]] * notebook.labs
     notebook.watched.check()
