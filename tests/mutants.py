@@ -548,6 +548,13 @@ MUTANTS = (
         "if False:",
         "model/test_recorded.py",
     ),
+    Mutant(
+        "a CPU with protection keys is like any other",
+        "fault",
+        "execute_only = rights == VM_EXEC and k.machine.protection_keys and k.rules.execute_only_pkey",
+        "execute_only = False",
+        "linux/test_rules.py",
+    ),
 )
 INNOCENT = Mutant("the package as it is", "vma", "def remove_vma(", "def remove_vma(")
 

@@ -13,7 +13,7 @@ from ..linux.errors import ScenarioError
 from ..linux.machines import X86_64, Machine, named
 from ..linux.scenario import Scenario, load
 from ..live.errors import LiveUnavailable
-from ..live.version import numbers, version
+from ..live.version import numbers, refusal, version
 from ..model.kernel import check_case
 from ..record.check import CaseResult, check
 from . import live
@@ -95,7 +95,7 @@ def _file(file: _File, one: Check, args: argparse.Namespace, progress: Progress)
     on_live = args.on == "live"
     for case in file.cases:
         progress.show(case.name)
-        if on_live and (why := live.refusal(case)):
+        if on_live and (why := refusal(case)):
             file.skipped += 1
             progress.clear()
             complain(why)

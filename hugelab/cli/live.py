@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from ..linux.machines import machine
 from ..linux.scenario import Scenario
 from ..live.errors import LiveUnavailable
-from ..model.kernel import dangers
 from ..record.source import Source
 from .common import say
 
@@ -58,17 +56,6 @@ def on_live(scenario: Scenario, pool: Pool, use: Callable[[Source], T]) -> T:
         return use(kernel)
     finally:
         kernel.close()
-
-
-def refusal(scenario: Scenario) -> str:
-    """Why a case is not run on the running kernel; "" if it is."""
-    if why := scenario.extra.get("do_not_run"):
-        about = why if isinstance(why, str) else "it damages the kernel's counters until the next boot"
-    elif found := dangers(scenario, machine(platform.release())):
-        about = found[0]
-    else:
-        return ""
-    return f"{scenario.name} is not run on the live kernel: {about}"
 
 
 def is_fatal(error: LiveUnavailable) -> bool:

@@ -16,7 +16,7 @@ from ..linux.errors import ScenarioError
 from ..linux.machines import AS_INTENDED, LESSON, X86_64, Machine
 from ..linux.scenario import NAMED, Scenario, lesson, load
 from ..live.errors import LiveUnavailable
-from ..live.version import other_version, version
+from ..live.version import other_version, refusal, version
 from ..model.kernel import boot
 from ..record import flow
 from ..record.recording import Difference, Recording, Step, compare
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             raise ScenarioError(f"--{option} is about the model: it goes with --on model")
     if args.on == "live" and args.kernel_bugs == "off":
         raise ScenarioError("--kernel-bugs is about the model: it goes with --on model or both")
-    if len(cases) == 1 and (why := live.refusal(cases[0])):
+    if len(cases) == 1 and (why := refusal(cases[0])):
         raise LiveUnavailable(why)
     with live.pool(args.yes) as pool:
         one = _live if args.on == "live" else _both
@@ -150,7 +150,7 @@ def _machine(args: argparse.Namespace) -> Machine:
 
 # -- one source --------------------------------------------------------------------------------------
 def _live(case: Scenario, pool: Pool, args: argparse.Namespace) -> int:
-    if why := live.refusal(case):
+    if why := refusal(case):
         return complain(why)
     return _show(live.on_live(case, pool, lambda kernel: record(kernel, case)), args)
 
@@ -228,7 +228,7 @@ def _short(value: Any) -> str:
 # -- side by side ------------------------------------------------------------------------------------
 def _both(case: Scenario, pool: Pool, args: argparse.Namespace) -> int:
     """The model of the running kernel beside it: up to the first difference."""
-    if why := live.refusal(case):
+    if why := refusal(case):
         return complain(why)
     kernel = live.on_live(case, pool, lambda booted: record(booted, case))
     model = record(boot(case, kernel.machine if args.kernel_bugs != "off" else kernel.machine.as_intended()), case)

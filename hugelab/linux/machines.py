@@ -33,6 +33,7 @@ class Machine:
     pid: int = 2385
     first_ino: int = 16079
     frames: tuple[Run, ...] = ()  # of the default size, in the order the buddy allocator gives them; () = from 4 GiB up
+    protection_keys: bool = False  # of the CPU, for memory (pku)
     nodes: int = 1  # memory nodes; each has the same part of the memory
     buddy_most: int = 4 * MIB  # bytes of the largest block that the buddy allocator gives (MAX_PAGE_ORDER)
 

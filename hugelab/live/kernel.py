@@ -27,7 +27,6 @@ from ..linux.operations import ANYBODY
 from ..linux.rules import NEWEST
 from ..linux.scenario import ORDINARY, Op, Scenario
 from ..linux.structs import hstate
-from ..model.kernel import dangers
 from . import admin
 from .admin import Groups
 from .calls import ARENA
@@ -35,6 +34,7 @@ from .crew import Crew
 from .native import syscalls
 from .pool import BorrowedPool, Pool
 from .registry import by_runner, in_process
+from .version import protection_keys, refusal
 
 # Signals that end any process that does not catch them.
 DEADLY = {
@@ -55,7 +55,8 @@ class Answer(NamedTuple):
 def running() -> Machine:
     """A machine with the rules and bugs of the running kernel; on other systems, with those of NEWEST."""
     version = os.uname().release if sys.platform == "linux" else NEWEST
-    return replace(machine(version), name="live", title=f"this machine, Linux {version}")
+    title = f"this machine, Linux {version}"
+    return replace(machine(version), name="live", title=title, protection_keys=protection_keys())
 
 
 class LiveKernel:
@@ -328,11 +329,8 @@ def boot_live(scenario: Scenario, pool: Pool, pages: bool = False) -> LiveKernel
     Raises ScenarioError if pool or mounts do not fit, or the case would damage the kernel's counters;
     LiveUnavailable if this machine cannot run any scenario.
     """
-    if why := scenario.extra.get("do_not_run"):
-        about = why if isinstance(why, str) else "it damages the kernel's counters until the next boot"
-        raise ScenarioError(f"{scenario.name} is not run on the live kernel: {about}")
-    if found := dangers(scenario, running()):
-        raise ScenarioError(f"{scenario.name} is not run on the live kernel: {found[0]}")
+    if why := refusal(scenario):
+        raise ScenarioError(why)
     pool.reset()
     kernel = None
     try:

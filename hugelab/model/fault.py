@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..core.runs import Run
-from ..linux.flags import VM_ACCESS_FLAGS, VM_MAYSHARE, VM_SHARED, VM_WRITE
+from ..linux.flags import VM_ACCESS_FLAGS, VM_EXEC, VM_MAYSHARE, VM_SHARED, VM_WRITE
 from ..linux.structs import vm_area_struct
 from .core import Core
 from .folio import alloc_huge_page, plan, row_frames
@@ -31,7 +31,9 @@ class Stretch(NamedTuple):
 
 def access(k: Core, vma: vm_area_struct, index: int, limit: int, write: bool) -> Stretch:
     """The program reads or writes the pages [index, limit) of a mapping; returns their first stretch."""
-    if not vma.vm_flags & (VM_WRITE if write else VM_ACCESS_FLAGS):  # access_error
+    rights = vma.vm_flags & VM_ACCESS_FLAGS
+    execute_only = rights == VM_EXEC and k.machine.protection_keys and k.rules.execute_only_pkey
+    if not rights & (VM_WRITE if write else VM_ACCESS_FLAGS) or execute_only:  # access_error
         return Stretch(0, "SIGSEGV")
     key = vma.addr(index) // vma.h.size
     entry, end = vma.table.stretch(key, key + limit - index)

@@ -184,6 +184,13 @@ CASES = {
         *(("ok", {"n": (4 << 20) - 1}), ("EINVAL", None)),
         answer,
     ),
+    # read where only execution is allowed; the tests' CPU has protection keys
+    "execute_only_pkey": Case(
+        *("4.6", ""),
+        Scenario("x", 2).mmap(map="A", pages=1, flags=PRIVATE, prot=["PROT_EXEC"]).touch(map="A", mode="r"),
+        *("ok 2/1/0/0", "SIGSEGV 2/2/1/0"),
+        end,
+    ),
     # the only page is reserved for a file that ends with its mapping: early enough for the new one?
     "map_fixed_evicts_last": Case(
         *("6.12", ""),
@@ -312,7 +319,7 @@ CASES = {
 
 def on(case: Case, version: str) -> Machine:
     """A machine of a release, with the nodes that the case needs."""
-    return replace(machine(version), nodes=case.nodes)
+    return replace(machine(version), nodes=case.nodes, protection_keys=True)
 
 
 def turned(where: Machine, name: str) -> Machine:

@@ -20,9 +20,11 @@ from hugelab.linux.errors import ScenarioError, Unsupported
 from hugelab.linux.kernel_bugs import KERNEL_BUGS
 from hugelab.linux.scenario import Op
 from hugelab.live import host
-from hugelab.live.kernel import LiveKernel, boot_live, pfns
+from hugelab.live.kernel import LiveKernel, boot_live, pfns, running
 from hugelab.live.pool import BorrowedPool, DoesNotFit, borrow, restore
+from hugelab.live.version import protection_keys, refusal
 from hugelab.model.kernel import boot
+from hugelab.model.kernel import run as run_model
 from hugelab.record.check import check
 from hugelab.record.recording import Recording, compare
 from hugelab.record.source import record
@@ -113,6 +115,27 @@ def test_case_agrees_with_the_record(case: Scenario, pool: BorrowedPool, say: Ca
         return
     assert result.difference is None
     assert result.compared == len(case.steps)
+
+
+@pytest.mark.parametrize("last", ["touch", "populate", "mlock", "mprotect"])
+def test_execute_only_as_on_this_cpu(pool: BorrowedPool, last: str) -> None:
+    """PROT_EXEC alone: with the CPU's protection keys nothing can be read, populated or locked, else all of it can."""
+    flags = [*ANONYMOUS, "MAP_POPULATE"] if last == "populate" else ANONYMOUS
+    scenario = Scenario("x", 4).mmap(map="A", pages=2, flags=flags, prot=["PROT_EXEC"])
+    if last == "mprotect":
+        scenario = scenario.mprotect(map="A", prot=["PROT_READ"])
+    scenario = scenario.mlock(map="A") if last == "mlock" else scenario.touch(map="A", mode="r")
+    here, model = run(pool, scenario), run_model(scenario, running())
+    assert [(s.outcome, s.counters["2M"]) for s in here.steps] == [(s.outcome, s.counters["2M"]) for s in model.steps]
+    assert (outcomes(here)[-1] == "ok") == (last == "mprotect" or not protection_keys())
+
+
+def test_a_case_of_another_cpu_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was recorded without protection keys is refused where there are some, and says so."""
+    case = Scenario("x", 4, extra={"protection_keys": False})
+    for here in (False, True):
+        monkeypatch.setattr("hugelab.live.version.protection_keys", lambda here=here: here)
+        assert ("this one has them" in refusal(case)) == here
 
 
 def test_a_dangerous_case_is_not_run(pool: BorrowedPool) -> None:
