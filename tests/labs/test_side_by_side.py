@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from hugelab.labs.lab import finish
 from hugelab.labs.side_by_side import SideBySide
 from hugelab.live.errors import LiveUnavailable
 from hugelab.record.recording import compare
+from tests.conftest import some
 from tests.labs.dom import MODEL, positions, read, side
 from tests.labs.test_recorded import WHY_NOT
 from tests.labs.views import check_views, go, send
@@ -108,17 +110,14 @@ def test_every_control_over_its_range() -> None:
         control.value = first
 
 
+@pytest.mark.full
 def test_corners() -> None:
     """Both sliders at either end, with every mapping, end and pool."""
-    lab = built()
-    for pages in (0, recorded.MOST_PAGES):
-        for touched in (0, recorded.MOST_PAGES):
-            for kind in lab.controls["kind"].values():
-                for end in lab.controls["end"].values():
-                    for pool in lab.controls["pool"].values():
-                        first = {"pages": pages, "touched": touched, "pool": pool}
-                        lab.explorer.values = first | {"kind": kind, "end": end}
-                        check(lab)
+    lab, ends = built(), (0, recorded.MOST_PAGES)
+    values = {name: control.values() for name, control in lab.controls.items()} | {"pages": ends, "touched": ends}
+    for corner in some([*product(*values.values())]):
+        lab.explorer.values = dict(zip(values, corner, strict=True))
+        check(lab)
 
 
 def test_ends_are_those_of_the_other_lab() -> None:
