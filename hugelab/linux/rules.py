@@ -94,7 +94,8 @@ _ROWS = (
          "5.10", "do_splice_to", "36e2c7421f02 fs: don't allow splice read/write without explicit ops"),
     Rule("execute_only_pkey", "on a CPU with protection keys, a mapping with PROT_EXEC alone cannot be read: SIGSEGV",
          "4.6", "execute_only_pkey, arch_vma_access_permitted",
-         "62b5f7d013fc mm/core, x86/mm/pkeys: Add execute-only protection keys support"),
+         "the merge of mm-pkeys-for-linus, with patches of February 2016: between 4.4 and 4.9, most likely 4.6",
+         certain=False),
     # -- mmap and its kin ------------------------------------------------------------------------------
     Rule("map_fixed_evicts_last",
          "a file whose last mapping MAP_FIXED replaces is evicted when mmap returns, after the new mapping has its"
