@@ -74,6 +74,8 @@ def on_this_kernel() -> bool:
     good = True
     with borrow(yes=True, wait=600) as pool:
         for name, cases in recorded():
+            for why in filter(None, map(refusal, cases)):
+                print(f"         {why}")
             good &= compared("live", name, [answered(case) for case in cases if not refusal(case)])
     if not os.uname().release.startswith("6.18."):
         print(f"         recorded on 6.18, this is {os.uname().release}: differences may be the kernel's")
