@@ -117,23 +117,27 @@ window.stopwatch = (() => {
     };
   }
 
-  // From Run All until the first lab answers: a move of its timeline, or of a control if it has none.
+  // From Run All until the first lab answers: a move of its timeline, or of its first control if it has none.
   async function runAll() {
     const { node } = notebook();
-    const input = () => explorer(node)?.querySelector("input[type=range]");
-    if (input()) throw new Error("a lab is alive before the notebook ran");
+    const control = () => explorer(node)?.querySelector(".hl-controls :is(input[type=range], select)");
+    if (control()) throw new Error("a lab is alive before the notebook ran");
     const begin = performance.now();
     window.jupyterapp.commands.execute("notebook:run-all-cells");
-    await until(node, input);
+    await until(node, control);
     const before = explorer(node).dataset.shown;
     const timeline = explorer(node).querySelector(".hl-timeline");
     if (timeline) timeline.querySelector(at(node) > 0 ? "[data-do=back]" : "[data-do=step]").click();
-    else {
-      input().stepUp();
-      input().dispatchEvent(new Event("input", { bubbles: true }));
-    }
+    else another(control());
     await until(node, () => explorer(node).dataset.shown !== before);
     return (await painted()) - begin;
+  }
+
+  // Another value of a control.
+  function another(control) {
+    if (control.localName === "select") control.selectedIndex += control.selectedIndex ? -1 : 1;
+    else control.stepUp();
+    control.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
   const api = { at: (n) => at(cell(n)), focus, arm, guard, watch, runAll, taken: null, settle: null, unsaid: 0 };
