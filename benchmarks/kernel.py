@@ -1,8 +1,9 @@
 """The model against the running kernel: the life cycle of N pages, from Scenario to Recording, interleaved.
 
 A life cycle is the lesson's program: open, mmap, write to each page, munmap, close, unlink, on a pool of N pages that
-was empty before. Both sides do all of it: pool, mount, program, clean-up. The time of the operations alone, with a
-process that has started and a pool that is there, stands beside it: there a system call has to beat Python.
+was empty before. Both sides do all of it: pool, mount, program, clean-up; what that takes hangs on how fast this machine
+starts a process, and is only shown. Bounded is the time of the operations alone, with a process that has started and a
+pool that is there: there a system call has to beat Python.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from hugelab.record.source import Source, record
 
 from .result import Result
 
-SIZES = {5: 12.0, 64: 100.0, 512: 250.0}  # pages -> how many times the model's time the kernel takes at least
+SIZES = {5: 4.0, 64: 16.0, 512: 110.0}  # pages -> how many times the model's time the operations take at least
 ROUNDS = 15
 TIMES = 10  # the model runs in a round, and the median counts: one run is too short to be measured alone
 
@@ -74,7 +75,7 @@ def measure() -> list[Result]:
             found += [
                 Result(f"{what}: model", median(model[1:]) * 1e6, "us"),
                 Result(f"{what}: kernel", median(kernel[1:]) * 1e6, "us"),
-                Result(f"{what}: kernel / model", median(whole[1:]), "times", bound, at_least=True),
-                Result(f"{what}: kernel / model, operations alone", median(ops[1:]), "times"),
+                Result(f"{what}: kernel / model", median(whole[1:]), "times"),
+                Result(f"{what}: operations alone", median(ops[1:]), "times", bound, at_least=True),
             ]
     return found
