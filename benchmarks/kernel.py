@@ -1,8 +1,8 @@
 """The model against the running kernel: the life cycle of N pages, from Scenario to Recording, interleaved.
 
 A life cycle is the lesson's program: open, mmap, write to each page, munmap, close, unlink, on a pool of N pages that
-was empty before. Both sides do all of it: pool, mount, program, clean-up; what that takes hangs on how fast this machine
-starts a process, and is only shown. Bounded is the time of the operations alone, with a process that has started and a
+was empty before. Both sides do all of it: pool, mount, program, clean-up; that hangs on how fast this machine
+starts processes, and is only shown. Bounded is the time of the operations alone, with a process that has started and a
 pool that is there: there a system call has to beat Python.
 """
 
