@@ -38,8 +38,8 @@ lint: install ## style, format, types, and who imports whom
 bench: install ## measure every ratio beside its bound; exit 1 if one is missed
 	@$(PY) benchmarks/run.py
 
-notebooks: install ## run the notebooks and write them back
-	@$(PY) notebooks/build.py
+notebooks: install ## run the notebooks in JupyterLab and write them back, with a picture of each lab
+	@$(PY) -m tools.notebooks $(ARGS)
 
 pictures: install ## a picture of every lab of every notebook, light and dark, wide and narrow, into tests/artefacts
 	@$(PY) -m tools.pictures $(ARGS)

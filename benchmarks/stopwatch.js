@@ -1,7 +1,8 @@
 // The clock of the browser benchmarks, inside the page. All times are milliseconds of performance.now().
 window.stopwatch = (() => {
   const PATIENCE = 60_000;
-  const VIEWS = ["plot", "flow", "owners", "layout"];
+  const VIEWS = ["flow", "owners", "layout"];
+  const SEEN = [".hl-plot svg.main-svg", ".hl-owners svg"]; // of the pictures one is open
   let keydown = null;
   addEventListener("keydown", (event) => (keydown = event.timeStamp), true); // waiting in the queue counts, too
 
@@ -12,16 +13,20 @@ window.stopwatch = (() => {
   const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
   // What is on the page when a press has been answered.
+  const drawn_ = (node) => { // the plot is that of what is shown
+    const lab = explorer(node), run = lab.dataset.shown.split(":")[0];
+    return [...lab.querySelectorAll(".hl-plot")].every(({ dataset }) => dataset.drawn === run);
+  };
   const SHOWS = {
-    pages: (node, value) => JSON.parse(explorer(node).dataset.values).pages === value,
+    pages: (node, value) => JSON.parse(explorer(node).dataset.values).pages === value && drawn_(node),
     stop: (node, value) => { // the slider's position, once what is shown was made for it
-      const { name, value: here } = node.querySelector("input[type=range]");
-      const text = node.querySelector(`.hl-control:has([name=${name}]) output`).textContent;
-      return Number(here) === value && node.querySelector(".hl-caption").textContent.startsWith(`${text},`);
+      const slider = node.querySelector("input[type=range]"), field = slider.parentElement.querySelector(".hl-typed");
+      return Number(slider.value) === value && node.querySelector(".hl-caption").textContent.startsWith(`${field.value},`) && drawn_(node);
     },
     title: (node, value) =>
       [...node.querySelectorAll(".js-plotly-plot .gtitle")].some((title) => title.textContent === `pages ${value}`),
     event: (node, position) => at(node) === position,
+    empty: (node, value) => Number(node.querySelector("#empty").dataset.value) === value,
   };
 
   // The moment after the next paint: a message posted in a frame's callback comes when that frame has been painted.
@@ -70,11 +75,11 @@ window.stopwatch = (() => {
     api.taken.catch(() => {}); // told to whoever asks for it
   }
 
-  // Count the changes of views that no data-shown has followed yet: at rest there are none.
+  // Count the changes of views to be seen that no data-shown has followed yet: at rest there are none.
   function guard(n) {
     const root = explorer(cell(n));
     const views = VIEWS.map((name) => `.hl-${name}`).join();
-    const inView = ({ target }) => (target.closest ? target : target.parentElement)?.closest(views);
+    const inView = ({ target }) => (target.closest ? target : target.parentElement)?.closest(views)?.getClientRects().length;
     api.unsaid = 0;
     new MutationObserver((records) => {
       const said = records.findLastIndex((record) => record.attributeName === "data-shown");
@@ -94,7 +99,7 @@ window.stopwatch = (() => {
       painted().then(() => {
         if (!seen.on) return;
         seen.frames += 1;
-        seen.empty += VIEWS.some((name) => !drawn(cell(n).querySelector(`[data-hl=explorer] .hl-${name} svg`)));
+        seen.empty += SEEN.some((name) => !drawn(cell(n).querySelector(`[data-hl=explorer] ${name}`)));
         frame();
       });
     const observer = new MutationObserver(() => {
@@ -117,19 +122,50 @@ window.stopwatch = (() => {
     };
   }
 
-  // From Run All until the first lab answers: a move of its timeline, or of its first control if it has none.
+  // A range input beside the lab, of which nothing comes.
+  function empty(n) {
+    const input = Object.assign(document.createElement("input"), { type: "range", id: "empty", min: 0, max: 1000, value: 0 });
+    input.dataset.value = 0;
+    input.dataset.lmSuppressShortcuts = "true";
+    input.addEventListener("input", () => { input.dataset.value = input.value; });
+    explorer(cell(n)).append(input);
+  }
+
+  // Milliseconds from one frame to the next, while nothing happens: the least that anybody sees of a step.
+  async function frames(many) {
+    const next = () => new Promise(requestAnimationFrame), times = [];
+    for (let before = await next(); times.length < many; ) {
+      const now = await next();
+      times.push(now - before);
+      before = now;
+    }
+    return times;
+  }
+
+  // From Run All until the first lab answers (a move of its timeline, or of its first control if it has none), and until
+  // its plot is painted.
   async function runAll() {
     const { node } = notebook();
     const control = () => explorer(node)?.querySelector(".hl-controls :is(input[type=range], select)");
     if (control()) throw new Error("a lab is alive before the notebook ran");
     const begin = performance.now();
     window.jupyterapp.commands.execute("notebook:run-all-cells");
-    await until(node, control);
+    const plot = until(node, () => node.querySelector(".hl-plot[data-drawn]") || !node.querySelector(".hl-plot") && explorer(node)).then(painted);
+    await until(node, () => control() && explorer(node));
     const before = explorer(node).dataset.shown;
     const timeline = explorer(node).querySelector(".hl-timeline");
     if (timeline) timeline.querySelector(at(node) > 0 ? "[data-do=back]" : "[data-do=step]").click();
     else another(control());
     await until(node, () => explorer(node).dataset.shown !== before);
+    const live = (await painted()) - begin;
+    return { live, plot: (await plot) - begin };
+  }
+
+  // From Run All until the first plot is painted; `selector` finds it.
+  async function firstPlot(selector) {
+    const begin = performance.now();
+    window.jupyterapp.commands.execute("notebook:run-all-cells");
+    await until(notebook().node, () => notebook().node.querySelector(selector));
     return (await painted()) - begin;
   }
 
@@ -140,6 +176,6 @@ window.stopwatch = (() => {
     control.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
-  const api = { at: (n) => at(cell(n)), focus, arm, guard, watch, runAll, taken: null, settle: null, unsaid: 0 };
+  const api = { at: (n) => at(cell(n)), focus, arm, guard, watch, runAll, firstPlot, empty, frames, taken: null, settle: null, unsaid: 0 };
   return api;
 })();

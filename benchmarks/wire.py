@@ -14,9 +14,9 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.browser.jupyter import Server, open_notebook
+from tests.browser.jupyter import Server, open_notebook, write_notebook
 
-from .browser import laboratory, new_page, rest
+from .browser import INTERACT, laboratory, new_page, rest
 from .result import Result
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COURSE = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(COURSE.glob("*.ipynb"))
-ROUNDS = 3
+ROUNDS = 5
 EXECUTED = "02_mmap.ipynb"  # the one that is also saved with its widgets' state
 
 
@@ -72,7 +72,7 @@ def visit(browser: Browser, server: Server, name: str) -> Visit:
     open_notebook(page, server, name)
     rest(page)
     opened = wire.quiet(page)
-    seconds = page.evaluate("() => stopwatch.runAll()") / 1000
+    seconds = page.evaluate("() => stopwatch.runAll()")["live"] / 1000
     rest(page)
     received = wire.quiet(page) - opened
     page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")  # the next visit has a new kernel
@@ -80,7 +80,7 @@ def visit(browser: Browser, server: Server, name: str) -> Visit:
     return Visit(name, opened, seconds, received)
 
 
-def course(rounds: int = ROUNDS) -> list[Result]:
+def course(rounds: int = 1) -> list[Result]:
     """Every notebook, in turns. The slowest and the largest of all visits count."""
 
     def fill(folder: Path) -> None:
@@ -92,12 +92,63 @@ def course(rounds: int = ROUNDS) -> list[Result]:
     largest = max(visits, key=lambda found: found.received)
     middle = median(found.seconds for found in visits)
     return [
-        Result(
-            f"Run All to a lab that answers: {slowest.name} ({slowest.received:,} bytes)", slowest.seconds, "s", 2.5
-        ),
+        Result(f"Run All to a lab that answers: {slowest.name} ({slowest.received:,} bytes)", slowest.seconds, "s"),
         Result(f"Run All to a lab that answers: median of {len(visits)}", middle, "s"),
         Result(f"received from Run All on: {largest.name}", largest.received / 1e6, "MB", 6),
         Result("received before, opening JupyterLab", max(found.opened for found in visits) / 1e6, "MB"),
+    ]
+
+
+# -- beside interact -----------------------------------------------------------------------------------
+SIX = ("start", "reservation", "fault", "holders", "layout", "family")
+PLOT = ".js-plotly-plot .gtitle"
+
+
+def fill(folder: Path) -> None:
+    """A notebook with six labs, one with the first of them, and one with six figures of ``interact``."""
+    folder.mkdir()
+    labs = [f"from hugelab import labs\n\nlabs.{name}()" for name in SIX]
+    write_notebook(folder / "six.ipynb", labs)
+    write_notebook(folder / "one.ipynb", labs[:1])
+    write_notebook(folder / "interact.ipynb", [INTERACT.rstrip()] * len(SIX))
+
+
+def open_and_run(browser: Browser, server: Server, name: str) -> tuple[dict[str, float], float]:
+    """Milliseconds from Run All, and the megabytes of the JavaScript heap once all is there."""
+    page = new_page(browser)
+    open_notebook(page, server, name)
+    rest(page)
+    if name == "interact.ipynb":
+        times = {"plot": page.evaluate("(selector) => stopwatch.firstPlot(selector)", PLOT)}
+    else:
+        times = page.evaluate("() => stopwatch.runAll()")
+    rest(page, 2000)
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    heap = session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
+    page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
+    page.context.close()
+    return times, heap
+
+
+def beside() -> list[Result]:
+    """Six labs and six figures of ``interact``, each notebook in a new page with an empty cache, in turns."""
+    rounds = []
+    with laboratory(fill) as (browser, server):
+        for _ in range(ROUNDS):
+            rounds.append({name: open_and_run(browser, server, f"{name}.ipynb") for name in ("six", "interact", "one")})
+    theirs = [one["interact"][0]["plot"] for one in rounds]
+    live = [one["six"][0]["live"] / other for one, other in zip(rounds, theirs, strict=True)]
+    plot = [one["six"][0]["plot"] / other for one, other in zip(rounds, theirs, strict=True)]
+    heap = [one["six"][1] - one["one"][1] for one in rounds]
+    return [
+        Result("Run All, six labs: the first one answers", median(one["six"][0]["live"] for one in rounds), "ms"),
+        Result(
+            "Run All, six times interact: its first plot", median(one["interact"][0]["plot"] for one in rounds), "ms"
+        ),
+        Result("the first lab answers / interact's first plot", median(live), "times", 0.4),
+        Result("our first plot / interact's first plot", median(plot), "times", 0.95),
+        Result("JavaScript heap of six labs - of one", median(heap), "MB", 20),
     ]
 
 
@@ -135,7 +186,7 @@ def saved() -> list[Result]:
     return found
 
 
-PARTS = {"course": course, "saved": saved}
+PARTS = {"course": course, "beside": beside, "saved": saved}
 
 
 def measure(*parts: str) -> list[Result]:

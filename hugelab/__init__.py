@@ -27,19 +27,25 @@ class _Moved(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return getattr(import_module(_MOVED[self.__name__.removeprefix(f"{__name__}.")], __name__), name)
+        now = import_module(_MOVED[self.__name__.removeprefix(f"{__name__}.")], __name__)
+        return getattr(now, name) if hasattr(now, name) else import_module(f".{name}", now.__name__)
 
 
 # Where these modules were before the house had rooms: whoever imports them there still gets them.
 for _module in (runs, state, units, architectures, names, scenario, shell, structs, check, flow, invariants, recording):
     sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module
 sys.modules[f"{__name__}.decode"], sys.modules[f"{__name__}.source"] = decode, source
-_MOVED = {  # these need Jupyter, which the package does not
+_MOVED = {  # some of these need Jupyter, which the package does not
     "shortage": ".labs.shortage",
+    "draw": ".views",
     "draw.advice": ".labs.advice",
+    "draw.beside": ".views.beside",
     "draw.shortage": ".labs.shortage",
     "draw.sizes": ".labs.pools",
+    "draw.tables": ".views.tables",
     "labs.promise": ".labs.reservation",
+    "labs.recorded": ".course.recorded",
+    "labs.seen": ".course.seen",
 }
 sys.modules.update({f"{__name__}.{old}": _Moved(f"{__name__}.{old}") for old in _MOVED})
 

@@ -24,9 +24,9 @@ ARTEFACTS = Path(__file__).parent / "artefacts"
 # Where tests run on several workers, these stay on one: what shares a JupyterLab, and what uses the huge page pool,
 # which only one can have. Any other file is a group of its own. Those of FIRST begin, as they take longest.
 GROUPS = {
-    "browser/test_notebooks.py": "notebooks",
+    **dict.fromkeys((f"browser/test_{name}.py" for name in ("notebooks", "kernel", "plot", "controls")), "notebooks"),
     "browser/": "labs",
-    **dict.fromkeys(("live/", "measure/", "cli/", "labs/test_side_by_side.py", "labs/test_recorded.py"), "pool"),
+    **dict.fromkeys(("live/", "measure/", "cli/", "labs/test_side_by_side.py", "course/test_recorded.py"), "pool"),
 }
 FIRST = ["labs", "notebooks", "pool", "fuzz/test_programs.py", "labs/test_sweep.py", "tlb/test_engines.py"]
 
@@ -39,6 +39,11 @@ def examples(full: int) -> settings:
 def fully() -> bool:
     """Is this `make proof`? Then nothing is a sample."""
     return settings.default.max_examples >= 100
+
+
+def in_proof(test: Any) -> Any:
+    """Only `make proof` asks this test, which takes long."""
+    return pytest.mark.skipif(not fully(), reason="takes long: make proof asks it")(test)
 
 
 def some(cases: Sequence[T], every: int = 3) -> Sequence[T]:

@@ -555,6 +555,41 @@ MUTANTS = (
         "execute_only = False",
         "linux/test_rules.py",
     ),
+    Mutant(
+        "an owner that takes its child's page got less than it asked for",
+        "record/refusal",
+        'if not any(point.name == "unmap_ref_private" for point in points):',
+        "if points:",
+        "record/test_refusal.py",
+    ),
+    Mutant(
+        "a mapping that is refused is not the cause",
+        "record/refusal",
+        'if step.outcome not in ("ok", "unsupported"):',
+        'if step.outcome not in ("ok", "unsupported", "ENOMEM"):',
+        "record/test_refusal.py",
+    ),
+    Mutant(
+        "the plot's surplus is what is available",
+        "views/plots/pool",
+        '"y": [now[NUMBERS.index(name)] for now in counters],',
+        '"y": [now[min(NUMBERS.index(name), 4)] for now in counters],',
+        "views/plots/test_pool.py",
+    ),
+    Mutant(
+        "what Python moves may wait",
+        "labs/widget/lab",
+        "self._renew(at_once=not browser)",
+        "self._renew()",
+        "labs/widget/test_lab.py",
+    ),
+    Mutant(
+        "a lab that is closed takes the other lab's slider along",
+        "labs/widget/controls",
+        "if _labs[control] <= 0:",
+        "if _labs[control] <= 9:",
+        "labs/widget/test_lab.py",
+    ),
 )
 INNOCENT = Mutant("the package as it is", "vma", "def remove_vma(", "def remove_vma(")
 
@@ -564,7 +599,7 @@ def caught_by(mutant: Mutant) -> str | None:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "hugelab"
         path = copy / mutant.path
-        shutil.copytree(ROOT / "hugelab", copy, ignore=shutil.ignore_patterns(f"{path.stem}.*.pyc", "fonts"))
+        shutil.copytree(ROOT / "hugelab", copy, ignore=shutil.ignore_patterns(f"{path.stem}.*.pyc"))
         path.write_text(changed(mutant, path.read_text()))
         find = f"import sys; sys.path[:0] = [{folder!r}, {str(ROOT)!r}]; import hugelab, tests.judges as judges"
         done = subprocess.run(

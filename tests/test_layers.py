@@ -20,12 +20,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # How the name of each contract begins -> a module, and the import that it must not have.
 WRONG = {
     "a room uses": ("core/units.py", "from ..linux import flags"),
-    "views run": ("draw/svg.py", "from ..record.check import check\nfrom ..model.kernel import run"),
-    "only labs": ("draw/theme.py", "import ipywidgets"),
+    "views run": ("views/diagrams/svg.py", "from ..record.check import check\nfrom ..model.kernel import run"),
+    "only labs": ("views/theme.py", "import ipywidgets"),
     "numpy": ("tlb/plain.py", "import numpy"),
     "pandas": ("record/flow.py", "import pandas"),
-    "resvg": ("draw/film.py", "import resvg_py"),
-    "plots": ("labs/lab.py", "import plotly"),
+    "plotly": ("views/plots/pool.py", "import plotly"),
 }
 
 

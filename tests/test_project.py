@@ -24,11 +24,13 @@ def locked() -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in found}
 
 
-def test_environment_asks_for_the_package_and_nothing_else() -> None:
-    """environment.yml installs hugelab[lab] from this checkout; it lists no package of its own."""
+def test_environment_names_what_teachers_need_and_no_tool_of_ours() -> None:
+    """environment.yml installs hugelab[lab] from this checkout, and names the four packages of the course; versions,
+    browsers and linters are not in it."""
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    python, pip, packages = environment["dependencies"]
+    python, pip, *named, packages = environment["dependencies"]
     assert pip == "pip"
+    assert named == ["jupyterlab", "ipywidgets", "plotly", "nbval"]
     assert packages == {"pip": ["-e .[lab]"]}
     assert "lab" in PROJECT["optional-dependencies"]
     version = re.fullmatch(r"python=(\d+\.\d+)", python)

@@ -27,11 +27,26 @@ THEMES = ("Light", "Dark")
 LABS = ".jp-Cell:has([data-hl=explorer])"
 WRONG = (ROOT / "tests" / "browser" / "layout.js").read_text(encoding="utf-8")
 READY = "() => [...document.querySelectorAll('[data-hl=explorer]')].every((lab) => lab.dataset.shown)"
+DRAWN = """
+(lab) => new Promise((done) => { // plotly has come, and has drawn what is shown, as wide as there is room
+  const run = () => lab.dataset.shown.split(":")[0];
+  const wide = (plot) => plot.querySelector(".js-plotly-plot").layout.width;
+  const drawn = (plot) => plot.dataset.drawn === run() && wide(plot) === plot.clientWidth;
+  const look = (tries) => {
+    const whole = (lab.dataset.whole ?? lab.dataset.shown) === lab.dataset.shown; // what is hidden comes a little later
+    const plots = [...lab.querySelectorAll(".hl-plot")].filter((plot) => plot.clientWidth);
+    if (!tries || (whole && plots.every(drawn))) done();
+    else requestAnimationFrame(() => look(tries - 1));
+  };
+  look(600);
+})
+"""
 PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 def wrong(lab: Any) -> list[str]:
     """What overlaps, is cut off or is empty in a lab (the locator of its explorer)."""
+    lab.evaluate(DRAWN)
     found: list[str] = lab.evaluate(WRONG)
     return found
 

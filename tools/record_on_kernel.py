@@ -6,7 +6,7 @@
     .venv/bin/python tools/record_on_kernel.py --nodes answers.json
 
 The first needs root and Linux 6.18, borrows the huge page pools for half a minute and puts them back. The others are
-for the programs that need two memory nodes. Writes hugelab/labs/data/on_kernel.json; what it does not record stays.
+for the programs that need two memory nodes. Writes hugelab/course/data/on_kernel.json; what it does not record stays.
 Each program runs twice, and both runs must agree.
 """
 
@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from hugelab.cli.live import on_live
 from hugelab.core.state import Counters
-from hugelab.labs.on_kernel import FILE, GROUPS
-from hugelab.labs.recorded import write_step
+from hugelab.course.on_kernel import FILE, GROUPS
+from hugelab.course.recorded import write_step
 from hugelab.linux.scenario import Op, Scenario, load
 from hugelab.live.errors import LiveUnavailable
 from hugelab.live.pool import Pool, borrow

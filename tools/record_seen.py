@@ -2,7 +2,7 @@
 
     sudo .venv/bin/python tools/record_seen.py
 
-Needs root, and a pool that nobody uses: it is borrowed, and put back. Writes hugelab/labs/data/seen_6.18.json.
+Needs root, and a pool that nobody uses: it is borrowed, and put back. Writes hugelab/course/data/seen_6.18.json.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from hugelab.labs import seen
+from hugelab.course import seen
 from hugelab.linux.scenario import Scenario
 from hugelab.live import views
 from hugelab.live.calls import ARENA
@@ -71,7 +71,7 @@ def main() -> None:
     files = [one._replace(name=one.name.replace(folder, "/mnt")) for one in found.files]
     inventory = replace(found, held=tuple(held), files=tuple(files), pools={2 << 20: found.pools[2 << 20]})
     said = {
-        "about": "what /proc showed after each step of the programs of hugelab/labs/seen.py",
+        "about": "what /proc showed after each step of the programs of hugelab/course/seen.py",
         "kernel": version(),
         "top": ARENA[1],
         "programs": programs,

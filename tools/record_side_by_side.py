@@ -3,7 +3,7 @@
     sudo .venv/bin/python tools/record_side_by_side.py [--yes]
 
 Needs root and Linux 6.18; borrows the huge page pool (up to ten pages of 2 MB) for about four minutes and puts it back.
-Each program runs twice, and both runs must agree. Writes hugelab/labs/data/side_by_side_6.18.json. Run it when the
+Each program runs twice, and both runs must agree. Writes hugelab/course/data/side_by_side_6.18.json. Run it when the
 programs change: tests/labs/test_recorded.py says so.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from hugelab.cli.live import on_live
-from hugelab.labs import recorded
+from hugelab.course import recorded
 from hugelab.linux.scenario import Scenario
 from hugelab.live.errors import LiveUnavailable
 from hugelab.live.pool import Pool, borrow

@@ -157,7 +157,7 @@ def _live(case: Scenario, pool: Pool, args: argparse.Namespace) -> int:
 
 def _page(cases: list[Scenario], machine: Machine, args: argparse.Namespace) -> int:
     """A page of one case. An existing page is replaced at once or not at all; any other file stays."""
-    from ..draw.page import TooLong, page  # drawing costs a start that the other commands need not wait for
+    from ..views.page import TooLong, page  # drawing costs a start that the other commands need not wait for
 
     if len(cases) > 1:
         raise ScenarioError(f"a page shows one case, and {args.what} has {len(cases)}: choose one with --case")

@@ -78,8 +78,8 @@ def _unreadable(name: str, error: LogError) -> dict[str, object]:
 
 def page_of(report: Report) -> str:
     """The report as one HTML page: the program's timeline in the model, if there is one, and the verdicts."""
-    from ..draw.findings import findings  # drawing costs a start that the other commands need not wait for
-    from ..draw.page import TooLong, page, plain_page
+    from ..views.findings import findings  # drawing costs a start that the other commands need not wait for
+    from ..views.page import TooLong, page, plain_page
 
     title = f"hugelab trace {Path(report.name).name}"
     found = [verdict.to_json() for verdict in report.verdicts if verdict.rule not in PLAIN or not verdict.agrees]

@@ -13,7 +13,6 @@ from .explore import explore
 from .family import family
 from .fault import fault
 from .holders import ENDS, holders
-from .lab import Lab
 from .layout import layout
 from .log_file import log_file
 from .log_program import log_program
@@ -36,13 +35,15 @@ from .slips import not_seen, slips
 from .start import start
 from .tlb_size import tlb_size
 from .who import who
+from .widget.lab import Lab
+from .widget.own import lab
 
 # Every lab with a timeline: what the tests sweep; and every lab without one.
-_LABS: Any = (start, open_file, reservation, fault, holders, layout, explore, compare, side_by_side, refusal)
-ALL = {lab.__name__: lab for lab in (*_LABS, resize, family, nodes, on_kernel, log_program)}
+_FILMS: Any = (start, open_file, reservation, fault, holders, layout, explore, compare, side_by_side, refusal)
+ALL = {made.__name__: made for made in (*_FILMS, resize, family, nodes, on_kernel, log_program)}
 _SHEETS: Any = (entries, reach, tlb_size, measured, shortage, pools, page_cost, shown, who, can_trace, slips, log_file)
-SHEETS = {lab.__name__: lab for lab in _SHEETS}
+SHEETS = {made.__name__: made for made in _SHEETS}
 
-__all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "formats", "kernels"]
+__all__ = ["ALL", "ENDS", "KINDS", "RULES", "Lab", "Prediction", "agreement", "doctor", "formats", "kernels", "lab"]
 __all__ += ["not_seen", "predict", "promise", "tracing_obstacles", "views_agree"]
 __all__ += [*ALL, *SHEETS]

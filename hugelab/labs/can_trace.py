@@ -1,11 +1,11 @@
 """Lab of notebook 10: what a machine needs to record a trace, and what is in the way, here or elsewhere."""
 
-from ..draw.sheet import Sheet
-from ..draw.svg import Picture, box, text
-from ..draw.tables import Table
 from ..live.tracing import Obstacle, Tracing, here, obstacles
-from .controls import Choice
-from .sheet import SheetLab
+from ..views.diagrams.svg import Picture, box, text
+from ..views.sheet import Sheet
+from ..views.tables import Table
+from .widget.controls import choice
+from .widget.sheet_lab import SheetLab
 
 HERE = "this machine"
 MACHINES = {
@@ -58,7 +58,7 @@ def _picture(found: Tracing) -> Picture:
 
 def can_trace(machine: str = "in a container") -> SheetLab:
     """The obstacles to recording a trace on a machine, and what to do; records nothing, changes nothing."""
-    return SheetLab("Can it record a trace", {"machine": Choice("machine", (*MACHINES, HERE), machine)}, _sheet)
+    return SheetLab("Can it record a trace", {"machine": choice("machine", (*MACHINES, HERE), machine)}, _sheet)
 
 
 def tracing_obstacles() -> Table:

@@ -3,17 +3,16 @@
 from typing import Any
 
 from ..core.text import showable
-from ..draw.film import poster
-from ..draw.timeline import Timeline, of_two
+from ..course.mapping import ENDS, KINDS
+from ..course.mapping import let_go as program
 from ..linux.errors import ScenarioError
 from ..linux.machines import LESSON, MACHINES, X86_64
 from ..linux.scenario import Scenario
 from ..record.recording import Recording
-from .controls import Choice, Control, Slider
-from .holders import ENDS, program
-from .job import Work
-from .lab import Lab, need_steps, run_slowly
-from .reservation import KINDS
+from ..record.timeline import Timeline, of_two
+from .widget.controls import choice, slider
+from .widget.film_lab import FilmLab, need_steps, run_slowly
+from .widget.job import Work
 
 RULES = {
     "Linux 3.10": LESSON,
@@ -26,7 +25,7 @@ SIDES = ("left", "right")
 PROGRAM = ("pages", "pool", "touched", "kind", "end")
 
 
-class Compare(Lab):
+class Compare(FilmLab):
     """``recordings`` are the left and the right one."""
 
     def _work(self, values: dict[str, Any]) -> Work[tuple[Recording, ...]]:
@@ -61,9 +60,6 @@ class Compare(Lab):
         says = f"First difference: {found.words}" if found else "No difference"
         return showable(f"{self.title}: {left} | {right}") + f"\n{says}."
 
-    def _png(self) -> bytes:
-        return poster(self.film, self._start(), self.title, repr(self)).png()
-
 
 def compare(
     left: Scenario | None = None,
@@ -84,18 +80,18 @@ def compare(
     With ``left`` (and ``right``, else it is on both sides) programs of your own, of which the rules can be chosen.
     Raises ScenarioError for one without a step.
     """
-    choices: dict[str, Control] = {
-        "pages": Slider("pages", pages),
-        "pool": Slider("pool", pool),
-        "touched": Slider("touched", touched),
-        "left_kind": Choice("left: mapping", tuple(KINDS), left_kind),
-        "right_kind": Choice("right: mapping", tuple(KINDS), right_kind),
-        "left_end": Choice("left: the end", tuple(ENDS), left_end),
-        "right_end": Choice("right: the end", tuple(ENDS), right_end),
+    choices: dict[str, Any] = {
+        "pages": slider("pages", pages),
+        "pool": slider("pool", pool),
+        "touched": slider("touched", touched),
+        "left_kind": choice("left: mapping", tuple(KINDS), left_kind),
+        "right_kind": choice("right: mapping", tuple(KINDS), right_kind),
+        "left_end": choice("left: the end", tuple(ENDS), left_end),
+        "right_end": choice("right: the end", tuple(ENDS), right_end),
     }
-    rules: dict[str, Control] = {
-        "left_rules": Choice("left: rules", tuple(RULES), left_rules),
-        "right_rules": Choice("right: rules", tuple(RULES), right_rules),
+    rules: dict[str, Any] = {
+        "left_rules": choice("left: rules", tuple(RULES), left_rules),
+        "right_rules": choice("right: rules", tuple(RULES), right_rules),
     }
     if left is None:
         if right is not None:

@@ -3,9 +3,9 @@
 import ipywidgets as widgets
 
 from ..core.text import markup
-from ..draw.tables import element
 from ..live.probe import Finding, probe
-from .panel import show
+from ..views.tables import element
+from .widget.lab import show
 
 
 class Doctor:

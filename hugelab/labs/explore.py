@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
+from ..course.mapping import ENDS, KINDS
+from ..course.mapping import let_go as program
 from ..linux.machines import LESSON, MACHINES, Machine
 from ..linux.scenario import Scenario
-from .controls import Choice, Control, Slider
-from .holders import ENDS, program
-from .lab import Lab, need_steps
-from .reservation import KINDS
+from .widget.controls import choice, stops
+from .widget.film_lab import FilmLab, need_steps
 
 STOPS = (*range(17), 20, 24, 32, 48, 64, 100, 128, 256, 512, 1024, 2048, 4096, 16384, 65536, 262144, 1048576)
 OWN_MOST = 4096  # pages in the pool of a program of one's own, or what it has itself
@@ -24,7 +24,7 @@ def explore(
     kind: str = "shared file",
     end: str = "munmap, close, unlink",
     machine: str = "x86-64",
-) -> Lab:
+) -> FilmLab:
     """Map, touch, let go, with up to a million pages; or, with ``scenario``, a program of your own.
 
     Of your own program ``pool`` (if you leave it out, the program's) and ``machine`` can be changed. Raises
@@ -33,32 +33,27 @@ def explore(
     if scenario is not None:
         return _own(scenario, scenario.nr if pool is None else pool, machine)
     pool = 100 if pool is None else pool
-    return Lab(
+    return FilmLab(
         "Explore",
         {
-            "pages": Slider("pages", pages, stops=with_first(pages)),
-            "pool": Slider("pool", pool, stops=with_first(pool)),
-            "touched": Slider("touched", touched, stops=with_first(touched)),
-            "kind": Choice("mapping", tuple(KINDS), kind),
-            "end": Choice("the end", tuple(ENDS), end),
-            "machine": Choice("machine", LARGE, machine),
+            "pages": stops("pages", pages, STOPS, also=True),
+            "pool": stops("pool", pool, STOPS, also=True),
+            "touched": stops("touched", touched, STOPS, also=True),
+            "kind": choice("mapping", tuple(KINDS), kind),
+            "end": choice("the end", tuple(ENDS), end),
+            "machine": choice("machine", LARGE, machine),
         },
         lambda pages, pool, touched, kind, end, machine: program(pages, pool, touched, kind, end),
         machine=lambda machine, **values: MACHINES[machine],
     )
 
 
-def with_first(value: int) -> list[int]:
-    """A slider's numbers, and the one that it starts with."""
-    return sorted({*STOPS, value}) if 0 <= value <= STOPS[-1] else list(STOPS)
-
-
-def _own(scenario: Scenario, first_pool: int, machine: str) -> Lab:
+def _own(scenario: Scenario, first_pool: Any, machine: str) -> FilmLab:
     need_steps(scenario)
-    stops = sorted({*(stop for stop in STOPS if stop <= OWN_MOST), scenario.nr, max(first_pool, 0)})
-    controls: dict[str, Control] = {
-        "pool": Slider("pool", first_pool, stops=stops),
-        "machine": Choice("machine", tuple(MACHINES), machine),
+    offered = {*(stop for stop in STOPS if stop <= OWN_MOST), scenario.nr}
+    controls: dict[str, Any] = {
+        "pool": stops("pool", first_pool, offered, also=True),
+        "machine": choice("machine", tuple(MACHINES), machine),
     }
 
     def made(pool: int, machine: str) -> Scenario:
@@ -69,4 +64,4 @@ def _own(scenario: Scenario, first_pool: int, machine: str) -> Lab:
 
     ops = [op.op for op in scenario.steps]
     focus = "touch" if "touch" in ops else ops[-1]
-    return Lab(scenario.name, controls, made, focus=lambda **values: focus, machine=where)
+    return FilmLab(scenario.name, controls, made, focus=lambda **values: focus, machine=where)

@@ -1,39 +1,10 @@
 """Lab of notebook 08: parent and child, one private mapping, and who gets the page that is missing."""
 
+from ..course.family import ACTS as ACTS
+from ..course.family import program as program
 from ..linux.machines import X86_64
-from ..linux.scenario import ANONYMOUS, Scenario
-from .controls import Choice, Slider
-from .lab import Lab
-
-# What a process does after the fork: operation, process, and its arguments.
-ACTS: dict[str, tuple[str, str, dict[str, object]]] = {
-    "nothing": ("", "", {}),
-    "child reads all": ("touch", "C", {"map": "A", "page": 0, "mode": "r"}),
-    "child reads page 0": ("touch", "C", {"map": "A", "page": 0, "count": 1, "mode": "r"}),
-    "child writes page 0": ("touch", "C", {"map": "A", "page": 0, "count": 1}),
-    "child writes all": ("touch", "C", {"map": "A", "page": 0}),
-    "child MADV_DONTNEED": ("madvise", "C", {"map": "A", "advice": "MADV_DONTNEED"}),
-    "child exits": ("exit", "C", {}),
-    "parent reads all": ("touch", "P", {"map": "A", "page": 0, "mode": "r"}),
-    "parent writes page 0": ("touch", "P", {"map": "A", "page": 0, "count": 1}),
-    "parent writes all": ("touch", "P", {"map": "A", "page": 0}),
-    "parent MADV_DONTNEED": ("madvise", "P", {"map": "A", "advice": "MADV_DONTNEED"}),
-}
-
-
-def program(pool: int, pages: int, touched: int, first: str, second: str, third: str) -> Scenario:
-    """A private mapping, touched in part; fork; then three acts. What an ended child would do is left out."""
-    scenario = Scenario("family", nr=pool).then("mmap", map="A", pages=pages, flags=["MAP_PRIVATE", *ANONYMOUS])
-    scenario = scenario.then("touch", map="A", page=0, count=touched).then("fork", child="C")
-    ended = False
-    for act in (first, second, third):
-        op, proc, arguments = ACTS[act]
-        if not op or (ended and proc == "C"):
-            continue
-        count = {"count": pages} if op == "touch" and "count" not in arguments else {}
-        scenario = scenario.then(op, proc=proc, **arguments, **count)
-        ended |= op == "exit"
-    return scenario
+from .widget.controls import choice, slider
+from .widget.film_lab import FilmLab
 
 
 def family(
@@ -43,18 +14,18 @@ def family(
     first: str = "child reads page 0",
     second: str = "child writes page 0",
     third: str = "parent writes all",
-) -> Lab:
+) -> FilmLab:
     """Map ``pages`` private, touch the first ones, fork, and let both act."""
     acts = tuple(ACTS)
-    return Lab(
+    return FilmLab(
         "Private, forked, copied on write",
         {
-            "pool": Slider("pool", pool, most=12),
-            "pages": Slider("pages", pages, 1, 8),
-            "touched": Slider("touched before fork", touched, most=8),
-            "first": Choice("first", acts, first),
-            "second": Choice("then", acts, second),
-            "third": Choice("and then", acts, third),
+            "pool": slider("pool", pool, most=12),
+            "pages": slider("pages", pages, 1, 8),
+            "touched": slider("touched before fork", touched, most=8),
+            "first": choice("first", acts, first),
+            "second": choice("then", acts, second),
+            "third": choice("and then", acts, third),
         },
         program,
         focus=lambda **values: "fork",

@@ -2,8 +2,8 @@
 
 from ..linux.machines import MACHINES, Machine
 from ..linux.scenario import Scenario, lesson
-from .controls import Choice, Slider
-from .lab import Lab
+from .widget.controls import choice, slider
+from .widget.film_lab import FilmLab
 
 
 def _program(pages: int, pool: int, machine: str) -> Scenario:
@@ -14,14 +14,14 @@ def _machine(pages: int, pool: int, machine: str) -> Machine:
     return MACHINES[machine]
 
 
-def layout(pages: int = 5, pool: int = 10, machine: str = "lesson") -> Lab:
+def layout(pages: int = 5, pool: int = 10, machine: str = "lesson") -> FilmLab:
     """The lesson's program; ``machine`` decides the addresses and the order of the frames."""
-    return Lab(
+    return FilmLab(
         "Structures and layout",
         {
-            "pages": Slider("pages", pages),
-            "pool": Slider("pool", pool),
-            "machine": Choice("machine", tuple(MACHINES), machine),
+            "pages": slider("pages", pages),
+            "pool": slider("pool", pool),
+            "machine": choice("machine", tuple(MACHINES), machine),
         },
         _program,
         machine=_machine,

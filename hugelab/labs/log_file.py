@@ -1,32 +1,33 @@
 """Lab of notebook 11: what the detective says of a log: of a recorded one, or of a file of your own."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import ipywidgets
+
 from ..core.text import markup
 from ..core.units import count
-from ..draw.sheet import Sheet
-from ..draw.svg import Picture, box, text
-from ..draw.tables import Table
-from ..trace.detective import Detective, conclude, examine
-from ..trace.read.source import LogError, Source
+from ..course import logs
+from ..trace.detective import examine
+from ..trace.in_slices import read
+from ..trace.read.source import LogError
 from ..trace.report import PLAIN, Report
 from ..trace.verdict import Says, Verdict
-from . import logs
-from .controls import Choice, Control
-from .file_button import Incoming, add_button
-from .job import Job, Progress, Work
-from .sheet import SheetLab
+from ..views.diagrams.svg import Picture, box, text
+from ..views.sheet import Sheet
+from ..views.tables import Table
 from .slips import verdict_table
+from .widget.controls import choice
+from .widget.incoming import Incoming
+from .widget.job import Job, Progress
+from .widget.sheet_lab import SheetLab
 
 OWN = "your own file"
 MOST = 200  # rows: a page with thousands is slow
-EVERY = 2000  # lines between two looks at the clock
 MB = 1_000_000
 LARGEST = 500 * MB  # of a file that the browser sends; the terminal has no limit
-WIDTH, NAMES, TOP, ROW, BAR = 620, 150, 24, 24, 400  # pixels
+WIDTH, NAMES, TOP, ROW, BAR = 620, 130, 24, 24, 350  # pixels
 STYLES = {
     "contradicts": "hl-marker",
     "slip": "hl-l-2",
@@ -78,10 +79,11 @@ def _picture(found: Report, shown: Sequence[Verdict]) -> Picture:
         if path:
             parts.append(f'<path d="{path}" class="{STYLES[says]}"/>')
         lines = len(named - {0})
-        of = f" of {found.unread:,}" * (says == "not read" and found.unread > lines)
-        parts.append(text(NAMES + BAR + 8, y + 13, f"{lines:,}{of}", "hl-s"))
-    words = "; ".join(f"{says}: {_named(named)}" for says, named in at.items())
-    return Picture("".join(parts), WIDTH, TOP + ROW * len(at) + 4, f"Lines of the log: {words}")
+        cut = says == "not read" and found.unread > lines  # the report keeps the first ones
+        words = f"the first {lines} of {found.unread:,}" if cut else count(lines, "line")
+        parts.append(text(NAMES + BAR + 8, y + 13, words, "hl-s"))
+    told = "; ".join(f"{says}: {_named(named)}" for says, named in at.items())
+    return Picture("".join(parts), WIDTH, TOP + ROW * len(at) + 4, f"Lines of the log: {told}")
 
 
 def _named(named: set[int], most: int = 8) -> str:
@@ -104,42 +106,47 @@ class LogFile(SheetLab):
 
     run_me = "Run this cell (Shift+Enter) for the live lab, and to examine a log of your own."
 
-    def __init__(self, title: str, controls: dict[str, Control], own: Report | None = None):
+    def __init__(self, title: str, controls: dict[str, Any], own: Report | None = None):
         self.own = own
         self._incoming = Incoming()
         super().__init__(title, controls, self._sheet)
+        words = "A log, also compressed; it goes to the kernel of this notebook, and nowhere else"
+        upload = ipywidgets.FileUpload(description="Examine a log of your own ...", tooltip=words)
+        upload.observe(self._uploaded, "value")
+        self.buttons = {"file": upload}
 
     @property
     def report(self) -> Report | None:
         """The detective's report on the log that is shown."""
-        return self.own if self.shown["log"] == OWN else logs.report(self.shown["log"])
+        return self.own if self.shown["case"] == OWN else logs.report(self.shown["case"])
 
-    def _sheet(self, log: str) -> Sheet:
-        if log == OWN:
+    def _sheet(self, case: str) -> Sheet:
+        if case == OWN:
             return sheet_of(self.own) if self.own else nothing("No file was chosen yet.")
-        return sheet_of(logs.report(log), f"from hugelab.labs.logs import report\n\nprint(report({log!r}).text())")
+        return sheet_of(logs.report(case), f"from hugelab.labs.logs import report\n\nprint(report({case!r}).text())")
 
     def _about(self) -> str:
-        if self.values["log"] != OWN:
+        if self.values["case"] != OWN:
             return "This log comes with the course. The button above takes one of yours, also compressed."
         begin = f"This is <b>{markup(self.own.name)}</b>. " if self.own else ""
         return f"{begin}A file goes to the kernel of this notebook, and nowhere else."
 
-    def build(self) -> Any:
-        """The lab, with the button for a file."""
-        if self.explorer is None:
-            add_button(super().build())
-        return self.explorer
-
-    def _told_of(self, widget: Any, message: dict[str, Any], buffers: Any) -> None:
-        if "file" not in message:
-            super()._told_of(widget, message, buffers)
+    def _uploaded(self, change: Any) -> None:
+        """A file came in one message."""
+        if self._elsewhere(self._uploaded, change) or not change["new"]:
             return
+        file = change["new"][0]
+        change["owner"].value = ()  # the same file can be chosen once more; and nobody keeps its bytes
         with self._told():
-            if "error" in message:
-                self._refuse(f"{message['file']} cannot be read: {message['error']}")
-            elif self._incoming.take(message, buffers):
-                self._slice()
+            self._read(str(file["name"]), bytes(file["content"]))
+
+    def _told_of(self, message: dict[str, Any], buffers: Any) -> None:
+        if "file" not in message:
+            super()._told_of(message, buffers)
+        elif "error" in message:
+            self._refuse(f"{message['file']} cannot be read: {message['error']}")
+        elif self._incoming.take(message, buffers):
+            self._slice()
 
     def _slice(self) -> None:
         """One more part of a file is there."""
@@ -150,12 +157,18 @@ class LogFile(SheetLab):
             self._refuse(f"{name} has {size / MB:,.0f} MB: in a terminal, hugelab trace reads it")
         elif not self._incoming.complete:
             self._progress(Progress(f"{name}: {done / MB:,.0f} of {size / MB:,.0f} MB", done / size))
-            self.explorer.send({"want": done})
+            self.send({"want": done})
         else:
-            with self.explorer.hold_sync():
-                self._progress(None)
-                self._job = Job(read(name, self._incoming.give()), self._found, self._progress, self._failed)
-                self._job.run()
+            self._read(name, self._incoming.give())
+
+    def _read(self, name: str, data: bytes) -> None:
+        """Examine what is there."""
+        if self._job is not None and self._job.running:
+            self._job.cancel()
+        with self.hold_sync():
+            self._progress(None)
+            self._job = Job(read(name, data), self._found, self._progress, self._failed)
+            self._job.run()
 
     def _refuse(self, why: str) -> None:
         self._incoming.drop()
@@ -169,7 +182,7 @@ class LogFile(SheetLab):
 
     def _found(self, report: Report) -> None:
         self.own = report
-        self.controls["log"].set_quietly(OWN)
+        self._set({"case": OWN})
         self._made(self._sheet(**self.values))
 
     def _failed(self, error: Exception) -> None:
@@ -179,27 +192,8 @@ class LogFile(SheetLab):
         super()._failed(error)
 
 
-class _Named(io.BytesIO):
-    """Bytes that know which file they were."""
-
-    def __init__(self, name: str, data: bytes):
-        super().__init__(data)
-        self.name = name
-
-
-def read(name: str, data: bytes) -> Work[Report]:
-    """As ``examine``, in slices. Raises LogError for what is no log of huge pages."""
-    source, detective = Source(), Detective()
-    for number, line in enumerate(source.lines(_Named(name, data)), 1):
-        detective.feed(line, number)
-        if number % EVERY == 0:
-            yield Progress(f"{name}: {count(number, 'line')}", min(source.bytes_read / len(data), 1.0))
-    yield Progress(f"{name}: summing up", None)
-    return conclude(detective, source, name)
-
-
 def log_file(log: str = "", file: str = "") -> LogFile:
     """A case (see logs.CASES), or a file of yours by its name. Raises LogError for what is no log of huge pages."""
     own = examine(file) if file else None
     first = log or (OWN if file else next(iter(logs.CASES)))
-    return LogFile("Log detective", {"log": Choice("log", (*logs.CASES, OWN), first)}, own)
+    return LogFile("Log detective", {"case": choice("log", (*logs.CASES, OWN), first)}, own)

@@ -3,33 +3,33 @@
 Only the program is the log's: pages and addresses are those of the model's machine.
 """
 
+from ..course import logs
 from ..linux.machines import MACHINES, Machine
 from ..linux.scenario import Scenario
-from . import logs
-from .controls import Choice
-from .lab import Lab
+from .widget.controls import choice
+from .widget.film_lab import FilmLab
 
 
-def _program(log: str) -> Scenario:
-    program = logs.report(log).program
+def _program(case: str) -> Scenario:
+    program = logs.report(case).program
     assert program is not None  # programs() offers no other log
     return program
 
 
-def _machine(log: str) -> Machine:
-    recording = logs.report(log).recording
+def _machine(case: str) -> Machine:
+    recording = logs.report(case).recording
     assert recording is not None
     return MACHINES[recording.machine.name]
 
 
-def _focus(log: str) -> str:
-    ops = [op.op for op in _program(log).steps]
+def _focus(case: str) -> str:
+    ops = [op.op for op in _program(case).steps]
     return "touch" if "touch" in ops else "mmap"
 
 
-def log_program(log: str = "") -> Lab:
+def log_program(log: str = "") -> FilmLab:
     """The timeline of the program behind one of the logs that have one."""
     offered = logs.programs()
-    return Lab(
-        "The program behind a log", {"log": Choice("log", offered, log or offered[0])}, _program, _focus, _machine
+    return FilmLab(
+        "The program behind a log", {"case": choice("log", offered, log or offered[0])}, _program, _focus, _machine
     )

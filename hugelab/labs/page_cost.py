@@ -1,14 +1,15 @@
 """Lab of notebook 09: what the metadata of huge pages costs, on the architecture of your choice."""
 
-from ..core.units import GIB, count, format_size
-from ..draw.sheet import Sheet
-from ..draw.svg import Picture, box, text
-from ..draw.tables import Table
-from ..linux.architectures import NAMED, STRUCT_PAGE, Architecture, Size, metadata
-from .controls import Choice, Slider
-from .sheet import SheetLab
+from typing import Any
 
-MOST_BOXES = 16
+from ..core.units import GIB, count, format_size
+from ..linux.architectures import NAMED, STRUCT_PAGE, Architecture, Size, metadata
+from ..views.plots.charts import FREE, USED, Part, bars, size_axis
+from ..views.sheet import Sheet
+from ..views.tables import Table
+from .widget.controls import choice, stops
+from .widget.sheet_lab import SheetLab
+
 MOST_SIZES = max(len(one.sizes) for one in NAMED.values())  # room for them all, so that nothing below moves
 
 
@@ -34,7 +35,7 @@ def sheet(memory: int, architecture: str) -> Sheet:
             ("whole", "metadata", format_size(pages * one.whole)),
             ("hvo", "with HVO", format_size(pages * one.kept)),
         ],
-        [_boxes(arch)],
+        [],
         [
             (
                 f"{architecture}: base pages of {format_size(arch.base)}. Source: {arch.source}",
@@ -42,6 +43,7 @@ def sheet(memory: int, architecture: str) -> Sheet:
             )
         ],
         f"from hugelab.linux.architectures import metadata\n\nmetadata({size}, {arch.base})",
+        _figure(arch, memory),
     )
 
 
@@ -60,35 +62,27 @@ def _row(arch: Architecture, kind: Size, memory: int) -> tuple[str, ...]:
     )
 
 
-def _boxes(arch: Architecture) -> Picture:
-    """The base pages that hold the struct pages of one huge page: what HVO keeps of them, and what it frees."""
-    parts = [text(0, 12, "Where the struct pages of one huge page lie", "hl-h")]
-    parts += [box(0, 20, 12, 12, "hl-a-used"), text(17, 30, "kept by HVO", "hl-s")]
-    parts += [box(112, 20, 12, 12, "hl-empty"), text(129, 30, "given back", "hl-s")]
-    said = []
-    for i, kind in enumerate(arch.sizes):
-        y, one = 42 + 26 * i, metadata(kind.size, arch.base)
-        whole, kept = max(one.whole // arch.base, 1), max(one.kept // arch.base, 1)
-        parts.append(text(0, y + 14, f"a page of {format_size(kind.size)}", "hl-t"))
-        for number in range(min(whole, MOST_BOXES)):
-            parts.append(box(130 + 20 * number, y + 2, 16, 16, "hl-a-used" if number < kept else "hl-empty"))
-        if one.whole < arch.base:
-            words = f"a part of one page of {format_size(arch.base)}"
-        else:
-            words = f"{'... ' * (whole > MOST_BOXES)}{kept:,} of {count(whole, 'page')} of {format_size(arch.base)}"
-        parts.append(text(134 + 20 * min(whole, MOST_BOXES), y + 14, words, "hl-s"))
-        said.append(f"{format_size(kind.size)}: {words}")
-    return Picture("".join(parts), 620, 46 + 26 * MOST_SIZES, "; ".join(said))
+def _figure(arch: Architecture, memory: int) -> dict[str, Any]:
+    """The metadata of so many bytes in pages of each size: what HVO keeps of it, and what it gives back."""
+    rows, kept, freed = [], [], []
+    for kind in arch.sizes:
+        one, pages = metadata(kind.size, arch.base), memory // kind.size
+        kept.append(pages * one.kept)
+        freed.append(pages * one.freed)
+        said = f"{format_size(kept[-1])} of {format_size(pages * one.whole)} kept" if pages else "larger than that"
+        rows.append((f"pages of {format_size(kind.size)}", said))
+    parts = [Part("kept by HVO", USED, kept), Part("given back", FREE, freed)]
+    axis = size_axis(memory // arch.base * STRUCT_PAGE)
+    return bars("Metadata of the huge pages", rows, parts, axis, format_size, (116, 160, MOST_SIZES))
 
 
 def page_cost(memory: int = 1024 * GIB, architecture: str = "x86-64") -> SheetLab:
     """``memory`` bytes of huge pages: their struct pages, and what HVO gives back."""
-    stops = sorted({*(GIB << i for i in range(13)), memory})
     return SheetLab(
         "What a huge page's metadata costs",
         {
-            "memory": Slider("memory", memory, stops=stops, name=format_size),
-            "architecture": Choice("architecture", tuple(NAMED), architecture),
+            "memory": stops("memory", memory, [GIB << i for i in range(13)], also=True, name=format_size),
+            "architecture": choice("architecture", tuple(NAMED), architecture),
         },
         sheet,
     )

@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from ..core.text import markup
-from .panel import show
+from .widget.lab import show
 
 
 class Prediction:

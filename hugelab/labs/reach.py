@@ -1,11 +1,11 @@
 """Lab of notebook 06: how far the TLB reaches, by pattern, processor, page size, and what the host does."""
 
 from ..core.units import MIB, format_size
-from ..draw import tlb
 from ..tlb.machines import GEOMETRIES
 from ..tlb.reach import HOSTS, PATTERNS
-from .controls import Choice, Slider
-from .sheet import SheetLab
+from ..views import tlb
+from .widget.controls import choice, stops
+from .widget.sheet_lab import SheetLab
 
 
 def reach(
@@ -19,11 +19,11 @@ def reach(
     return SheetLab(
         "Reach",
         {
-            "buffer": Slider("buffer", buffer, stops=tlb.buffers(), name=format_size),
-            "pattern": Choice("pattern", tuple(PATTERNS), pattern),
-            "pages": Choice("huge pages", tuple(tlb.HUGE), pages),
-            "geometry": Choice("processor", tuple(GEOMETRIES), geometry),
-            "host": Choice("below it", tuple(HOSTS), host),
+            "buffer": stops("buffer", buffer, tlb.buffers(), name=format_size),
+            "pattern": choice("pattern", tuple(PATTERNS), pattern),
+            "pages": choice("huge pages", tuple(tlb.HUGE), pages),
+            "geometry": choice("processor", tuple(GEOMETRIES), geometry),
+            "host": choice("below it", tuple(HOSTS), host),
         },
         tlb.reach,
     )

@@ -7,13 +7,13 @@ from string import ascii_uppercase
 
 from ..core.state import Counters
 from ..core.units import BASE_PAGE_SIZE, MIB, address
-from ..draw.sheet import Sheet
-from ..draw.svg import Picture, box, text
-from ..draw.tables import Table
+from ..course import seen
 from ..live import proc, views
-from . import seen
-from .controls import Choice, Slider
-from .sheet import SheetLab
+from ..views.diagrams.svg import Picture, box, text
+from ..views.sheet import Sheet
+from ..views.tables import Table
+from .widget.controls import choice, slider
+from .widget.sheet_lab import SheetLab
 
 WIDTH, NAMES, CELL, ROW, TOP = 620, 236, 40, 40, 44  # pixels
 MOST_ROWS = 2  # processes of the recorded programs
@@ -162,8 +162,8 @@ def shown(program: str = "", after: int = 3) -> SheetLab:
     return SheetLab(
         "What the kernel shows",
         {
-            "program": Choice("program", tuple(seen.PROGRAMS), program or next(iter(seen.PROGRAMS))),
-            "after": Slider("after step", after, most=most),
+            "program": choice("program", tuple(seen.PROGRAMS), program or next(iter(seen.PROGRAMS))),
+            "after": slider("after step", after, most=most),
         },
         sheet,
     )

@@ -7,31 +7,31 @@ clicks: the first says what it will change, the second does it.
 from typing import Any
 
 from ..core.text import markup
-from ..draw.beside import Beside
-from ..draw.tables import Table
-from ..draw.theme import LIGHT
+from ..course import recorded
+from ..course.mapping import ENDS, KINDS
+from ..course.mapping import let_go as program
+from ..course.recorded import MOST_PAGES, POOLS
 from ..linux.errors import ScenarioError
 from ..linux.machines import X86_64, Machine
+from ..live import apart
 from ..live.errors import LiveUnavailable
 from ..model.kernel import run
 from ..record.recording import Difference, Recording
-from . import live_run, recorded
-from .asking import Asking
-from .controls import Choice, Slider
-from .holders import ENDS, program
-from .job import Progress, Work
-from .lab import Lab, run_slowly
-from .recorded import MOST_PAGES, POOLS
-from .reservation import KINDS
+from ..views.beside import Beside
+from ..views.tables import Table
+from .widget.asking import Asking
+from .widget.controls import choice, slider, stops
+from .widget.film_lab import FilmLab, run_slowly
+from .widget.job import Progress, Work
 
 MODEL = X86_64
 
 
-class SideBySide(Asking[tuple[Recording, ...]], Lab):
+class SideBySide(Asking[tuple[Recording, ...]], FilmLab):
     """``recording`` is the model's, ``kernel`` the kernel's: recorded, or what this machine just answered."""
 
-    go = {"name": "go", "label": "Run on this kernel", "title": "Says first what it would change"}
-    yes = {"name": "yes", "label": "Yes, run it", "title": "Changes the huge page pool for a moment and puts it back"}
+    GO = ("Run on this kernel", "Says first what it would change")
+    YES = ("Yes, run it", "Changes the huge page pool for a moment and puts it back")
 
     run_me = (
         "Run this cell (Shift+Enter) for the live lab: choose mapping, pages, touched pages, pool and the end, "
@@ -50,7 +50,7 @@ class SideBySide(Asking[tuple[Recording, ...]], Lab):
 
     def obstacle(self) -> str:
         """Why the program cannot run on the kernel of this machine; "" when nothing is known to be in the way."""
-        return live_run.obstacle()
+        return apart.obstacle()
 
     # -- model and kernel ------------------------------------------------------------------------
     def _work(self, values: dict[str, Any]) -> Work[tuple[Recording, ...]]:
@@ -67,7 +67,7 @@ class SideBySide(Asking[tuple[Recording, ...]], Lab):
     @property
     def table(self) -> Beside:
         """The two recordings beside each other."""
-        kernel = f"Linux {live_run.version()}, this kernel" if self.live else f"recorded on Linux {self.recorded_on()}"
+        kernel = f"Linux {apart.version()}, this kernel" if self.live else f"recorded on Linux {self.recorded_on()}"
         return Beside(self.recording, self.kernel, (f"the model of Linux {self.model.version}", kernel))
 
     @property
@@ -83,9 +83,6 @@ class SideBySide(Asking[tuple[Recording, ...]], Lab):
     # -- showing it ------------------------------------------------------------------------------
     def __repr__(self) -> str:
         return f"{self.title}: {self.table.verdict}.\n{self.table!r}"
-
-    def _png(self) -> bytes:
-        return self.table.poster(self.title).png(LIGHT)
 
     def _head(self) -> dict[str, Any]:
         """The table of steps is that of the two recordings."""
@@ -104,17 +101,17 @@ class SideBySide(Asking[tuple[Recording, ...]], Lab):
     def _plan_text(self) -> str:
         if why := self.obstacle():
             raise LiveUnavailable(why)
-        return live_run.plan()
+        return apart.plan()
 
     def _live_work(self) -> Work[Recording]:
         yield Progress("Running on this kernel ...", None)
-        return (yield from live_run.run_here(self.recording.scenario))
+        return (yield from apart.run_here(self.recording.scenario))
 
     def _take_live(self, result: Recording) -> str:
         self.kernel = result
-        note = f" {markup(live_run.other_version())}." if live_run.other_version() else ""
+        note = f" {markup(apart.other_version())}." if apart.other_version() else ""
         return (
-            f"Ran on this kernel, Linux {markup(live_run.version())}: <b>{markup(self.table.verdict)}</b>. "
+            f"Ran on this kernel, Linux {markup(apart.version())}: <b>{markup(self.table.verdict)}</b>. "
             f"The huge page pool is as it was.{note}"
         )
 
@@ -131,11 +128,11 @@ def side_by_side(
     return SideBySide(
         "The same program in the model and on a kernel",
         {
-            "pages": Slider("pages", pages, most=MOST_PAGES),
-            "touched": Slider("touched", touched, most=MOST_PAGES),
-            "pool": Slider("pool", pool, stops=sorted(POOLS)),
-            "kind": Choice("mapping", tuple(KINDS), kind),
-            "end": Choice("the end", tuple(ENDS), end),
+            "pages": slider("pages", pages, most=MOST_PAGES),
+            "touched": slider("touched", touched, most=MOST_PAGES),
+            "pool": stops("pool", pool, sorted(POOLS)),
+            "kind": choice("mapping", tuple(KINDS), kind),
+            "end": choice("the end", tuple(ENDS), end),
         },
         program,
         focus=lambda end, **values: ENDS[end][0],

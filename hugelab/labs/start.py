@@ -1,14 +1,14 @@
 """Lab of notebook 00: the lesson's program, with the two sliders that every lab has."""
 
 from ..linux.scenario import lesson
-from .controls import Slider
-from .lab import Lab
+from .widget.controls import slider
+from .widget.film_lab import FilmLab
 
 
-def start(pages: int = 5, pool: int = 10) -> Lab:
+def start(pages: int = 5, pool: int = 10) -> FilmLab:
     """The lesson's program from open to unlink. ``pages`` mapped and written, of a pool of ``pool``."""
-    return Lab(
+    return FilmLab(
         "The lesson's program",
-        {"pages": Slider("pages", pages), "pool": Slider("pool", pool)},
+        {"pages": slider("pages", pages), "pool": slider("pool", pool)},
         lambda pages, pool: lesson(pages, pool),
     )

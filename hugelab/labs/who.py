@@ -1,21 +1,22 @@
 """Lab of notebook 10: the holders of huge pages on a recorded machine, or on this one, and pages without a holder."""
 
+from typing import Any
+
 from ..core.state import Counters
 from ..core.text import markup
 from ..core.units import count, format_size
-from ..draw.sheet import Sheet
-from ..draw.svg import Picture, box, text
-from ..draw.tables import Table
+from ..course import seen
 from ..live.errors import LiveUnavailable
 from ..live.holders import who_holds
 from ..live.inventory import FILES, PROCESSES, Inventory
-from . import seen
-from .controls import Choice, Control
-from .sheet import SheetLab
+from ..views.plots.charts import FREE, MISSING, RESERVED, USED, Part, bars, count_axis
+from ..views.sheet import Sheet
+from ..views.tables import Table
+from .widget.controls import choice
+from .widget.sheet_lab import SheetLab
 
 HERE = "this machine"
 EMPTY = Inventory({2 << 20: Counters(0, 0, 0, 0)})
-WIDTH, BAR, TOP, ROW = 620, 360, 34, 26  # pixels
 
 
 class Who(SheetLab):
@@ -23,7 +24,7 @@ class Who(SheetLab):
 
     run_me = "Run this cell (Shift+Enter) for the live lab, and to look at your own machine."
 
-    def __init__(self, title: str, controls: dict[str, Control]):
+    def __init__(self, title: str, controls: dict[str, Any]):
         self.why = ""  # this machine cannot be asked
         super().__init__(title, controls, self._sheet)
 
@@ -73,43 +74,35 @@ def sheet_of(found: Inventory, name: str) -> Sheet:
             ("reserved", "reserved", f"{now.rsvd:,}"),
             ("available", "available", f"{now.available:,}"),
         ],
-        [_picture(found, size)],
+        [],
         [
             ("The counters, and the pages found", Table(("what", "pages", "where, or what gives it back"), sums)),
             ("Processes: pages mapped, and of them touched", Table(PROCESSES, found.process_rows(size))),
             ("Files of hugetlbfs", Table(FILES, found.file_rows(size))),
         ],
         "from hugelab.live.holders import who_holds\n\nprint(who_holds().text())",
+        _figure(found, size),
     )
 
 
-def _picture(found: Inventory, size: int) -> Picture:
-    """The pool by its counters, and by what was found."""
-    now = found.pools[size]
+def _figure(found: Inventory, size: int) -> dict[str, Any]:
+    """The pool by its counters; and below, one after another, the pages in use by what was found."""
+    now, files, private = found.pools[size], found.in_files(size), found.in_private(size)
     rest = max(found.not_found(size), 0)
-    bars = {
-        "the counters": ((now.in_use, "hl-a-used"), (now.rsvd, "hl-a-rsvd"), (now.available, "hl-a-free")),
-        "found: in files": ((found.in_files(size), "hl-a-used"),),
-        "found: private pages": ((found.in_private(size), "hl-a-used"),),
-        "in use, not found": ((rest, "hl-empty"),),
-        "reserved": ((now.rsvd, "hl-a-rsvd"),),
-        "available": ((now.available, "hl-a-free"),),
-    }
-    parts = [text(0, 12, f"The pool of {format_size(size)} pages", "hl-h")]
-    for number, (name, pieces) in enumerate(bars.items()):
-        y, x = TOP + ROW * number, 160.0
-        parts.append(text(0, y + 12, name, "hl-t"))
-        for pages, style in pieces:
-            width = BAR * pages / max(now.total, 1)
-            if pages > 0:
-                parts.append(box(round(x, 1), y, round(width, 1), 16, style))
-            x += max(width, 0)
-        parts.append(text(round(x) + 6, y + 12, " + ".join(f"{pages:,}" for pages, _ in pieces), "hl-t hl-b"))
-    said = ", ".join(f"{name} {pieces[0][0]}" for name, pieces in list(bars.items())[1:])
-    return Picture("".join(parts), WIDTH, TOP + ROW * len(bars) + 4, f"The pool of {format_size(size)} pages: {said}")
+    parts = [
+        Part("in use", USED, [now.in_use, files, private, None]),
+        Part("reserved", RESERVED, [now.rsvd, None, None, None]),
+        Part("available", FREE, [now.available, None, None, None]),
+        Part("not found", MISSING, [None, None, None, rest]),
+    ]
+    rows = [("the counters", f"{now.in_use:,} + {now.rsvd:,} + {now.available:,}"), ("found in files", f"{files:,}")]
+    rows += [("private pages found", f"{private:,}"), ("in use, not found", f"{rest:,}")]
+    title, axis = f"The pool of {format_size(size)} pages", count_axis(max(now.total, files + private + rest))
+    room, starts = (136, 180, len(rows)), [0, 0, files, files + private]
+    return bars(title, rows, parts, axis, lambda n: count(n, "page"), room, starts)
 
 
 def who(machine: str = "") -> Who:
     """Processes and files that hold huge pages, their sums beside the counters of the pool, and what is left over."""
     recorded = f"recorded on Linux {seen.kernel()}"
-    return Who("Who holds the huge pages", {"machine": Choice("machine", (recorded, HERE), machine or recorded)})
+    return Who("Who holds the huge pages", {"machine": choice("machine", (recorded, HERE), machine or recorded)})

@@ -14,7 +14,7 @@ from typing import Any
 from ..core.units import count, format_size
 
 SYSFS = Path("/sys/kernel/mm/hugepages")
-LAB_PACKAGES = ("jupyterlab", "ipywidgets", "anywidget", "resvg-py")
+LAB_PACKAGES = ("jupyterlab", "ipywidgets", "plotly", "anywidget")
 
 
 @dataclass(frozen=True)

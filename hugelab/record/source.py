@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ..core.state import State
 from ..core.units import size_name
@@ -13,6 +13,16 @@ from ..linux.scenario import Op, Scenario
 from .recording import Recording, Step
 
 T = TypeVar("T")
+
+
+class Progress(NamedTuple):
+    """The work in progress, and the part of it that is done (0 to 1; None: unknown)."""
+
+    text: str
+    part: float | None
+
+
+Work = Generator[Progress, None, T]  # long work, in pieces: see labs.widget.job
 
 
 class Source(Protocol):

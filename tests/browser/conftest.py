@@ -22,6 +22,7 @@ from .jupyter import (
     clear_outputs,
     kernels,
     open_notebook,
+    outputs,
     run_cell,
     serve,
     write_notebook,
@@ -31,11 +32,9 @@ from .lab import OnPage, show
 ROOT = Path(__file__).parents[2]
 VIEWPORT = {"width": 1440, "height": 900}
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
-LABS = "labs.ipynb"  # a cell for each lab of EVERY, in that order, and one more
+LABS = "labs.ipynb"  # a cell for each lab of EVERY, in that order, and two more
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 EVERY = {**labs.ALL, **labs.SHEETS}
-# A lab shows a still picture first, which takes the kernel up to half a second; the notebooks' tests look at those.
-NO_STILLS = "from hugelab.labs import panel\n\npanel.Panel._still = lambda lab: None"
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[
     home = tmp_path_factory.mktemp("jupyter")
     folder = home / "course"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__"))
-    write_notebook(folder / LABS, ["" for _ in EVERY] + [""])
+    write_notebook(folder / LABS, ["" for _ in EVERY] + ["", ""])
     with serve(folder, home) as server:
         yield server
 
@@ -119,7 +118,6 @@ def every_lab(browser: Any, server: Server) -> Iterator[Watched]:
     """One page with a cell for every lab, not run; it may use the clipboard. Take ``watched_labs``."""
     with watch_jupyter(browser, server, permissions=CLIPBOARD) as found:
         open_notebook(found.page, server, LABS)
-        Labs(found).run(NO_STILLS)
         yield found
 
 
@@ -134,11 +132,22 @@ class Labs:
         less on its page: see test_sheets.py.)"""
         given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
         code = f"from hugelab import labs\n\nlab = labs.{name}({given})\nlab"
-        return show(self.page, list(EVERY).index(name), code, EVERY[name](**arguments))
+        shown: OnPage = show(self.page, list(EVERY).index(name), code, EVERY[name](**arguments))
+        return shown
 
     def run(self, code: str) -> None:
         """Run code in one more cell, below the labs."""
         run_cell(self.page, len(EVERY), code)
+
+    def said(self, code: str) -> str:
+        """What an expression is in the kernel."""
+        self.run(f"print({code})")
+        text: str = outputs(self.page)[len(EVERY)][0]["text"]
+        return text.strip()
+
+    def own(self, code: str, *labs: Any) -> Any:
+        """The lab that code shows in the last cell, or the labs; ``labs`` are the same in this Python."""
+        return show(self.page, len(EVERY) + 1, code, *labs)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hugelab.draw.theme import DARK, LIGHT, PAGE_COLOURS
+from hugelab.views.theme import DARK, LIGHT, PAGE_COLOURS
 
 from .axe import violations
 from .conftest import Labs

@@ -50,14 +50,14 @@ def test_a_fault_in_the_page(watched_labs: Labs) -> None:
     """Data that the script cannot show: one line, an error on the console, and the pictures stay."""
     lab = watched_labs("reservation")
     watched_labs.run(
-        "head = {**lab.explorer.head, 'run': 10**9}\ndel head['sides']\n"
-        "with lab.explorer.hold_trait_notifications():\n"
-        "    lab.explorer.head, lab.explorer.window = head, {**lab.explorer.window, 'run': 10**9}",
+        "head = {**lab.head, 'run': 10**9}\ndel head['sides']\n"
+        "with lab.hold_sync():\n    lab.head, lab.window = head, {**lab.window, 'run': 10**9}",
     )
     kind, text = message(lab)
     assert kind == "fault"
     assert text.startswith("This lab has a fault: TypeError: ") and "\n" not in text
-    assert all(lab.view(name).locator("svg").count() == 1 for name in ("flow", "owners", "layout", "plot"))
+    assert all(lab.view(name).locator("svg").count() == 1 for name in ("flow", "owners", "layout"))
+    assert lab.view("plot").locator(".scatterlayer .trace").count() > 0
     assert any("TypeError" in error for error in watched_labs.watched.errors)
     watched_labs.watched.errors.clear()
 
@@ -69,7 +69,7 @@ def test_a_fault_when_a_key_is_pressed(watched_labs: Labs) -> None:
     at = lab.position() - 1
     watched_labs.run(
         f"window = lab.film.window({at}, 0)\nwindow['frames'][0][0][6] = None  # its numbers\n"
-        "lab.explorer.window = {**window, 'run': lab.explorer.head['run']}",
+        "lab.window = {**window, 'run': lab.head['run']}",
     )
     lab.scrubber.press("ArrowLeft")
     kind, text = message(lab)
@@ -82,12 +82,15 @@ def test_what_is_refused(watched_labs: Labs) -> None:
     """A pool that the machine does not hold: one line that says so and what to do, no fault, and the lab can go on."""
     lab = watched_labs("layout")
     shown = lab.shown()
-    watched_labs.run("lab.controls['pool'].stops = range(10**7)\nlab.controls['pool'].value = 5_000_000")
+    watched_labs.run("lab.pool.max = 10**7\nlab.pool.value = 5_000_000")
     kind, text = message(lab)
     assert kind == "refused"
     assert text.startswith("a pool of 5,000,000 pages") and "choose a smaller pool" in text and "\n" not in text
     assert lab.shown() == shown
     lab.check()
+    run = shown.split(":")[0]
+    lab.place("pool", 10)  # it still wants the five million
+    lab.wait_for_values(run)
     lab.move("pages", 7)
     lab.check()
     assert lab.message.inner_text() == ""

@@ -10,29 +10,35 @@ from typing import Any
 import pytest
 
 from hugelab import labs
-from hugelab.labs.controls import Slider
 from hugelab.labs.side_by_side import SideBySide
+from tests.labs.views import offered
 
 from .conftest import Labs
-from .lab import OnPage, all_here, log_lines
+from .lab import NUMBERS, OnPage, all_here, log_lines
+from .test_pictures import SLIDERS
 
 pytestmark = pytest.mark.browser
 
-# What has the focus: a short name for it, and how it is marked.
+# What has the focus: a short name for it, how it is marked, and how much of it one sees through.
 FOCUS = """
 (root) => {
   const node = document.activeElement;
   if (!root.contains(node)) return null;
   const style = getComputedStyle(node), { name, dataset } = node;
-  const view = [...node.classList].find((word) => /^hl-(flow|owners|layout|log)$/.test(word));
+  const view = [...node.classList].find((word) => /^hl-(flow|owners|layout|log|steps-pane)$/.test(word));
+  let opaque = 1;
+  for (let at = node; at; at = at.parentElement) opaque *= getComputedStyle(at).opacity;
   return {
-    name: name || dataset.do || dataset.action || view || (dataset.go && `row ${node.textContent}`)
+    name: dataset.name || name || dataset.do || dataset.action || (dataset.trace && `line ${dataset.trace}`)
+      || (dataset.tab && `tab ${dataset.tab}`) || (node.matches(".modebar-btn") && `plot: ${node.ariaLabel}`)
+      || view || (node.matches(".hl-refusal *") && "refusal") || (dataset.go && `row ${node.textContent}`)
       || (node.type === "range" ? "scrubber" : node.textContent),
-    outline: style.outlineStyle, width: parseFloat(style.outlineWidth),
+    outline: style.outlineStyle, width: parseFloat(style.outlineWidth), opaque,
   };
 }
 """
 TIMELINE = ["first", "back", "play", "step", "last", "scrubber"]
+PLOT = ["Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes", "Save PNG", "Save SVG"]
 ALONG = ["Reset", "Copy as JSON", "Copy as Python", "Save SVG", "Save PNG", "Save table (CSV)"]
 
 
@@ -40,6 +46,10 @@ def focus(lab: OnPage) -> dict[str, Any] | None:
     """What of the lab has the focus, if anything; and it can be seen."""
     found: dict[str, Any] | None = lab.root.evaluate(FOCUS)
     if found:
+        if found["name"].startswith("plot: "):  # they come out of nothing
+            lab.wait("getComputedStyle(document.activeElement.closest('.modebar')).opacity === '1'")
+        else:
+            assert found["opaque"] == 1, found
         assert found["outline"] != "none" and found["width"] >= 2, found
     return found
 
@@ -65,14 +75,29 @@ def begin(lab: OnPage) -> None:
 def stops(lab: OnPage) -> list[str]:
     """What Tab must reach, in the order in which it is seen."""
     assert lab.lab is not None
-    names = [*lab.lab.controls, *(["go"] if isinstance(lab.lab, SideBySide) else []), *TIMELINE]
+    names = []
+    for name, control in lab.lab.controls.items():
+        names += [name, f"{name}-typed"] if isinstance(control, SLIDERS) else [name]
+    pool = [*(f"line {name}" for name in NUMBERS), *(f"plot: {name}" for name in PLOT)]
     two = len(lab.film.sides) > 1
-    if two:
-        names.append("Go to it")
-    for rows in lab.tables():
-        names += ["hl-owners", "hl-layout", "hl-flow"] if two else ["hl-flow", "hl-owners", "hl-layout"]
-        names += ["hl-log", *(f"row {row[0]}" for row in rows)]
+    names += ["go"] if isinstance(lab.lab, SideBySide) else []
+    names += [] if two else pool
+    names += [*TIMELINE, *(["Go to it"] if two else []), "tab owners"]
+    names += [*pool, "hl-owners"] * 2 if two else ["hl-flow", "hl-owners"]
     return [*names, *ALONG]
+
+
+def open_by_keyboard(lab: OnPage, name: str) -> None:
+    """Go to the tabs, and with the arrow keys to one of them."""
+    tab_to(lab, f"tab {lab.root.get_attribute('data-tab')}")
+    lab.page.keyboard.press("Home")
+    for _ in range(5):
+        if lab.root.get_attribute("data-tab") == name:
+            break
+        lab.page.keyboard.press("ArrowRight")
+    found = focus(lab)
+    assert found and found["name"] == f"tab {name}"
+    assert lab.tab(name).get_attribute("aria-selected") == "true"
 
 
 def tab_reaches_everything_in_order(lab: OnPage) -> None:
@@ -99,9 +124,10 @@ def by_keyboard_alone(lab: OnPage) -> None:
     assert model is not None
     control = next(iter(model.controls.values()))
     begin(lab)
-    values = list(control.values())
-    on, back = ("ArrowRight", "ArrowLeft") if isinstance(control, Slider) else ("ArrowDown", "ArrowUp")
-    for arrow, by in ((on, 1), (back, -1), ("ArrowUp" if isinstance(control, Slider) else on, 1)):
+    values = list(offered(control))
+    slides = isinstance(control, SLIDERS)
+    on, back = ("ArrowRight", "ArrowLeft") if slides else ("ArrowDown", "ArrowUp")
+    for arrow, by in ((on, 1), (back, -1), ("ArrowUp" if slides else on, 1)):
         run = lab.shown().split(":")[0]
         press(arrow)
         control.value = values[values.index(control.value) + by]
@@ -122,13 +148,14 @@ def by_keyboard_alone(lab: OnPage) -> None:
     press("ArrowUp")
     lab.check(at - 1)
     first = lab.film.timeline.recordings[0].steps[0]
+    open_by_keyboard(lab, "steps")
     tab_to(lab, f"row {lab.tables()[0][first.index if isinstance(model, SideBySide) else first.index + 1][0]}")
     press("Enter")
     lab.check(lab.film.timeline.position(first.last))
     tab_to(lab, "Reset")
     run = lab.shown().split(":")[0]
     press("Enter")
-    control.value = control.first
+    control.value = next(iter(model._first.values()))
     lab.wait_for_values(run)
     lab.check()
 
@@ -153,6 +180,8 @@ def test_inside_a_picture(watched_labs: Labs, view: str) -> None:
     all_items = lab.view(view).locator("[data-k], [data-p]")
     press = lab.page.keyboard.press
     begin(lab)
+    if view != "flow":  # that one stands beside each other
+        open_by_keyboard(lab, view)
     tab_to(lab, f"hl-{view}")
 
     def item() -> int:
@@ -190,7 +219,9 @@ def test_inside_a_picture(watched_labs: Labs, view: str) -> None:
     assert lab.root.locator(".hl-sel").count() == 0
     now = focus(lab)
     assert now and now["name"] == f"hl-{view}"
-    tab_to(lab, "hl-log")  # no item is a stop of its own: Tab goes on to the next view
+    press("Tab")  # no item is a stop of its own: Tab goes on to what comes next
+    now = focus(lab)
+    assert now and now["name"] == ("hl-owners" if view == "flow" else "Reset")
 
 
 def test_the_log_by_arrows(watched_labs: Labs) -> None:
@@ -198,6 +229,7 @@ def test_the_log_by_arrows(watched_labs: Labs) -> None:
     lab = watched_labs("holders")
     all_here(lab)  # an arrow goes no further than to the lines that are here
     begin(lab)
+    open_by_keyboard(lab, "log")
     tab_to(lab, "hl-log")
     lines = log_lines(lab.film, 0, 0, len(lab.film.timeline))
     at = max(i for i, (where, _) in enumerate(lines) if where <= lab.position())
@@ -254,7 +286,21 @@ def test_no_key_reaches_the_notebook(watched_labs: Labs) -> None:
 
     before = notebook()
     begin(lab)
-    for name in ("pages", "kind", "play", "scrubber", "hl-owners", "hl-log", "row before", "Copy as JSON"):
+    names = [
+        "pages",
+        "pages-typed",
+        "kind",
+        "line free",
+        "plot: Zoom",
+        "plot: Save SVG",
+        "play",
+        "scrubber",
+        "tab owners",
+    ]
+    for name in [*names, "hl-owners", "hl-log", "row before", "Copy as JSON"]:
+        if tab := {"hl-owners": "owners", "hl-log": "log", "row before": "steps"}.get(name):
+            begin(lab)
+            open_by_keyboard(lab, tab)
         tab_to(lab, name)
         for key in "xabmryvz":
             page.keyboard.press(key)

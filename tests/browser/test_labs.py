@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from hugelab import labs
-from hugelab.labs.controls import Control
 from tests.conftest import fully
+from tests.labs.views import offered
 from tools.pictures import WIDTHS
 
 from .axe import violations_of
@@ -26,9 +26,9 @@ KINDS = ("start", "compare", "side_by_side")  # one program, two, one with a ker
 ASKED = KINDS if fully() else KINDS[:1]  # of which everything is asked
 
 
-def places(control: Control) -> list[Any]:
+def places(control: Any) -> list[Any]:
     """Both ends of a control and two places between; then back to where it was."""
-    values = list(control.values())
+    values = list(offered(control))
     last = len(values) - 1
     chosen = [values[i] for i in sorted({0, last // 3, 2 * last // 3, last})]
     return [*(value for value in chosen if value != control.value), control.value]
@@ -48,7 +48,7 @@ def test_lab(watched_labs: Labs, name: str) -> None:
     if fully() or name in ASKED:
         a_narrow_window_has_room(lab)
     key, control = next(iter(lab.lab.controls.items()))
-    lab.move(key, next(value for value in control.values() if value != control.first))
+    lab.move(key, next(value for value in offered(control) if value != lab.lab._first[key]))
     reset(lab)
     if name in ASKED:
         program_and_table(lab)
@@ -58,6 +58,7 @@ def test_lab(watched_labs: Labs, name: str) -> None:
         every_step_of_the_timeline_gives_the_models_numbers(lab)
     else:
         the_timeline_works(lab)
+    lab.open("owners")
     lab.view("owners").locator("[data-k]").first.focus()
     assert violations_of(lab) == []
 

@@ -64,7 +64,7 @@ def notebook(request: pytest.FixtureRequest, course: Watched, server: Server) ->
 def test_still_pictures_before_running(notebook: Notebook) -> None:
     """A fresh clone, not run: each lab shows its picture, and the sentence that says how to bring it alive."""
     saved = (ROOT / "notebooks" / notebook.name).read_text(encoding="utf-8")
-    assert "application/vnd.jupyter.widget-view+json" not in saved
+    assert "application/vnd.jupyter.widget" not in saved, "neither a view nor a state"
     assert len(notebook.stills) == notebook.labs > 0
     assert all(width > 600 for width in notebook.stills)
     assert len(re.findall(r"Run this cell \(Shift\+Enter\) for the live lab", notebook.text)) == notebook.labs
@@ -72,17 +72,18 @@ def test_still_pictures_before_running(notebook: Notebook) -> None:
 
 def test_run_all(notebook: Notebook, request: pytest.FixtureRequest) -> None:
     """No cell fails, and the outputs are those that are saved, as nbval compares them (pictures it does not); each lab
-    of the notebook is alive and has taken the place of its still picture."""
+    of the notebook is alive and has taken the place of its still picture, and of the words in its place."""
     page = notebook.page
     page.wait_for_function(
         "(n) => document.querySelectorAll('[data-hl=explorer][data-shown]').length === n",
         arg=notebook.labs,
         timeout=60_000,
     )
-    page.wait_for_function("(n) => document.querySelectorAll('.hugelab-hidden img').length === n", arg=notebook.labs)
+    page.wait_for_function("(n) => document.querySelectorAll('.hugelab-hidden').length === n", arg=notebook.labs)
     assert cell_errors(page) == []
     assert differences(request.session, ROOT / "notebooks" / notebook.name, outputs(page)) == []
     assert not any(image.is_visible() for image in page.locator(".jp-RenderedImage img").all())
+    assert not any(words.is_visible() for words in page.locator(".hugelab-hidden").all())
     notebook.watched.check()
 
 

@@ -11,14 +11,15 @@ from xml.etree import ElementTree
 import pytest
 
 from hugelab import labs
-from hugelab.labs.sheet import SheetLab
 from hugelab.labs.who import HERE
+from hugelab.labs.widget.sheet_lab import SheetLab
 from tests.conftest import fully
+from tests.labs.views import offered
 from tools.pictures import WIDTHS
 
 from .axe import violations_of
 from .conftest import VIEWPORT, Labs
-from .lab import OnPage, pictured
+from .lab import OnPage, pictured, plot_differs
 from .test_pictures import ends, nothing_overlaps
 from .test_take_along import SVG, download, pasted
 
@@ -29,7 +30,8 @@ READ = """
   words: root.querySelector(".hl-caption").textContent,
   numbers: [...root.querySelectorAll(".hl-figures > span")].map(
     (pair) => [pair.lastChild.dataset.n, pair.firstChild.textContent, pair.lastChild.textContent]),
-  pictures: [...root.querySelectorAll(".hl-chart svg")].map(
+  plot: (({ data, layout } = {}) => data && { data, layout })(root.querySelector(".hl-chart .js-plotly-plot") ?? {}),
+  pictures: [...root.querySelectorAll(".hl-diagram svg")].map(
     (svg) => ({ label: svg.getAttribute("aria-label"), text: svg.textContent })),
   tables: [...root.querySelectorAll(".hl-tables table")].map((table) => ({
     caption: table.caption.textContent,
@@ -44,7 +46,11 @@ def check(lab: OnPage) -> None:
     """Sentence, numbers, pictures and tables on the page are those of the sheet in this Python."""
     made: Any = lab.lab
     assert isinstance(made, SheetLab)
-    assert json.loads(lab.handle.evaluate(READ)) == {
+    if made.sheet.figure:
+        lab.wait("root.querySelector('.hl-plot')?.dataset.drawn === root.dataset.shown.split(':')[0]")
+    found = json.loads(lab.handle.evaluate(READ))
+    assert plot_differs(found.pop("plot", None), json.loads(json.dumps(made.sheet.figure))) == ""
+    assert found == {
         "words": made.sheet.words,
         "numbers": [list(number) for number in made.sheet.numbers],
         "pictures": [pictured(picture) for picture in made.sheet.pictures],
@@ -82,7 +88,7 @@ def test_by_keyboard(watched_labs: Labs) -> None:
     """Arrow keys move the slider, which keeps the focus and says its size in words; what is below stays in place."""
     lab = watched_labs("reach")
     assert lab.lab is not None
-    slider, stops = lab.control("buffer"), list(lab.lab.controls["buffer"].values())
+    slider, stops = lab.control("buffer"), list(offered(lab.lab.controls["buffer"]))
     slider.focus()
     below = lab.view("along").bounding_box()
     for key, by in [("ArrowRight", 1)] * 3 + [("ArrowLeft", -1)] * 3:
@@ -95,11 +101,12 @@ def test_by_keyboard(watched_labs: Labs) -> None:
         assert slider.evaluate("(node) => document.activeElement === node")
         assert lab.view("along").bounding_box() == below
     assert slider.get_attribute("aria-valuetext") == "10 MB of 64 GB"
-    assert lab.root.locator(".hl-control output").first.inner_text() == "10 MB"
+    assert lab.typed("buffer").input_value() == "10 MB"
 
 
 def test_take_along(watched_labs: Labs) -> None:
-    """The code is that of what is shown, the picture holds every chart, the table is the sheet's; Reset goes back."""
+    """The code is that of what is shown, the picture holds plot and diagrams, the table is the sheet's; Reset goes
+    back."""
     lab = watched_labs("reach")
     made: Any = lab.lab
     lab.move("buffer", 64 << 20)
@@ -110,7 +117,7 @@ def test_take_along(watched_labs: Labs) -> None:
     name, saved = download(lab, "Save SVG")
     picture = ElementTree.fromstring(saved)
     assert name == "hugelab-reach.svg"
-    assert len(picture.findall(f"{SVG}svg")) == len(made.sheet.pictures)
+    assert len(picture.findall(f"{SVG}svg")) == len(made.sheet.pictures) + (made.sheet.figure is not None)
     lines = [node.text for node in picture.findall(f"{SVG}text")]
     assert " ".join(map(str, lines)) == made.sheet.words and len(lines) > 1, "in lines that fit the picture"
     name, saved = download(lab, "Save table (CSV)")
@@ -120,7 +127,7 @@ def test_take_along(watched_labs: Labs) -> None:
     assert name == "hugelab-reach.png" and saved.startswith(b"\x89PNG")
     run = lab.shown().split(":")[0]
     lab.take("Reset").click()
-    made.controls["buffer"].value = made.controls["buffer"].first
+    made.buffer.value = made._first["buffer"]
     lab.wait_for_values(run)
     check(lab)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hugelab.labs import recorded
-from tests.labs.test_recorded import WHY_NOT
+from hugelab.course import recorded
+from tests.course.test_recorded import WHY_NOT
 from tests.live.alone import pool_alone
 
 from .conftest import Labs

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 SLOW = """\
 import time
 
-from hugelab.labs.job import Progress
+from hugelab.labs.widget.job import Progress
 
 quick = lab._work
 
@@ -41,7 +41,7 @@ def busy(lab: OnPage) -> None:
     """Wait until the page says that something is going on, and how far it is."""
     lab.wait(r"/^part \d+ of 60$/.test(root.querySelector('.hl-busy span')?.textContent)")
     assert lab.root.get_by_role("progressbar").count() == 1
-    assert 0 <= lab.root.locator("progress").evaluate("(bar) => bar.value") < 1
+    assert 0 <= lab.root.locator("progress").evaluate("(bar) => bar.position") < 1
 
 
 def rest(lab: OnPage) -> None:
@@ -60,8 +60,8 @@ def test_cancel_by_keyboard(lab: OnPage) -> None:
     lab.wait_for(at)
     begin(lab)
     tab_to(lab, "Cancel")
-    now = lab.root.locator("progress").evaluate("(bar) => bar.value")
-    lab.wait("root.querySelector('progress').value > arg + 0.05", now)
+    now = lab.root.locator("progress").evaluate("(bar) => bar.position")
+    lab.wait("root.querySelector('progress').position > arg + 0.05", now)
     found = focus(lab)
     assert found and found["name"] == "Cancel", "the button stays while the bar goes on"
     lab.page.keyboard.press("Enter")
@@ -84,9 +84,9 @@ def test_another_move_starts_anew(lab: OnPage) -> None:
     )
     lab.place("pages", 9)
     busy(lab)
-    lab.wait("root.querySelector('progress').value > 0.3")
+    lab.wait("root.querySelector('progress').position > 0.3")
     lab.place("pages", 7)
-    lab.wait("root.querySelector('progress').value < 0.3")
+    lab.wait("root.querySelector('progress')?.position < 0.3")
     assert lab.lab is not None
     run = lab.shown().split(":")[0]
     lab.lab.controls["pages"].value = 7

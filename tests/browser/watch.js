@@ -1,21 +1,31 @@
 // Looks at a lab at every frame: does any of its views move on the page, is any of them empty?
 (root) => {
-  const VIEWS = [".hl-timeline", ".hl-flow", ".hl-owners", ".hl-layout", ".hl-log", ".hl-usages", ".hl-along"];
+  const VIEWS = [".hl-plot", ".hl-notes", ".hl-timeline", ".hl-tabs", ".hl-pane", ".hl-along"];
   const panel = root.closest(".jp-WindowedPanel-outer");
-  const seen = { frames: 0, empty: [], tops: {}, scrolls: [panel?.scrollTop], on: true };
-  const top = (node) => Math.round(2 * (node.getBoundingClientRect().top - root.getBoundingClientRect().top)) / 2;
-  const drawn = (svg) => svg && svg.childElementCount > 0 && svg.getBoundingClientRect().height > 0;
+  const seen = { frames: 0, empty: [], places: {}, scrolls: [panel?.scrollTop], on: true };
+  const half = (number) => Math.round(2 * number) / 2;
+  const place = (node) => { // from the lab's upper left corner: left, top, and how wide
+    const [own, outer] = [node.getBoundingClientRect(), root.getBoundingClientRect()];
+    return [own.left - outer.left, own.top - outer.top, own.width].map(half).join(" ");
+  };
+  const seen_ = (node) => node.getClientRects().length > 0;
   const note = (list, value) => { if (!list.includes(value)) list.push(value); };
   const look = () => {
     if (!seen.on) return;
     seen.frames += 1;
     for (const selector of VIEWS) {
-      [...root.querySelectorAll(selector)].forEach((node, i) => note((seen.tops[`${selector} ${i}`] ??= []), top(node)));
+      [...root.querySelectorAll(selector)].forEach((node, i) => {
+        if (seen_(node)) note((seen.places[`${selector} ${i}`] ??= []), place(node));
+      });
     }
-    for (const name of ["plot", "flow", "owners", "layout"]) {
+    for (const name of ["flow", "owners", "layout"]) {
       for (const node of root.querySelectorAll(`.hl-${name}`)) {
-        if (!drawn(node.querySelector("svg"))) note(seen.empty, name);
+        const svg = node.querySelector("svg");
+        if (!svg?.childElementCount || (seen_(node) && !svg.getBoundingClientRect().height)) note(seen.empty, name);
       }
+    }
+    for (const node of root.querySelectorAll(".hl-plot")) {
+      if (!node.querySelector(".main-svg .scatterlayer .trace path")) note(seen.empty, "plot");
     }
     for (const selector of [".hl-log", ".hl-usages tbody"]) {
       for (const node of root.querySelectorAll(selector)) if (!node.childElementCount) note(seen.empty, selector);

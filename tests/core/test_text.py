@@ -18,20 +18,21 @@ from hugelab import Scenario, ScenarioError, run
 from hugelab.__main__ import main
 from hugelab.cli import common
 from hugelab.core.text import markup, nameable, showable
-from hugelab.draw import tables
-from hugelab.draw.beside import beside
-from hugelab.draw.film import Film, poster
-from hugelab.draw.page import page
-from hugelab.draw.sheet import Sheet
-from hugelab.draw.svg import Picture
-from hugelab.draw.tables import Table
-from hugelab.draw.timeline import of_one
 from hugelab.labs import explore, log_file
-from hugelab.labs.job import Progress
+from hugelab.labs.widget.job import Progress
 from hugelab.live.inventory import File, Inventory
 from hugelab.model.kernel import boot
+from hugelab.record import export
 from hugelab.record.source import record
+from hugelab.record.timeline import of_one
 from hugelab.trace.detective import examine_lines
+from hugelab.views import tables
+from hugelab.views.beside import beside
+from hugelab.views.diagrams.svg import Picture
+from hugelab.views.film import Film
+from hugelab.views.page import page
+from hugelab.views.sheet import Sheet
+from hugelab.views.tables import Table
 from tests.conftest import DATA
 from tests.hostile import NAME, REFUSED, TAKEN, TEXT, scenario, steering
 
@@ -170,16 +171,10 @@ def test_nor_does_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # -- pictures, pages, notebooks -----------------------------------------------------------------------
 def test_every_picture_is_xml() -> None:
-    """Each event of the program: parsed, and the whole of it rendered; a name is shown escaped."""
-    recording = run(scenario())
-    film = Film(of_one(recording), [TEXT])
-    pictures = film.whole()["pictures"]
+    """Each event of the program: parsed; a name is shown escaped."""
+    pictures = Film(of_one(run(scenario())), [TEXT]).whole()["pictures"]
     shown = ["".join(ElementTree.fromstring(svg).itertext()) for svg in pictures]
     assert any(f"file {showable(NAME)}" in text for text in shown)
-    at = len(recording) // 2
-    for still in (poster(film, at, TEXT), poster(film, at, TEXT, TEXT), beside(recording, recording).poster(TEXT)):
-        ElementTree.fromstring(still.standalone())
-        assert still.png().startswith(b"\x89PNG")
 
 
 def strings(value: Any) -> list[str]:
@@ -203,9 +198,9 @@ def test_the_texts_of_a_film() -> None:
 
 
 def test_the_page_has_no_markup_of_a_name() -> None:
-    """A recording and its title: the two scripts that are ours, and nothing that UTF-8 cannot write."""
+    """A recording and its title: the three scripts that are ours, and nothing that UTF-8 cannot write."""
     text = page((run(scenario()),), TEXT)
-    assert text.lower().count("</script") == 2 and "<!--" not in text
+    assert text.lower().count("</script") == 3 and "<!--" not in text
     assert steering(text) == []
     text.encode()
 
@@ -214,7 +209,7 @@ def test_copied_python_runs_the_same_program() -> None:
     """Also where an argument has a name that is no name in Python: it stays data."""
     recording = run(scenario())
     found: dict[str, Any] = {}
-    exec(tables.as_python(recording), found)
+    exec(export.as_python(recording), found)
     assert found["program"].steps == scenario().steps
 
 
@@ -238,26 +233,22 @@ def test_tables_as_text_and_as_html() -> None:
 def test_what_a_notebook_gets() -> None:
     """The lab of a program of one's own: words, head and window; and its text where nothing else is understood."""
     lab = explore(scenario())
-    lab.build()
-    head = {name: value for name, value in lab.explorer.head.items() if name != "json"}
-    assert [
-        text for text in strings([head["sides"], lab.explorer.window, lab.explorer.message]) if steering(text)
-    ] == []
-    assert steering(repr(lab)) == []
+    lab._need_filled()
+    head = {name: value for name, value in lab.head.items() if name != "json"}
+    assert [text for text in strings([head["sides"], lab.window, lab.message]) if steering(text)] == []
+    assert steering(repr(lab)) == steering(lab.words) == []
     with lab._told():
         raise ScenarioError(TEXT)
-    assert steering(lab.explorer.message["html"]) == [] and "<script" not in lab.explorer.message["html"]
+    assert steering(lab.message["html"]) == [] and "<script" not in lab.message["html"]
 
 
 def test_a_sheet() -> None:
-    """Words, captions, cells, CSV and the still picture; and the progress of a lab, which may name a file."""
+    """Words, captions, cells and CSV; and the progress of a lab, which may name a file."""
     sheet = Sheet("s", TEXT, [], [Picture("", 1, 1, TEXT)], [(TEXT, Table((TEXT,), [(TEXT,)]))], "")
     assert [text for text in strings(sheet.head()) if steering(text)] == []
-    assert sheet.poster(TEXT).png().startswith(b"\x89PNG")
     lab = log_file()
-    lab.build()
     lab._progress(Progress(TEXT, None))
-    assert steering(lab.explorer.busy["text"]) == []
+    assert steering(lab.progress.description) == [] and r"\x1b" in lab.progress.description
 
 
 def test_a_report_as_text() -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from hugelab import Scenario, ScenarioError, labs, run
-from hugelab.draw.timeline import first_difference
 from hugelab.labs.compare import RULES, Compare
 from hugelab.labs.holders import ENDS, program
 from hugelab.labs.reservation import KINDS
 from hugelab.record.recording import compare
+from hugelab.record.timeline import first_difference
 from tests.conftest import fully, some
-from tests.draw.read import CASE, CASES
-from tests.labs.views import check_views, go, shown
+from tests.labs.views import check_figure, check_views, displayed, go, shown, together
+from tests.views.read import CASE, CASES
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def lab() -> Compare:
 
 def move(lab: Compare, **values: Any) -> None:
     """Controls and timeline as the browser sets them; the lab stands where it starts."""
-    lab.explorer.position = lab._start()
-    lab.explorer.values = {**lab.values, **values}
+    lab.set_state({"position": lab._start()})
+    together(lab, **values)
 
 
 def check(lab: Compare) -> None:
@@ -42,9 +42,9 @@ def check(lab: Compare) -> None:
             program(**shared, kind=values[f"{side}_kind"], end=values[f"{side}_end"]), RULES[values[f"{side}_rules"]]
         )
         assert recording.to_json() == expected.to_json()
-    found, head = first_difference(lab.film.timeline), lab.explorer.head
+    found, head = first_difference(lab.film.timeline), lab.head
     assert head["difference"] == (found and list(found))
-    assert lab.explorer.position == (found.position if found else len(lab.film.timeline) - 1)
+    assert lab.position == (found.position if found else len(lab.film.timeline) - 1)
     last = repr(lab).splitlines()[1]
     assert last == (f"First difference: {found.words}." if found else "No difference.")
     check_steps(lab)
@@ -112,19 +112,19 @@ def test_every_pair_of_ends(lab: Compare, left: str, right: str) -> None:
 def test_titles_say_what_differs(lab: Compare, other: dict[str, Any], titles: tuple[str, str]) -> None:
     """That alone; everything, where nothing does."""
     move(lab, **other)
-    assert tuple(side["title"] for side in lab.explorer.head["sides"]) == titles
+    assert tuple(side["title"] for side in lab.head["sides"]) == titles
     assert repr(lab).startswith(f"Side by side: {titles[0]} | {titles[1]}\n")
 
 
 def test_equal_sides_have_no_difference(lab: Compare) -> None:
     """The lab says so, and stands at the end."""
     move(lab, right_rules="Linux 3.10")
-    assert lab.explorer.head["difference"] is None
-    assert lab.explorer.position == len(lab.film.timeline) - 1
+    assert lab.head["difference"] is None
+    assert lab.position == len(lab.film.timeline) - 1
     assert repr(lab).endswith("No difference.")
-    lab.controls["right_rules"].value = "Linux 6.18"
+    lab.right_rules.value = "Linux 6.18"
     assert repr(lab).endswith("First difference: step 3, dequeue_huge_page_vma: reserved 4 | 5.")
-    assert lab.explorer.position == lab.explorer.head["difference"][0]
+    assert lab.position == lab.head["difference"][0]
 
 
 def test_both_sides_are_at_the_same_place(lab: Compare) -> None:
@@ -132,16 +132,26 @@ def test_both_sides_are_at_the_same_place(lab: Compare) -> None:
     move(lab, left_kind="private file", right_end="exit, then unlink")
     for position in range(len(lab.film.timeline)):
         go(lab, position)
-        window = lab.explorer.window
+        window = lab.window
         left, right = window["frames"][position - window["first"]]
         assert abs(left[7] - right[7]) <= 1
 
 
-def test_the_still_picture_has_both_sides() -> None:
-    """For a notebook that is not run: the same twice, and another one for other sides."""
-    png = labs.compare()._png()
-    assert png.startswith(b"\x89PNG") and png == labs.compare()._png()
-    assert png != labs.compare(right_kind="private file")._png()
+def test_the_words_have_both_sides() -> None:
+    """For a notebook that is not run: the same twice, and others for other sides."""
+    words = labs.compare().words
+    assert words == labs.compare().words and "Linux 3.10 | Linux 6.18" in words
+    assert words != labs.compare(right_kind="private file").words
+
+
+def test_each_side_has_its_own_plot(lab: Compare) -> None:
+    """And the numbers of its own recording: the tests of all labs compare them."""
+    move(lab, left_kind="private file", right_end="exit, then unlink")
+    check_views(lab)
+    left, right = ([trace["y"] for trace in side["figure"]["data"]] for side in lab.head["sides"])
+    assert left != right
+    check_figure(lab)
+    assert [list(trace.y) for trace in lab.figure.data] == left
 
 
 def test_a_wrong_first_value_is_refused() -> None:
@@ -152,9 +162,7 @@ def test_a_wrong_first_value_is_refused() -> None:
 
 # -- programs of one's own ---------------------------------------------------------------------------
 def own(*programs: Scenario, **values: Any) -> Compare:
-    lab = labs.compare(*programs, **values)
-    lab.build()
-    return lab
+    return displayed(labs.compare(*programs, **values))
 
 
 OWN = ["mount_size_quota_sequence", "two_forked_children_share_then_die", "memfd_hugetlb"]
@@ -167,7 +175,7 @@ def test_an_own_program_under_every_pair_of_rules(name: str) -> None:
     lab = own(CASE[name])
     assert list(lab.controls) == ["left_rules", "right_rules"]
     for left, right in combinations_with_replacement(RULES, 2):
-        lab.explorer.values = {"left_rules": left, "right_rules": right}
+        together(lab, left_rules=left, right_rules=right)
         check_views(lab)
         for rules, recording in zip((left, right), lab.recordings, strict=True):
             assert recording.to_json() == run(CASE[name], RULES[rules]).to_json()
@@ -178,10 +186,10 @@ def test_two_own_programs() -> None:
     """Their names are the titles; the rules, too, where they differ."""
     left, right = CASE["lesson_shared_file_no_unlink"], CASE["lesson_exit_without_unlink"]
     lab = own(left, right, right_rules="Linux 3.10")
-    assert [side["title"] for side in lab.explorer.head["sides"]] == [left.name, right.name]
+    assert [side["title"] for side in lab.head["sides"]] == [left.name, right.name]
     check_views(lab)
-    lab.controls["right_rules"].value = "Linux 6.1"
-    titles = [side["title"] for side in lab.explorer.head["sides"]]
+    lab.right_rules.value = "Linux 6.1"
+    titles = [side["title"] for side in lab.head["sides"]]
     assert titles == [f"{left.name}; Linux 3.10", f"{right.name}; Linux 6.1"]
     check_views(lab)
     check_steps(lab)
@@ -191,8 +199,8 @@ def test_an_own_program_that_rules_refuse() -> None:
     """3.10 knows no min_size=: one line, what is shown stays, and the sentence is that of what is shown."""
     lab = own(CASE["mount_min_size_private"], left_rules="Linux 6.1")
     before, said = lab.recordings, repr(lab)
-    lab.controls["left_rules"].value = "Linux 3.10"
-    assert lab.explorer.message["kind"] == "refused"
+    lab.left_rules.value = "Linux 3.10"
+    assert lab.message["kind"] == "refused"
     assert lab.recordings is before and repr(lab) == said
     with pytest.raises(ScenarioError, match=r"^mount m with "):
         labs.compare(CASE["mount_min_size_private"])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import ipywidgets
 import pytest
 
 from hugelab import MACHINES, Scenario, ScenarioError, labs, lesson, run
-from hugelab.labs.controls import Choice, Slider
 from hugelab.labs.explore import LARGE, OWN_MOST, STOPS
-from hugelab.labs.lab import Lab
-from tests.draw.read import CASE, CASES
-from tests.labs.views import check_views, go, shown
+from hugelab.labs.widget.film_lab import FilmLab
+from tests.labs.views import browse, check_views, displayed, go, offered, shown, together
+from tests.views.read import CASE, CASES
 
 OWN = [
     *("lesson_shared_file_no_unlink", "two_forked_children_share_then_die", "gigantic_demote", "memfd_hugetlb"),
@@ -21,10 +21,8 @@ OWN = [
 ]
 
 
-def built(*given: Any, **values: Any) -> Lab:
-    lab: Lab = labs.explore(*given, **values)
-    lab.build()
-    return lab
+def built(*given: Any, **values: Any) -> FilmLab:
+    return displayed(labs.explore(*given, **values))
 
 
 # -- many pages --------------------------------------------------------------------------------------
@@ -35,7 +33,7 @@ def test_a_million_pages_of_every_kind(machine: str, kind: str) -> None:
     most = STOPS[-1]
     lab = shown("explore")
     begin = time.perf_counter()
-    lab.explorer.values = {**lab.values, "machine": machine, "kind": kind, "pages": most, "pool": most, "touched": most}
+    together(lab, machine=machine, kind=kind, pages=most, pool=most, touched=most)
     assert time.perf_counter() - begin < 1
     check_views(lab)
     assert lab.recording.steps[2].value == {"done": most}
@@ -56,7 +54,7 @@ def test_any_first_number_can_be_given(name: str, value: int) -> None:
     """The slider gets a stop there, and keeps the others; what is outside is refused."""
     lab = labs.explore(**{name: value})
     assert lab.values[name] == value
-    stops = list(lab.controls[name].values())
+    stops = list(offered(lab.controls[name]))
     assert set(STOPS) | {value} == set(stops) and stops == sorted(stops)
     for wrong in (-1, STOPS[-1] + 1):
         with pytest.raises(ValueError, match=f"^{name}: "):
@@ -73,11 +71,11 @@ def test_own_programs_on_every_machine(name: str) -> None:
     assert lab.title == case.name
     for machine in MACHINES:
         before = lab.recording
-        lab.explorer.values = {**lab.values, "machine": machine}
-        if lab.explorer.message["kind"] == "refused":
+        browse(lab.machine, machine)
+        if lab.message["kind"] == "refused":
             refused.append(machine)
             assert lab.recording is before
-            assert "\n" not in lab.explorer.message["html"]
+            assert "\n" not in lab.message["html"]
             continue
         check_views(lab)
         expected = MACHINES[machine]
@@ -88,11 +86,16 @@ def test_own_programs_on_every_machine(name: str) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_every_recorded_case_can_be_explored(case: Scenario) -> None:
-    """The lab starts, inside the program, with a sentence and a picture that fits."""
+    """The lab starts, inside the program, with a sentence; where a step is refused, it starts there and says so."""
     lab = labs.explore(case)
     assert 0 <= lab.event < len(lab.recording)
     assert repr(lab).startswith(f"{case.name}. Event {lab.event}: total ")
     step = lab.recording.steps[lab.recording.step_of(lab.event)]
+    if refused := lab.film.refusals[0]:
+        assert (step.index, lab._start()) == (refused.step, refused.position)
+        assert repr(lab).splitlines()[1] == f"{refused.text}."
+        return
+    assert all(one.outcome in ("ok", "unsupported") for one in lab.recording.steps)
     ops = [op.op for op in case.steps]
     assert step.op.op == ("touch" if "touch" in ops else ops[-1])
 
@@ -102,15 +105,15 @@ def test_the_pool_is_the_programs() -> None:
     own = lesson(3, 21)
     lab = built(own)
     assert lab.values == {"pool": 21, "machine": "x86-64"}
-    assert 21 in lab.controls["pool"].values() and max(lab.controls["pool"].values()) == OWN_MOST
+    assert 21 in offered(lab.pool) and max(offered(lab.pool)) == OWN_MOST
     assert labs.explore(own, pool=2).recording.steps[1].outcome == "ENOMEM"
     assert labs.explore(own, pool=2).values["pool"] == 2
     assert labs.explore(own, machine="numa").recording.machine.name == "numa"
-    lab.controls["pool"].value = 2
+    lab.pool.value = 2
     assert lab.recording.steps[1].outcome == "ENOMEM"
     check_views(lab)
     large = labs.explore(lesson(3, 100_000))
-    assert max(large.controls["pool"].values()) == large.values["pool"] == 100_000
+    assert max(offered(large.pool)) == large.values["pool"] == 100_000
     with pytest.raises(ValueError, match=r"^pool: .*, not -1$"):
         labs.explore(own, pool=-1)
 
@@ -119,15 +122,15 @@ def test_own_programs_have_two_controls() -> None:
     """Pool and machine; every machine is offered."""
     lab = labs.explore(lesson())
     pool, machine = lab.controls.values()
-    assert isinstance(pool, Slider) and isinstance(machine, Choice)
-    assert machine.options == tuple(MACHINES)
+    assert isinstance(pool, ipywidgets.SelectionSlider) and isinstance(machine, ipywidgets.Dropdown)
+    assert offered(machine) == tuple(MACHINES)
 
 
 def test_own_program_on_two_nodes_with_a_large_pool() -> None:
     """The largest pool of the slider, where pages are dealt out one by one: still quick enough to drag."""
     lab = built(lesson(16, 16), machine="numa")
     begin = time.perf_counter()
-    lab.controls["pool"].value = OWN_MOST
+    lab.pool.value = OWN_MOST
     assert time.perf_counter() - begin < 1
     check_views(lab)
 
@@ -164,8 +167,8 @@ def test_a_program_that_ends_at_an_unknown_step() -> None:
     )
     check_views(lab)
     assert lab.recording.steps[-1].outcome == "unsupported"
-    assert "unsupported" in lab.explorer.head["sides"][0]["steps"]
-    assert 'title="open: flags: O_MAGIC is not known' in lab.explorer.head["sides"][0]["steps"]
+    assert "unsupported" in lab.head["sides"][0]["steps"]
+    assert 'title="open: flags: O_MAGIC is not known' in lab.head["sides"][0]["steps"]
 
 
 def test_a_name_that_is_markup() -> None:
@@ -173,6 +176,6 @@ def test_a_name_that_is_markup() -> None:
     name = "<img src=x onerror=alert(1)>"
     lab = built(Scenario(name).then("open", fd="f", path=f"m/{name.replace('/', '')}"))
     check_views(lab)
-    shown = "".join([*lab.explorer.window["pictures"], lab.explorer.head["sides"][0]["steps"]])
+    shown = "".join([*lab.window["pictures"], lab.head["sides"][0]["steps"]])
     assert "<img" not in shown
-    assert lab._png().startswith(b"\x89PNG")
+    assert "<img" not in lab.message["html"]

@@ -13,13 +13,16 @@ import pytest
 
 from hugelab import labs, run
 from hugelab.__main__ import main
-from hugelab.labs import logs
+from hugelab.course import logs
+from hugelab.course.logs import CARRIES, COUNTERS, carried
+from hugelab.course.slips import OURS, found, lines, numbers, with_change
 from hugelab.labs.log_file import LARGEST, MOST, OWN, LogFile
 from hugelab.labs.log_program import _machine, log_program
-from hugelab.labs.slips import _OURS, STEPS, WITH, WITHOUT, found, lines, not_seen, numbers, with_change
+from hugelab.labs.slips import STEPS, WITH, WITHOUT, not_seen
 from hugelab.trace.detective import examine, examine_lines
 from hugelab.trace.read.source import LogError
 from hugelab.trace.verdict import RULES, Says
+from tests.labs.views import busy, displayed
 
 ROOT = Path(__file__).parents[2]
 SLICE = 1 << 20
@@ -46,10 +49,10 @@ def test_nothing_contradicts_in_what_was_recorded(case: str) -> None:
 
 def test_what_is_carried() -> None:
     """Arguments of a function are no counters, even where they are called resv; a tracepoint carries nothing of it."""
-    assert logs.carried("7.3, tracepoints alone") == []
-    assert logs.COUNTERS not in logs.carried("7.3, function graph")
-    assert logs.COUNTERS not in logs.carried("6.1, perf probe")
-    assert logs.carried(logs.LESSON) == [one.what for one in logs.CARRIES]
+    assert carried("7.3, tracepoints alone") == []
+    assert COUNTERS not in carried("7.3, function graph")
+    assert COUNTERS not in carried("6.1, perf probe")
+    assert carried(logs.LESSON) == [one.what for one in CARRIES]
     assert [row[0] for row in labs.formats().rows] == list(logs.CASES)
 
 
@@ -94,7 +97,7 @@ def test_what_is_told_once_is_not_seen() -> None:
 def test_without_the_prose_only_the_kernels_lines_are_left() -> None:
     """With the same numbers; and a claim of the author is no evidence then."""
     left = lines(prose=False)
-    assert len(left) == len(lines()) and all(not line or _OURS.match(line) for line in left)
+    assert len(left) == len(lines()) and all(not line or OURS.match(line) for line in left)
     last = next(number for number in numbers() if (number.line, number.name) == (132, "free_pages"))
     assert {verdict.line for verdict in found(last, 1)} == {132}
     assert labs.slips(str(last), 1, WITH).sheet.words != labs.slips(str(last), 1, WITHOUT).sheet.words
@@ -111,59 +114,69 @@ def test_the_sheet_names_the_line() -> None:
 
 # -- a file of one's own -----------------------------------------------------------------------------
 def shown(**values: Any) -> LogFile:
-    lab = labs.log_file(**values)
-    lab.build()
-    return lab
+    return displayed(labs.log_file(**values))
 
 
 def send(lab: LogFile, name: str, data: bytes) -> None:
-    """What the browser does: the first slice, then each one that is asked for."""
+    """What the browser does with a large file: the first slice, then each one that is asked for."""
     wanted = [0]
-    lab.explorer.send = lambda message: wanted.append(message["want"])
+    lab.send = lambda message: wanted.append(message["want"])
     while wanted:
         start = wanted.pop()
         part = memoryview(data[start : start + SLICE])
-        lab._told_of(None, {"file": name, "size": len(data), "from": start}, [part])
+        lab._handle_custom_msg({"file": name, "size": len(data), "from": start}, [part])
 
 
+def choose(lab: LogFile, name: str, data: bytes) -> None:
+    """What the browser does with any other file: the model of the button gets it."""
+    kind = {"name": name, "type": "text/plain", "size": len(data), "last_modified": 1_700_000_000_000}
+    lab.file.set_state({"value": [{**kind, "content": memoryview(data)}]})
+
+
+WAYS = pytest.mark.parametrize("give", [send, choose], ids=["in slices", "in one message"])
+
+
+@WAYS
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["as it is", "gzip"])
-def test_a_file_of_your_own(pack: Any) -> None:
+def test_a_file_of_your_own(pack: Any, give: Any) -> None:
     """It is examined as any other, also compressed; and once more."""
     lab = shown()
     for _ in range(2):
-        send(lab, "mine.txt", pack(BPFTRACE))
-        assert lab.values == lab.explorer.values == {"log": OWN}
+        give(lab, "mine.txt", pack(BPFTRACE))
+        assert lab.values == lab.head["values"] == {"case": OWN}
         assert lab.report is not None and lab.report.verdicts == logs.report("6.1, bpftrace").verdicts
         assert lab.sheet.words.startswith("mine.txt: bpftrace; Linux 6.1")
-        message = lab.explorer.message
+        message = lab.message
         assert "mine.txt" in message["html"] and "nowhere else" in message["html"] and message["kind"] == ""
-        lab.controls["log"].value = logs.LESSON
+        lab.case.value = logs.LESSON
         assert lab.sheet.words.startswith("lesson.txt")
 
 
+@WAYS
 @pytest.mark.parametrize(
     ("data", "says"),
     [(b"", "is empty"), (bytes(2000), "is binary"), (b"hello\nworld\n", "none of them of a huge page log")],
     ids=["empty", "binary", "no log"],
 )
-def test_a_file_that_is_no_log(data: bytes, says: str) -> None:
+def test_a_file_that_is_no_log(data: bytes, says: str, give: Any) -> None:
     """One line says why, and what was shown stays."""
     lab = shown()
     sheet = lab.sheet
-    send(lab, "an <odd>.bin", data)
-    message = lab.explorer.message
+    give(lab, "an <odd>.bin", data)
+    message = lab.message
     assert message["kind"] == "refused" and says in message["html"] and "\n" not in message["html"]
     assert "&lt;odd&gt;.bin" in message["html"]
-    assert lab.sheet is sheet and lab.values == {"log": logs.LESSON}
+    assert lab.sheet is sheet and lab.values == {"case": logs.LESSON}
 
 
-def test_several_megabytes_in_slices() -> None:
+def test_several_megabytes_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Progress comes while it is read, and it can be stopped."""
     line = b"         hugelab-484     [000] .....    37.306725: hugetlbfs_create <-path_openat\n"
     data = line * (5_000_000 // len(line))
     lab = shown()
     said: list[dict[str, Any]] = []
-    lab.explorer.observe(lambda change: said.append(change["new"]), "busy")
+    say = lab._progress
+    monkeypatch.setattr(lab, "_progress", lambda progress: (say(progress), said.append(busy(lab))))
 
     async def read(cancel: bool) -> None:
         send(lab, "large.txt", data)
@@ -171,23 +184,23 @@ def test_several_megabytes_in_slices() -> None:
         assert job is not None
         while job.running:
             await asyncio.sleep(0.01)
-            if cancel and said:
+            if cancel and any(said):
                 lab._cancelled()
 
     asyncio.run(read(cancel=True))
-    assert "Cancelled" in lab.explorer.message["html"] and lab.values == {"log": logs.LESSON}
+    assert "Cancelled" in lab.message["html"] and lab.values == {"case": logs.LESSON}
     asyncio.run(read(cancel=False))
     assert lab.report is not None and lab.report.lines == len(data) // len(line)
-    assert any(0 < (busy.get("part") or 0) <= 1 and "large.txt: " in busy["text"] for busy in said)
-    assert lab.explorer.busy == {} and lab.values == {"log": OWN}
+    assert any(0 < (one.get("part") or 0) <= 1 and "large.txt: " in one["text"] for one in said)
+    assert busy(lab) == {} and lab.values == {"case": OWN}
 
 
 def slices(lab: LogFile, *parts: tuple[str, int, int, int]) -> list[dict[str, int]]:
     """Slices with this name, size of the file, beginning, length. Returns what the kernel answered."""
     answers: list[dict[str, int]] = []
-    lab.explorer.send = answers.append
+    lab.send = answers.append  # type: ignore[method-assign]
     for name, size, start, length in parts:
-        lab._told_of(None, {"file": name, "size": size, "from": start}, [memoryview(bytes(length))])
+        lab._handle_custom_msg({"file": name, "size": size, "from": start}, [memoryview(bytes(length))])
     return answers
 
 
@@ -196,11 +209,11 @@ def test_a_file_that_comes_in_slices_can_be_stopped() -> None:
     lab = shown()
     size = 5 * SLICE
     assert slices(lab, ("a", size, 0, SLICE)) == [{"want": SLICE}]
-    assert lab.explorer.busy == {"text": "a: 1 of 5 MB", "part": 0.2}
+    assert busy(lab) == {"text": "a: 1 of 5 MB", "part": 0.2}
     lab._cancelled()
-    assert lab.explorer.busy == {} and "Cancelled" in lab.explorer.message["html"]
+    assert busy(lab) == {} and "Cancelled" in lab.message["html"]
     assert slices(lab, ("a", size, SLICE, SLICE), ("a", size, 2 * SLICE, SLICE)) == []
-    assert lab.explorer.busy == {} and lab.values == {"log": logs.LESSON}
+    assert busy(lab) == {} and lab.values == {"case": logs.LESSON}
 
 
 def test_another_file_takes_the_place_of_the_first() -> None:
@@ -209,17 +222,17 @@ def test_another_file_takes_the_place_of_the_first() -> None:
     size = 3 * SLICE
     wanted = slices(lab, ("a", size, 0, SLICE), ("b", size, 0, SLICE), ("a", size, SLICE, SLICE))
     assert wanted == [{"want": SLICE}] * 2
-    assert lab.explorer.busy["text"].startswith("b: ")
+    assert busy(lab)["text"].startswith("b: ")
 
 
 def test_a_file_that_is_too_large_or_gone() -> None:
     """One line each, and nothing more is asked for."""
     lab = shown()
     assert slices(lab, ("a", LARGEST + 1, 0, SLICE)) == []
-    assert "has 500 MB" in lab.explorer.message["html"] and lab.explorer.message["kind"] == "refused"
+    assert "has 500 MB" in lab.message["html"] and lab.message["kind"] == "refused"
     slices(lab, ("a", 3 * SLICE, 0, SLICE))
-    lab._told_of(None, {"file": "a", "error": "NotFoundError"}, [])
-    assert "cannot be read: NotFoundError" in lab.explorer.message["html"] and lab.explorer.busy == {}
+    lab._handle_custom_msg({"file": "a", "error": "NotFoundError"}, [])
+    assert "cannot be read: NotFoundError" in lab.message["html"] and busy(lab) == {}
 
 
 def test_very_many_verdicts() -> None:
@@ -229,7 +242,7 @@ def test_very_many_verdicts() -> None:
     send(lab, "many.txt", "\n".join(event.format(at) for at in range(3 * MOST)).encode())
     caption, table = lab.sheet.tables[0]
     assert len(table.rows) == MOST and f"first {MOST}" in caption
-    assert len(json.dumps(lab.explorer.head)) < 200_000
+    assert len(json.dumps(lab.head)) < 200_000
 
 
 def test_a_file_by_its_name(tmp_path: Path) -> None:
@@ -237,7 +250,7 @@ def test_a_file_by_its_name(tmp_path: Path) -> None:
     path = tmp_path / "trace.txt"
     path.write_bytes(BPFTRACE)
     lab = labs.log_file(file=str(path))
-    assert lab.values == {"log": OWN}
+    assert lab.values == {"case": OWN}
     assert lab.report is not None and lab.report.verdicts == examine(path).verdicts
     with pytest.raises(LogError, match="there is no file"):
         labs.log_file(file=str(tmp_path / "none"))
@@ -258,7 +271,7 @@ def test_no_file_yet() -> None:
     """It says so; the pictures keep their place."""
     lab = shown()
     height = lab.sheet.pictures[0].height
-    lab.controls["log"].value = OWN
+    lab.case.value = OWN
     assert "No file was chosen yet" in lab.sheet.words and lab.report is None
     assert lab.sheet.pictures[0].height == height
 

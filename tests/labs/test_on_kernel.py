@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from hugelab import labs, run
+from hugelab.course import on_kernel as course
 from hugelab.labs.on_kernel import GROUPS, kernels, machine, recorded
 from hugelab.labs.shortage import WAYS, answer, program
 from hugelab.record.recording import compare
+from tests.labs.views import displayed
 
 MODULE = importlib.import_module("hugelab.labs.on_kernel")  # the name in the package is the lab's
 ALL = [(group, name) for group, programs in GROUPS.items() for name in programs]
@@ -36,7 +38,7 @@ def test_a_difference_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program in its place: the step is said."""
     other = {**GROUPS["fork"], "MADV_DONTNEED": GROUPS["fork"]["the last one reuses"]}
     monkeypatch.setitem(GROUPS, "fork", other)
-    answers = MODULE._file()["fork"]["answers"]
+    answers = course._file()["fork"]["answers"]
     monkeypatch.setitem(answers, "MADV_DONTNEED", [*answers["the last one reuses"][:-1], "ok 6/6/0/0"])
     assert kernels("fork").rows[-1][2] == "differ at 6"
 
@@ -44,10 +46,9 @@ def test_a_difference_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("group", GROUPS)
 def test_lab(group: str) -> None:
     """Each program can be chosen; the table is that of model and recorded kernel."""
-    lab = labs.on_kernel(group)
-    lab.build()
+    lab = displayed(labs.on_kernel(group))
     for name in GROUPS[group]:
-        lab.controls["program"].value = name
+        lab.program.value = name
         assert lab.difference is None and not lab.live
         assert lab.recording.scenario == GROUPS[group][name]
         assert "equal in all" in repr(lab)
@@ -62,11 +63,10 @@ def test_refused() -> None:
 def test_nodes_need_two(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine with one node the button says so, and nothing is run."""
     monkeypatch.setattr(MODULE, "nodes_here", lambda: 1)
-    lab = labs.on_kernel("nodes")
-    lab.build()
-    assert "one memory node" in lab.explorer.message["html"]
-    lab._act("go")
-    assert lab.explorer.message["kind"] == "refused" and "one memory node" in lab.explorer.message["html"]
+    lab = displayed(labs.on_kernel("nodes"))
+    assert "one memory node" in lab.message["html"]
+    lab.go.click()
+    assert lab.message["kind"] == "refused" and "one memory node" in lab.message["html"]
     monkeypatch.setattr(MODULE, "nodes_here", lambda: 2)
     assert "one memory node" not in labs.on_kernel("nodes")._about()
 

@@ -13,22 +13,30 @@ import pytest
 from hugelab import labs
 from hugelab.__main__ import _parser
 from hugelab.core.units import MIB
-from hugelab.draw import tlb
-from hugelab.draw.measured import measured
-from hugelab.labs import live_run
-from hugelab.labs.job import Progress, Work
+from hugelab.course.shortage import LIMITS, answers
 from hugelab.labs.measured import HERE as THIS
-from hugelab.labs.panel import RUN_ME
-from hugelab.labs.sheet import SheetLab
+from hugelab.labs.page_cost import sheet as page_cost
+from hugelab.labs.pools import CALLS, DEFAULTS, LENGTHS, picks
+from hugelab.labs.pools import sheet as pools
+from hugelab.labs.shortage import sheet as shortage
+from hugelab.labs.widget.job import Progress, Work
+from hugelab.labs.widget.lab import RUN_ME
+from hugelab.labs.widget.sheet_lab import SheetLab
+from hugelab.linux.architectures import NAMED, metadata
+from hugelab.live import apart
 from hugelab.live.errors import LiveUnavailable
 from hugelab.measure import Measured
 from hugelab.measure.recorded import recorded
-from hugelab.tlb import GEOMETRIES, curve
-from hugelab.tlb.geometry import FULL, own
+from hugelab.tlb import GEOMETRIES
+from hugelab.tlb.geometry import own
 from hugelab.tlb.programs import PROGRAMS, program
 from hugelab.tlb.reach import HOSTS, PATTERNS, cost, needs
 from hugelab.tlb.simulate import simulate
-from hugelab.tlb.trace import lookups
+from hugelab.views import tlb
+from hugelab.views.measured import measured
+from tests.labs.views import browse, displayed, offered
+from tests.views.plots.test_charts import check as check_figure
+from tests.views.plots.test_charts import traces
 
 NAMES = list(labs.SHEETS)
 
@@ -36,62 +44,63 @@ NAMES = list(labs.SHEETS)
 def built(name: str, **values: Any) -> SheetLab:
     """A lab that is shown."""
     lab: SheetLab = labs.SHEETS[name](**values)
-    lab.build()
-    return lab
+    return displayed(lab)
 
 
 def check(lab: SheetLab) -> None:
     """The widget has the sheet of the controls' values; all of it is JSON."""
-    explorer = lab.explorer
-    assert lab.values == explorer.values == explorer.head["values"] == lab.shown
-    assert explorer.window == {"run": explorer.head["run"]}
-    assert {**lab.sheet.head(), **{k: explorer.head[k] for k in ("run", "values", "first")}} == explorer.head
-    json.dumps(explorer.head)
-    assert explorer.message["kind"] == ""
+    assert lab.values == lab.head["values"] == lab.shown
+    assert lab.window == {"run": lab.head["run"]}
+    assert {**lab.sheet.head(), **{k: lab.head[k] for k in ("run", "values")}} == lab.head
+    json.dumps(lab.head)
+    assert lab.message["kind"] == ""
     assert lab.sheet.words and all(value for _, _, value in lab.sheet.numbers)
     ast.parse(lab.sheet.python)
+    assert (lab.figure is None) == (lab.sheet.figure is None)
+
+
+def room(lab: SheetLab) -> list[Any]:
+    """The height of the pictures; the height of the plot, and what is around it."""
+    layout = (lab.sheet.figure or {}).get("layout", {})
+    return [*(picture.height for picture in lab.sheet.pictures), layout.get("height"), layout.get("margin")]
 
 
 # -- controls ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", NAMES)
 def test_every_control_over_its_range(name: str) -> None:
-    """Each control alone over all its values, from Python; the pictures keep their sizes, so nothing moves."""
+    """Each control alone over all its values, from Python; pictures and plots keep their sizes, so nothing moves."""
     lab = built(name)
     check(lab)
-    room = [picture.height for picture in lab.sheet.pictures]
+    before = room(lab)
     for key, control in lab.controls.items():
-        for value in control.values():
+        first = control.value
+        for value in offered(control):
             control.value = value
             assert lab.values[key] == value
             check(lab)
-            if key not in ("geometry", "pages"):  # another processor has other page sizes
-                assert [picture.height for picture in lab.sheet.pictures] == room
-        control.value = control.first
+            assert room(lab) == before
+        control.value = first
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_from_the_browser(name: str) -> None:
-    """A value that a control offers is taken; another one is refused in one line, and what is shown stays."""
+    """A value that a control offers is taken, as the browser sends it."""
     lab = built(name)
     key, control = next(iter(lab.controls.items()))
-    lab.explorer.values = {**lab.values, key: control.values()[-1]}
+    browse(control, offered(control)[-1])
+    assert lab.values[key] == offered(control)[-1]
     check(lab)
-    sheet, head = lab.sheet, lab.explorer.head
-    lab.explorer.values = {**lab.values, key: "nothing of the kind"}
-    assert lab.explorer.message["kind"] == "refused" and "\n" not in lab.explorer.message["html"]
-    assert lab.sheet is sheet and lab.explorer.head is head
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_a_page(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A still picture with words, then the sentence that says how to bring it alive."""
+    """The words, then the sentence that says how to bring it alive."""
     shown: list[Any] = []
-    monkeypatch.setattr("hugelab.labs.panel.display", lambda bundle, raw: shown.append(bundle))
+    monkeypatch.setattr("hugelab.labs.widget.lab.display", lambda bundle, raw: shown.append(bundle))
     lab: SheetLab = labs.SHEETS[name]()
     lab._ipython_display_()
-    still, live = shown
-    assert still["text/plain"] == repr(lab) and lab.title in repr(lab) and lab.sheet.words in repr(lab)
-    assert len(still["image/png"]) > 10_000
+    words, live = shown
+    assert words == {"text/plain": repr(lab)} and lab.title in repr(lab) and lab.sheet.words in repr(lab)
     assert live["text/plain"] == lab.run_me and lab.run_me.startswith(RUN_ME[:30])
 
 
@@ -131,13 +140,11 @@ def test_reach_is_that_of_the_model(pattern: str, host: str) -> None:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_tlb_size_is_that_of_the_simulator(name: str) -> None:
-    """Walks of the second pass, with the data in either size; the chart ends at what the stack distances say."""
+    """Walks of the second pass, with the data in either size."""
     lab, one = labs.tlb_size(name=name, l1=32, l2=512), program(name)
     for key, size in (("small", 4096), ("huge", 2 * MIB)):
         walks = simulate(one.addresses, one.space(size), own(32, "4", 512, "8"), passes=2)[1].total.walks
         assert numbers(lab)[key] == f"{walks:,}"
-        misses = curve(lookups(one.addresses, one.space(size), own(64, FULL, 0, FULL)).codes, 4096)
-        assert tlb._misses(name, size)[-1] == (4096, 1000 * misses[4096] / len(one.addresses))
 
 
 def test_no_second_level() -> None:
@@ -154,6 +161,62 @@ def test_misses_never_grow_with_the_entries() -> None:
             assert heights == sorted(heights, reverse=True)
 
 
+# -- figures -----------------------------------------------------------------------------------------
+def test_entries_are_on_a_linear_axis_at_first() -> None:
+    """5 and 2,560 look like 1 and 512; the other axis is one click away. (The bars: tests/views/plots.)"""
+    assert "type" not in check_figure(labs.entries().sheet.figure)["layout"]["xaxis"]
+    assert check_figure(labs.entries(scale="logarithmic").sheet.figure)["layout"]["xaxis"]["type"] == "log"
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_shortage_is_drawn(limit: str) -> None:
+    """A bar for each way: what it took, reserved, and did not get are all the pages wanted; its answer is behind it."""
+    for left, pages in ((3, 5), (1, 12), (12, 1)):
+        made = check_figure(shortage(limit, left, pages).figure)
+        found = answers(limit, left, pages)
+        assert made["layout"]["yaxis"]["ticktext"] == list(found) and made["layout"]["xaxis"]["range"] == [0, pages]
+        (taken, reserved, refused) = (trace for _, _, trace in traces(made))
+        assert list(zip(taken["x"], reserved["x"], strict=True)) == [
+            (one.taken, one.reserved) for one in found.values()
+        ]
+        ends = [base + more for base, more in zip(refused["base"], refused["x"], strict=True)]
+        assert ends == [pages] * len(found) and min(refused["x"]) >= 0
+        said = ["ok, silently" if one.silent else one.said for one in found.values()]
+        assert [word.strip() for word in made["data"][-1]["text"]] == said
+
+
+@pytest.mark.parametrize("default", DEFAULTS)
+def test_pools_are_drawn(default: str) -> None:
+    """A bar for each call: the bytes that it reserved of each pool; the errno where it is refused."""
+    for asked in LENGTHS:
+        made = check_figure(pools(asked, default).figure)
+        drawn: dict[str, dict[int, int]] = {call: {} for call in CALLS}
+        for name, _, trace in traces(made):
+            size = {"pages of 2 MB": 2 * MIB, "pages of 1 GB": 1024 * MIB}[name]
+            for row, value in zip(trace["y"], trace["x"], strict=True):
+                drawn[list(CALLS)[row]][size] = value // size
+        found = {call: picks(call, asked, DEFAULTS[default]) for call in CALLS}
+        assert drawn == {call: reserved for call, (_, reserved) in found.items()}
+        for word, (outcome, reserved) in zip(made["data"][-1]["text"], found.values(), strict=True):
+            assert reserved or word.strip() == outcome
+        assert max(made["data"][-1]["x"]) <= made["layout"]["xaxis"]["range"][1]
+
+
+@pytest.mark.parametrize("architecture", NAMED)
+def test_metadata_is_drawn(architecture: str) -> None:
+    """Kept and given back are metadata() of each size, together as much for every size."""
+    arch, memory = NAMED[architecture], 1 << 40
+    made = check_figure(page_cost(memory, architecture).figure)
+    kept, freed = (trace["x"] for _, _, trace in traces(made))
+    every = [metadata(kind.size, arch.base) for kind in arch.sizes]
+    pages = [memory // kind.size for kind in arch.sizes]
+    assert kept == [many * one.kept for many, one in zip(pages, every, strict=True)]
+    assert freed == [many * one.freed for many, one in zip(pages, every, strict=True)]
+    assert {a + b for a, b in zip(kept, freed, strict=True)} == {made["layout"]["xaxis"]["range"][1]}
+    small = check_figure(page_cost(1 << 30, architecture).figure)
+    assert [("larger" in word) for word in small["data"][-1]["text"]] == [kind.size > 1 << 30 for kind in arch.sizes]
+
+
 # -- measuring ---------------------------------------------------------------------------------------
 HERE = next(iter(recorded().values()))
 
@@ -168,15 +231,15 @@ def possible(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]]:
         yield Progress(f"{begin} ...", None)
         return json.dumps({**HERE.to_json(), "name": ""})
 
-    monkeypatch.setattr(live_run, "no_machine_code", lambda: "")
-    monkeypatch.setattr(live_run, "obstacle", lambda: "")
-    monkeypatch.setattr(live_run, "plan", lambda: "This changes the <pool>")
-    monkeypatch.setattr(live_run, "child", child)
+    monkeypatch.setattr(apart, "no_machine_code", lambda: "")
+    monkeypatch.setattr(apart, "obstacle", lambda: "")
+    monkeypatch.setattr(apart, "plan", lambda: "This changes the <pool>")
+    monkeypatch.setattr(apart, "child", child)
     yield started
 
 
 def says(lab: SheetLab) -> str:
-    text: str = lab.explorer.message["html"]
+    text: str = lab.message["html"]
     return text
 
 
@@ -190,10 +253,10 @@ def test_recorded_is_marked_so() -> None:
 def test_measuring_takes_two_clicks(possible: list[list[str]]) -> None:
     """The plan, escaped; then one process, and its result is this machine's, whatever control moves."""
     lab = built("measured")
-    lab._act("go")
+    lab.go.click()
     assert "&lt;pool&gt;" in says(lab) or "free pages are used" in says(lab)
     assert possible == []
-    lab._act("yes")
+    lab.yes.click()
     assert len(possible) == 1 and possible[0][1:4] == ["-m", "hugelab", "measure"]
     assert _parser().parse_args(possible[0][3:]).json, "the command line takes these arguments"
     assert lab.here == Measured.from_json({**HERE.to_json(), "name": ""})
@@ -207,8 +270,8 @@ def test_the_record_is_still_there_after_measuring(possible: list[list[str]]) ->
     """The control says which of the two is shown, and the code that can be copied gives it."""
     lab = built("measured")
     (name, *_) = recorded()
-    lab._act("go")
-    lab._act("yes")
+    lab.go.click()
+    lab.yes.click()
     assert lab.values["machine"] == THIS and "hugelab" in lab.sheet.python and "recorded()" not in lab.sheet.python
     lab.controls["machine"].value = name
     assert f"Recorded on {name}" in lab.sheet.words and "recorded()" in lab.sheet.python
@@ -231,26 +294,26 @@ def test_a_control_does_not_end_the_measuring() -> None:
     lab._job = Measuring()  # type: ignore[assignment]
     before = lab.values
     lab.controls["pages"].value = "1 GB (hugetlb)"
-    assert lab.values == lab.explorer.values == before
-    assert lab.explorer.message["kind"] == "refused" and "being measured" in says(lab)
+    assert lab.values == before
+    assert lab.message["kind"] == "refused" and "being measured" in says(lab)
 
 
 def test_no_measures_nothing(possible: list[list[str]]) -> None:
     """Nothing ran."""
     lab = built("measured")
-    lab._act("go")
-    lab._act("no")
+    lab.go.click()
+    lab.no.click()
     assert possible == [] and "nothing was changed" in says(lab) and lab.here is None
 
 
 @pytest.mark.parametrize("why", ["needs x86-64, this is aarch64", "that needs Linux, and this is Darwin"])
 def test_a_machine_that_cannot(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said, and the recorded results stay."""
-    monkeypatch.setattr(live_run, "no_machine_code", lambda: why)
+    monkeypatch.setattr(apart, "no_machine_code", lambda: why)
     lab = built("measured")
     assert why in says(lab)
-    lab._act("go")
-    assert lab.explorer.message["kind"] == "refused" and why in says(lab)
+    lab.go.click()
+    assert lab.message["kind"] == "refused" and why in says(lab)
 
 
 def test_a_measurement_that_fails(possible: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,12 +323,12 @@ def test_a_measurement_that_fails(possible: list[list[str]], monkeypatch: pytest
         yield Progress(begin, None)
         raise LiveUnavailable("the memory is full")
 
-    monkeypatch.setattr(live_run, "child", fails)
+    monkeypatch.setattr(apart, "child", fails)
     lab = built("measured")
     before = lab.sheet
-    lab._act("go")
-    lab._act("yes")
-    assert lab.explorer.message["kind"] == "refused" and "the memory is full" in says(lab)
+    lab.go.click()
+    lab.yes.click()
+    assert lab.message["kind"] == "refused" and "the memory is full" in says(lab)
     assert lab.sheet is before
 
 
@@ -276,7 +339,7 @@ def test_a_result_without_huge_pages(possible: list[list[str]], monkeypatch: pyt
     lab = built("measured")
     lab.here = bare
     lab.controls["machine"].value = THIS
-    for pages in reversed(lab.controls["pages"].values()):  # the last one is another one than the first
+    for pages in reversed(offered(lab.pages)):  # the last one is another one than the first
         lab.controls["pages"].value = pages
         check(lab)
         assert "nothing to compare" in lab.sheet.words
@@ -310,4 +373,4 @@ def test_one_gigabyte_pages_where_there_are_none() -> None:
 )
 def test_progress_of_a_process(line: str, text: str, part: float | None) -> None:
     """A line that begins with how much is done moves the bar."""
-    assert live_run._progress(line) == Progress(text, part)
+    assert apart._progress(line) == Progress(text, part)

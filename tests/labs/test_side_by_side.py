@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,18 +21,19 @@ from typing import Any
 import pytest
 
 from hugelab import Recording, ScenarioError, labs, run
-from hugelab.labs import job as jobs
-from hugelab.labs import live_run, recorded
+from hugelab.course import recorded
 from hugelab.labs.holders import program
-from hugelab.labs.job import Progress, Work
-from hugelab.labs.lab import finish
 from hugelab.labs.side_by_side import SideBySide
+from hugelab.labs.widget import job as jobs
+from hugelab.labs.widget.job import Progress, Work
+from hugelab.live import apart
 from hugelab.live.errors import LiveUnavailable
 from hugelab.record.recording import compare
+from hugelab.record.source import finish
 from tests.conftest import some
+from tests.course.test_recorded import WHY_NOT
 from tests.labs.dom import MODEL, positions, read, side
-from tests.labs.test_recorded import WHY_NOT
-from tests.labs.views import check_views, go, send
+from tests.labs.views import busy, check_views, displayed, go, move, offered, send
 from tests.live.alone import pool_alone
 
 PLAN = "This changes the <pool> of this machine:\n  2M: 0 pages now"
@@ -40,24 +42,28 @@ __all__ = ["pool_alone"]
 
 
 def built(**values: Any) -> SideBySide:
-    lab = labs.side_by_side(**values)
-    lab.build()
-    return lab
+    return displayed(labs.side_by_side(**values))
 
 
 def table(lab: SideBySide) -> str:
     """The HTML of the two recordings beside each other."""
-    return str(lab.explorer.head["sides"][0]["steps"])
+    return str(lab.head["sides"][0]["steps"])
 
 
 def says(lab: SideBySide) -> str:
     """What stands under the controls."""
-    return str(lab.explorer.message["html"])
+    return str(lab.message["html"])
 
 
 def buttons(lab: SideBySide) -> dict[str, bool]:
     """The buttons that are there, and whether they can be pressed."""
-    return {action["name"]: action["enabled"] for action in lab.explorer.actions}
+    return {name: not button.disabled for name, button in lab.buttons.items()}
+
+
+def press(lab: SideBySide, *names: str) -> None:
+    """Click buttons as the browser does, also one that is not there any more: its click may be on its way."""
+    for name in names:
+        lab._all[name]._handle_custom_msg({"event": "click"}, [])
 
 
 ASKS = {"go": False, "yes": True, "no": True}
@@ -88,11 +94,11 @@ def possible(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         yield Progress("process 7 has borrowed the huge page pool; waiting up to 10 s ...", None)
         return replace(run(scenario, MODEL), source="live")
 
-    monkeypatch.setattr(live_run, "obstacle", lambda: "")
-    monkeypatch.setattr(live_run, "plan", lambda: PLAN)
-    monkeypatch.setattr(live_run, "version", lambda: "6.18.1")
-    monkeypatch.setattr(live_run, "other_version", lambda: "")
-    monkeypatch.setattr(live_run, "run_here", answer)
+    monkeypatch.setattr(apart, "obstacle", lambda: "")
+    monkeypatch.setattr(apart, "plan", lambda: PLAN)
+    monkeypatch.setattr(apart, "version", lambda: "6.18.1")
+    monkeypatch.setattr(apart, "other_version", lambda: "")
+    monkeypatch.setattr(apart, "run_here", answer)
     return ran
 
 
@@ -103,7 +109,7 @@ def test_every_control_over_its_range() -> None:
     check(lab)
     for control in lab.controls.values():
         first = control.value
-        for value in control.values():
+        for value in offered(control):
             control.value = value
             check(lab)
             assert not lab.live
@@ -114,15 +120,15 @@ def test_every_control_over_its_range() -> None:
 def test_corners() -> None:
     """Both sliders at either end, with every mapping, end and pool."""
     lab, ends = built(), (0, recorded.MOST_PAGES)
-    values = {name: control.values() for name, control in lab.controls.items()} | {"pages": ends, "touched": ends}
+    values = {name: offered(control) for name, control in lab.controls.items()} | {"pages": ends, "touched": ends}
     for corner in some([*product(*values.values())]):
-        lab.explorer.values = dict(zip(values, corner, strict=True))
+        move(lab, **dict(zip(values, corner, strict=True)))
         check(lab)
 
 
 def test_ends_are_those_of_the_other_lab() -> None:
     """One list of ends for both labs of the notebook."""
-    assert labs.side_by_side().controls["end"].values() == labs.holders().controls["end"].values()
+    assert offered(labs.side_by_side().end) == offered(labs.holders().end)
 
 
 def test_only_what_was_recorded_is_offered() -> None:
@@ -135,9 +141,9 @@ def test_only_what_was_recorded_is_offered() -> None:
 def test_what_was_not_recorded_is_refused() -> None:
     """Should a control ever offer more: one line, not another program's answer."""
     lab = built()
-    lab.controls["pool"].stops = (4, 5, 10)  # type: ignore[attr-defined]
-    lab.controls["pool"].value = 5
-    assert lab.explorer.message["kind"] == "refused"
+    lab.pool.options = [4, 5, 10]
+    lab.pool.value = 5
+    assert lab.message["kind"] == "refused"
     assert says(lab).startswith("there is no recorded run of ")
 
 
@@ -160,10 +166,9 @@ def test_a_difference_is_shown(possible: list[str], monkeypatch: pytest.MonkeyPa
         steps[3] = replace(steps[3], outcome="EINVAL")
         return replace(run(scenario, MODEL), source="live", steps=steps)
 
-    monkeypatch.setattr(live_run, "run_here", other)
+    monkeypatch.setattr(apart, "run_here", other)
     lab = built()
-    lab._act("go")
-    lab._act("yes")
+    press(lab, "go", "yes")
     caption, rows = read(table(lab))
     what = "outcome is ok in the model, EINVAL in the kernel"
     assert rows[3][11] == "first difference: outcome"
@@ -173,26 +178,25 @@ def test_a_difference_is_shown(possible: list[str], monkeypatch: pytest.MonkeyPa
 
 
 # -- static first ------------------------------------------------------------------------------------
-def test_shows_picture_first_then_the_live_lab(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a saved notebook keeps: a PNG with the table as words, then the sentence about the controls."""
+def test_shows_words_first_then_the_live_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a saved notebook keeps: the table as words, then the sentence about the controls."""
     shown: list[dict[str, Any]] = []
-    monkeypatch.setattr("hugelab.labs.panel.display", lambda bundle, raw: shown.append(bundle))
+    monkeypatch.setattr("hugelab.labs.widget.lab.display", lambda bundle, raw: shown.append(bundle))
     lab = labs.side_by_side()
     lab._ipython_display_()
-    picture, live = shown
-    assert picture["image/png"].startswith("iVBOR")
-    assert f"kernel: recorded on Linux {recorded.kernel()}" in picture["text/plain"]
-    assert "10     5     0     0     equal" in picture["text/plain"]
+    words, live = shown
+    assert list(words) == ["text/plain"]
+    assert f"kernel: recorded on Linux {recorded.kernel()}" in words["text/plain"]
+    assert "10     5     0     0     equal" in words["text/plain"]
     assert live["text/plain"].startswith("Run this cell (Shift+Enter) for the live lab")
     assert "this machine's kernel" in live["text/plain"]
-    explorer = lab.explorer
-    assert lab.build() is explorer
+    check(lab)
 
 
 @pytest.mark.parametrize("why", ["", "the kernel of this machine has no huge page pools"])
 def test_what_is_saved_is_the_same_on_every_machine(monkeypatch: pytest.MonkeyPatch, why: str) -> None:
     """Whether a live run is possible is said in the live lab alone."""
-    monkeypatch.setattr(live_run, "obstacle", lambda: why)
+    monkeypatch.setattr(apart, "obstacle", lambda: why)
     lab = built()
     assert repr(lab) == repr(labs.side_by_side())
     assert f"recorded on Linux {recorded.kernel()}" in says(lab)
@@ -201,14 +205,17 @@ def test_what_is_saved_is_the_same_on_every_machine(monkeypatch: pytest.MonkeyPa
 
 
 # -- two clicks --------------------------------------------------------------------------------------
-def test_first_click_says_what_it_would_change(possible: list[str]) -> None:
+def test_first_click_says_what_it_would_change(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan, escaped, and the question; nothing runs, the run button waits, and No has the keyboard."""
     lab = built()
+    focused: list[str] = []
+    for name, button in lab._all.items():
+        monkeypatch.setattr(button, "focus", partial(focused.append, name))
     assert buttons(lab) == WAITS
-    lab._act("go")
+    press(lab, "go")
     assert "This changes the &lt;pool&gt; of this machine" in says(lab)
     assert buttons(lab) == ASKS
-    assert [action["name"] for action in lab.explorer.actions if action["focus"]] == ["no"]
+    assert focused == ["no"]
     assert possible == []
 
 
@@ -216,9 +223,8 @@ def test_first_click_says_what_it_would_change(possible: list[str]) -> None:
 def test_no_changes_nothing(possible: list[str], after: list[str]) -> None:
     """No: nothing ran, the column is as it was; a late Yes does nothing."""
     lab = built()
-    lab._act("go")
-    for name in after:
-        lab._act(name)
+    press(lab, "go")
+    press(lab, *after)
     assert possible == []
     assert "nothing was changed" in says(lab)
     assert buttons(lab) == WAITS
@@ -226,10 +232,12 @@ def test_no_changes_nothing(possible: list[str], after: list[str]) -> None:
 
 
 def test_yes_without_the_question_does_nothing(possible: list[str]) -> None:
-    """A message that nobody could send by a button."""
+    """Its button is not there."""
     lab = built()
-    for name in ("yes", "no", "again"):
-        send(lab, action=name)
+    assert "yes" not in lab.buttons
+    with pytest.raises(AttributeError, match="has no yes"):
+        lab.yes.click()
+    press(lab, "yes", "no")
     assert possible == []
     check_views(lab)
 
@@ -237,16 +245,14 @@ def test_yes_without_the_question_does_nothing(possible: list[str]) -> None:
 def test_yes_runs_it_once(possible: list[str]) -> None:
     """Yes: the program of the controls ran, once, and the column is this kernel's until a control moves."""
     lab = built(pages=3)
-    lab._act("go")
-    lab._act("yes")
-    lab._act("yes")
+    press(lab, "go", "yes", "yes")
     assert possible == ["mmap map=ptr fd=f pages=3 flags=MAP_SHARED"]
     assert "Ran on this kernel, Linux 6.18.1: " in says(lab)
     assert "equal in all 6 steps" in says(lab)
-    assert lab.live and buttons(lab) == WAITS and lab.explorer.busy == {}
+    assert lab.live and buttons(lab) == WAITS and busy(lab) == {}
     assert "Linux 6.18.1, this kernel" in table(lab)
     check(lab)
-    lab.controls["pages"].value = 4
+    lab.pages.value = 4
     assert not lab.live
     assert f"recorded on Linux {recorded.kernel()}" in table(lab)
     check(lab)
@@ -257,27 +263,25 @@ def test_the_timeline_stays_where_it_is(possible: list[str]) -> None:
     lab = built()
     position = lab.recording.steps[3].last
     go(lab, position)
-    send(lab, action="go")
-    send(lab, action="yes")
-    assert lab.live and lab.explorer.position == position
+    press(lab, "go", "yes")
+    assert lab.live and lab.position == position
 
 
 def test_a_control_that_moves_withdraws_the_question(possible: list[str]) -> None:
     """The question was about another program."""
     lab = built()
-    lab._act("go")
-    lab.controls["touched"].value = 1
+    press(lab, "go")
+    lab.touched.value = 1
     assert buttons(lab) == WAITS
-    lab._act("yes")
+    press(lab, "yes")
     assert possible == []
 
 
 def test_another_version_is_said(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel that the model does not follow: a difference may be the kernel's."""
-    monkeypatch.setattr(live_run, "other_version", lambda: "the model follows Linux 6.18, this is 5.4.1")
+    monkeypatch.setattr(apart, "other_version", lambda: "the model follows Linux 6.18, this is 5.4.1")
     lab = built()
-    lab._act("go")
-    lab._act("yes")
+    press(lab, "go", "yes")
     assert "the model follows Linux 6.18, this is 5.4.1" in says(lab)
 
 
@@ -305,7 +309,7 @@ class Slow:
 def slow(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> Slow:
     """The machine of ``possible``, but its run takes long."""
     made = Slow()
-    monkeypatch.setattr(live_run, "run_here", made)
+    monkeypatch.setattr(apart, "run_here", made)
     monkeypatch.setattr(jobs, "AT_ONCE", 0.01)
     monkeypatch.setattr(jobs, "SLICE", 0.005)
     return made
@@ -314,8 +318,7 @@ def slow(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> Slow:
 async def begun(slow: Slow) -> SideBySide:
     """A lab whose run is under way, beside an event loop."""
     lab = built()
-    send(lab, action="go")
-    send(lab, action="yes")
+    press(lab, "go", "yes")
     assert slow.begun and lab._job is not None and lab._job.running
     await asyncio.sleep(0.01)
     return lab
@@ -331,17 +334,17 @@ def test_the_page_says_that_it_runs(slow: Slow) -> None:
 
     async def main() -> None:
         lab = await begun(slow)
-        assert lab.explorer.busy == {"text": "waiting for the pool ...", "part": None}
+        assert busy(lab) == {"text": "waiting for the pool ...", "part": None}
         assert buttons(lab) == {"go": False}
         send(lab, want=0)
-        assert lab.explorer.window["first"] == 0
+        assert lab.window["first"] == 0
         for name in ("go", "yes", "no"):
-            send(lab, action=name)
+            press(lab, name)
             assert buttons(lab) == {"go": False}
         slow.go_on = True
         await ended(lab)
         assert slow.begun == 1, "no second run beside it"
-        assert lab.live and lab.explorer.busy == {} and buttons(lab) == WAITS
+        assert lab.live and busy(lab) == {} and buttons(lab) == WAITS
         check(lab)
 
     asyncio.run(main())
@@ -353,13 +356,12 @@ def test_cancelled(slow: Slow) -> None:
     async def main() -> None:
         lab = await begun(slow)
         send(lab, cancel=True)
-        assert slow.stopped and lab.explorer.busy == {}
+        assert slow.stopped and busy(lab) == {}
         assert says(lab).startswith("Cancelled; the pool is as it was. The kernel's column stays as recorded")
         assert buttons(lab) == WAITS
         check(lab)
         slow.go_on = True
-        send(lab, action="go")
-        send(lab, action="yes")
+        press(lab, "go", "yes")
         await ended(lab)
         assert lab.live
 
@@ -371,11 +373,11 @@ def test_a_control_that_moves_stops_the_run(slow: Slow) -> None:
 
     async def main() -> None:
         lab = await begun(slow)
-        lab.explorer.values = {**lab.values, "pages": 2}
+        lab.pages.set_state({"value": 2})
         assert slow.stopped
         slow.go_on = True
         await asyncio.sleep(0.02)
-        assert not lab.live and buttons(lab) == WAITS and lab.explorer.busy == {}
+        assert not lab.live and buttons(lab) == WAITS and busy(lab) == {}
         check(lab)
 
     asyncio.run(main())
@@ -398,12 +400,11 @@ def test_refused_at_the_second_click(possible: list[str], monkeypatch: pytest.Mo
         yield Progress("running", None)
         raise error
 
-    monkeypatch.setattr(live_run, "run_here", refuse)
+    monkeypatch.setattr(apart, "run_here", refuse)
     lab = built()
-    lab._act("go")
-    lab._act("yes")
+    press(lab, "go", "yes")
     assert says(lab).startswith(f"No result from this kernel: {error}. ")
-    assert lab.explorer.message["kind"] == "refused"
+    assert lab.message["kind"] == "refused"
     assert f"stays as recorded on Linux {recorded.kernel()}" in says(lab)
     assert "\n" not in says(lab) and "Traceback" not in says(lab)
     assert not lab.live and buttons(lab) == WAITS
@@ -413,17 +414,15 @@ def test_refused_at_the_second_click(possible: list[str], monkeypatch: pytest.Mo
 def test_refused_after_a_run_here(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The column stays that of the last run."""
     lab = built()
-    lab._act("go")
-    lab._act("yes")
+    press(lab, "go", "yes")
     kernel = lab.kernel
 
     def refuse(scenario: Any) -> Work[Recording]:
         yield Progress("running", None)
         raise LiveUnavailable("no")
 
-    monkeypatch.setattr(live_run, "run_here", refuse)
-    lab._act("go")
-    lab._act("yes")
+    monkeypatch.setattr(apart, "run_here", refuse)
+    press(lab, "go", "yes")
     assert lab.kernel is kernel and lab.live
     assert says(lab).endswith("The kernel's column stays that of the last run here.")
 
@@ -433,23 +432,23 @@ def test_plan_of_root_and_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Root reads what changes; who is not root reads that nothing does."""
     from hugelab.live import pool
 
-    monkeypatch.setattr(live_run, "obstacle", lambda: "")
+    monkeypatch.setattr(apart, "obstacle", lambda: "")
     monkeypatch.setattr(pool, "describe", lambda: PLAN)
     monkeypatch.setattr(pool, "need_root", lambda: None)
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    assert live_run.plan() == PLAN
+    assert apart.plan() == PLAN
 
     def missing() -> None:
         raise pool.PoolError("/sys is read-only here, also for root: start the container with --privileged")
 
     monkeypatch.setattr(pool, "need_root", missing)
     lab = built()
-    lab._act("go")
+    press(lab, "go")
     assert "start the container with --privileged" in says(lab)
-    assert lab.explorer.message["kind"] == "refused"
+    assert lab.message["kind"] == "refused"
     assert buttons(lab) == WAITS
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    assert "the huge page pool stays as it is" in live_run.plan()
+    assert "the huge page pool stays as it is" in apart.plan()
 
 
 def test_not_linux(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -457,24 +456,24 @@ def test_not_linux(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "darwin")
     lab = built()
     assert "that needs Linux" in says(lab)
-    lab._act("go")
+    press(lab, "go")
     assert "No result from this kernel: that needs Linux" in says(lab)
     assert buttons(lab) == WAITS
     with pytest.raises(LiveUnavailable, match="needs Linux"):
-        finish(live_run.run_here(lab.recording.scenario))
+        finish(apart.run_here(lab.recording.scenario))
     check(lab)
 
 
 def test_no_huge_pages_and_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel without pools; a processor that the live runner has no code for."""
     monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setattr(live_run, "pools", dict)
-    assert live_run.obstacle() == "the kernel of this machine has no huge page pools"
-    monkeypatch.setattr(live_run, "pools", lambda: {1 << 21: {}})
+    monkeypatch.setattr(apart, "pools", dict)
+    assert apart.obstacle() == "the kernel of this machine has no huge page pools"
+    monkeypatch.setattr(apart, "pools", lambda: {1 << 21: {}})
     monkeypatch.setattr(
         "hugelab.live.native.access.unavailable", lambda: "needs x86-64, this is s390x: --on model runs anywhere"
     )
-    assert live_run.obstacle() == "needs x86-64, this is s390x"
+    assert apart.obstacle() == "needs x86-64, this is s390x"
 
 
 def test_a_fault_is_shown_and_raised(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -483,16 +482,18 @@ def test_a_fault_is_shown_and_raised(possible: list[str], monkeypatch: pytest.Mo
     def broken(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(live_run, "run_here", broken)
+    monkeypatch.setattr(apart, "run_here", broken)
     lab = built()
-    lab._act("go")
-    with pytest.raises(ZeroDivisionError):
-        send(lab, action="yes")
+    press(lab, "go", "yes")  # ipywidgets says what a button raises, and goes on
     assert "This lab has a fault: ZeroDivisionError: a bug" in says(lab)
-    assert buttons(lab) == WAITS and lab.explorer.busy == {}
+    assert lab.message["kind"] == "fault"
+    assert buttons(lab) == WAITS and busy(lab) == {}
+    press(lab, "go")
+    with pytest.raises(ZeroDivisionError):
+        lab._pressed("yes")
     monkeypatch.setattr(sys.modules["hugelab.labs.side_by_side"], "run_slowly", broken)
     with pytest.raises(ZeroDivisionError):
-        lab.controls["pages"].value = 2
+        lab.pages.value = 2
     assert "This lab has a fault: ZeroDivisionError: a bug" in says(lab)
 
 
@@ -502,21 +503,21 @@ def test_interrupted(possible: list[str], monkeypatch: pytest.MonkeyPatch) -> No
     def interrupted(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(live_run, "run_here", interrupted)
+    monkeypatch.setattr(apart, "run_here", interrupted)
     lab = built()
-    lab._act("go")
+    press(lab, "go")
     with pytest.raises(KeyboardInterrupt):
-        send(lab, action="yes")
+        press(lab, "yes")
     assert says(lab).startswith("Interrupted; the pool is as it was. ")
-    assert buttons(lab) == WAITS and lab.explorer.busy == {}
+    assert buttons(lab) == WAITS and busy(lab) == {}
 
 
 def test_labs_load_no_live_module() -> None:
     """Importing the labs and showing this one needs nothing that only Linux has."""
     code = (
         "import sys; sys.modules.update({'fcntl': None, 'hugelab.live.pool': None, 'hugelab.live.kernel': None}); "
-        "from hugelab import labs; lab = labs.side_by_side(); sys.platform = 'win32'; lab.build(); "
-        "print(lab.explorer.message['html'])"
+        "from hugelab import labs; lab = labs.side_by_side(); sys.platform = 'win32'; lab._repr_mimebundle_(); "
+        "print(lab.message['html'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "that needs Linux" in done.stdout
@@ -546,9 +547,9 @@ class Program:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path):
         self.folder, self.files = folder, [""]
         self.mark = folder / "put back"
-        monkeypatch.setattr(live_run, "obstacle", lambda: "")
-        monkeypatch.setattr(live_run, "plan", lambda: PLAN)
-        monkeypatch.setattr(live_run, "command", self._command)
+        monkeypatch.setattr(apart, "obstacle", lambda: "")
+        monkeypatch.setattr(apart, "plan", lambda: PLAN)
+        monkeypatch.setattr(apart, "command", self._command)
 
     def does(self, code: str, **names: Any) -> None:
         self._code = code.format(**names)
@@ -589,7 +590,7 @@ def answering(child: Program, tmp_path: Path) -> Program:
 
 def running(child: Program) -> Work[Recording]:
     """A run of a program that hangs, so far that the program says so."""
-    work = live_run.run_here(program(5, 10, 5, "shared file", "munmap, close, unlink"))
+    work = apart.run_here(program(5, 10, 5, "shared file", "munmap, close, unlink"))
     for progress in work:
         assert progress.part is None
         if progress.text == "others use the pool; waiting ...":
@@ -600,13 +601,12 @@ def running(child: Program) -> Work[Recording]:
 def test_the_process_answers(answering: Program) -> None:
     """Steps with outcome, value and counters; it got the program in a file, which is gone."""
     lab = built()
-    kernel = finish(live_run.run_here(lab.recording.scenario))
+    kernel = finish(apart.run_here(lab.recording.scenario))
     assert compare(kernel, lab.recording) is None
     assert kernel.source == "live" and len(kernel) == 0
     assert [step.value for step in kernel.steps] == [step.value for step in lab.recording.steps]
     assert answering.gone
-    lab._act("go")
-    lab._act("yes")
+    press(lab, "go", "yes")
     assert lab.live and "equal in all 6 steps" in says(lab)
 
 
@@ -616,14 +616,14 @@ def test_the_process_gets_the_program(child: Program, tmp_path: Path) -> None:
     child.does("import shutil, sys; shutil.copy(sys.argv[1], {copy!r}); sys.exit(9)", copy=str(copy))
     scenario = labs.side_by_side().recording.scenario
     with pytest.raises(LiveUnavailable, match="exit code 9"):
-        finish(live_run.run_here(scenario))
+        finish(apart.run_here(scenario))
     assert json.loads(copy.read_text()) == scenario.to_json()
 
 
 def test_the_command_is_that_of_the_command_line() -> None:
     """This Python, this package; the learner was asked, so nobody is asked again."""
-    assert live_run.command("x.json")[:3] == [sys.executable, "-m", "hugelab"]
-    done = subprocess.run([*live_run.command("nowhere.json")], capture_output=True, text=True)
+    assert apart.command("x.json")[:3] == [sys.executable, "-m", "hugelab"]
+    done = subprocess.run([*apart.command("nowhere.json")], capture_output=True, text=True)
     assert done.returncode == 2
     assert "nowhere.json" in done.stderr and done.stderr.count("\n") == 1
 
@@ -641,12 +641,11 @@ def test_the_process_complains(child: Program, last: str, code: int, says_: str)
     child.does(COMPLAINS, says=last, exit=code)
     expected = says_.removeprefix("hugelab: ")
     with pytest.raises(LiveUnavailable) as refused:
-        finish(live_run.run_here(labs.side_by_side().recording.scenario))
+        finish(apart.run_here(labs.side_by_side().recording.scenario))
     assert str(refused.value) == expected
     assert child.gone
     lab = built()
-    lab._act("go")
-    lab._act("yes")
+    press(lab, "go", "yes")
     assert f"No result from this kernel: {expected.replace('<', '&lt;').replace('>', '&gt;')}." in says(lab)
     assert buttons(lab) == WAITS
     check(lab)
@@ -663,17 +662,17 @@ def test_the_process_ends_without_a_word(child: Program, code: str, says_: str) 
     """Then its exit code is the reason."""
     child.does(code)
     with pytest.raises(LiveUnavailable, match=says_):
-        finish(live_run.run_here(labs.side_by_side().recording.scenario))
+        finish(apart.run_here(labs.side_by_side().recording.scenario))
 
 
 def test_an_answer_that_is_none_is_a_fault(child: Program) -> None:
     """It ended well and said something else: our bug, not the machine's."""
     child.does("print('fine')")
     lab = built()
-    lab._act("go")
+    press(lab, "go")
     with pytest.raises(ValueError):
-        send(lab, action="yes")
-    assert lab.explorer.message["kind"] == "fault"
+        lab._pressed("yes")
+    assert lab.message["kind"] == "fault"
     assert child.gone and buttons(lab) == WAITS
 
 
@@ -685,7 +684,7 @@ def test_what_the_process_says_is_shown(child: Program) -> None:
     )
     said = []
     with pytest.raises(LiveUnavailable, match="now it runs"):
-        for progress in live_run.run_here(labs.side_by_side().recording.scenario):
+        for progress in apart.run_here(labs.side_by_side().recording.scenario):
             said.append(progress.text)
     assert list(dict.fromkeys(said))[-2:] == ["waiting ...", "now it runs ..."]
     assert said[0] == "Running on this kernel ..."
@@ -716,9 +715,8 @@ def test_cancel_stops_the_process(child: Program, monkeypatch: pytest.MonkeyPatc
 
     async def main() -> None:
         lab = built()
-        send(lab, action="go")
-        send(lab, action="yes")
-        while lab.explorer.busy != {"text": "others use the pool; waiting ...", "part": None}:
+        press(lab, "go", "yes")
+        while busy(lab) != {"text": "others use the pool; waiting ...", "part": None}:
             await asyncio.sleep(0.01)
         send(lab, cancel=True)
         assert child.mark.exists() and child.gone
@@ -731,7 +729,7 @@ def test_an_interrupt_stops_the_process(child: Program) -> None:
     """Where no event loop runs: the interrupt comes while the process is waited for."""
     child.hangs()
     lab = built()
-    lab._act("go")
+    press(lab, "go")
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt() -> None:
@@ -744,7 +742,7 @@ def test_an_interrupt_stops_the_process(child: Program) -> None:
     try:
         with pytest.raises(KeyboardInterrupt):
             other.start()
-            send(lab, action="yes")
+            press(lab, "yes")
             time.sleep(10)
     finally:
         other.join()
@@ -755,9 +753,9 @@ def test_an_interrupt_stops_the_process(child: Program) -> None:
 
 def test_a_process_that_does_not_end(child: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is waited for so long and no longer; then it is a fault, and the page does not go on waiting."""
-    monkeypatch.setattr(live_run, "PATIENCE", 0.2)
+    monkeypatch.setattr(apart, "PATIENCE", 0.2)
     child.hangs("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('hugelab: deaf', file=sys.stderr, flush=True)")
-    work = live_run.run_here(labs.side_by_side().recording.scenario)
+    work = apart.run_here(labs.side_by_side().recording.scenario)
     assert any(progress.text == "deaf ..." for progress in work)
     with pytest.raises(subprocess.TimeoutExpired):
         work.close()
@@ -770,12 +768,12 @@ def test_a_process_that_does_not_end(child: Program, monkeypatch: pytest.MonkeyP
 def test_live(pool_alone: None, values: dict[str, Any]) -> None:
     """The real two clicks, as root: what this kernel answered stands in the table, beside the same model."""
     lab = built(**values)
-    lab._act("go")
+    press(lab, "go")
     assert "This changes the huge page pools of this machine while it runs" in says(lab)
-    lab._act("yes")
+    press(lab, "yes")
     assert "Ran on this kernel" in says(lab), says(lab)
     assert lab.live and lab.kernel.source == "live"
-    if live_run.other_version():
+    if apart.other_version():
         return
     check(lab)
     again = recorded.answer(**lab.values)

@@ -15,7 +15,7 @@ if sys.platform != "linux":
     pytest.skip("the live kernel is Linux", allow_module_level=True)
 
 from hugelab import Op, Scenario
-from hugelab.labs.on_kernel import GROUPS, machine
+from hugelab.course.on_kernel import GROUPS, machine
 from hugelab.labs.shortage import LIMITS, WAYS, program
 from hugelab.linux.architectures import metadata
 from hugelab.linux.machines import SIZE_1G, SIZE_2M, X86_64

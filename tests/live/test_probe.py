@@ -81,11 +81,11 @@ def test_available_is_free_minus_reserved(sysfs: Path) -> None:
 
 def test_missing_packages_name_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the lab's packages: which, and how to get them."""
-    monkeypatch.setattr(probe, "_version", lambda package: None if package in ("resvg-py", "anywidget") else "1.0")
+    monkeypatch.setattr(probe, "_version", lambda package: None if package in ("plotly", "anywidget") else "1.0")
     found = findings()["lab"]
     assert not found.ok
-    assert found.found == "missing: anywidget, resvg-py"
-    assert found.fix.endswith("-m pip install anywidget resvg-py")
+    assert found.found == "missing: plotly, anywidget"
+    assert found.fix.endswith("-m pip install plotly anywidget")
 
 
 def test_every_finding_that_is_missing_says_for_what() -> None:

@@ -20,7 +20,7 @@ if sys.platform != "linux":
 
 from hugelab import X86_64, Op, Scenario, run
 from hugelab.core.units import BASE_PAGE_SIZE
-from hugelab.labs import seen
+from hugelab.course import seen
 from hugelab.linux.scenario import load
 from hugelab.live import proc, views
 from hugelab.live.errors import LiveUnavailable

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hugelab import Scenario, load
-from hugelab.labs.nodes import FLAGS, POLICIES
+from hugelab.course.nodes import FLAGS, POLICIES
 from hugelab.linux.errors import Unsupported
 from hugelab.linux.machines import NUMA
 from hugelab.linux.rules import rules_of

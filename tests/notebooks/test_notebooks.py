@@ -6,10 +6,8 @@ They are run once: by tests/browser/test_notebooks.py in JupyterLab, or, without
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -165,16 +163,3 @@ def test_the_browsers_comparison_sees_a_changed_number(request: pytest.FixtureRe
     assert numbers > 3
     with pytest.raises(ValueError, match="longer|shorter"):
         differences(request.session, path, outputs[1:])
-
-
-def test_rewriting_changes_no_byte(tmp_path: Path) -> None:
-    """`make notebooks` twice gives the same file, pictures included."""
-    spec = importlib.util.spec_from_file_location("build", ROOT / "notebooks" / "build.py")
-    assert spec and spec.loader
-    build = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(build)
-    source = ROOT / "notebooks" / "02_mmap.ipynb"
-    copy = tmp_path / source.name
-    shutil.copy(source, copy)
-    build.build(copy)
-    assert copy.read_bytes() == source.read_bytes()

@@ -16,17 +16,18 @@ from hypothesis import strategies as st
 from hugelab import LESSON, X86_64, Counters, Recording, Scenario, lesson, load, run
 from hugelab.core.runs import Run, RunMap
 from hugelab.core.state import Record
-from hugelab.draw import plot
-from hugelab.draw.film import Film, poster
-from hugelab.draw.timeline import of_one
 from hugelab.linux.names import function_name
 from hugelab.linux.structs import inode, mm_struct, vm_area_struct
 from hugelab.record import recording as recordings
 from hugelab.record.invariants import broken, in_flight, unsound
+from hugelab.record.refusal import first_refusal
+from hugelab.record.timeline import of_one
+from hugelab.views.film import Film
+from hugelab.views.plots.pool import pool
 from tests.conftest import DATA
-from tests.draw.read import drawn
 from tests.invariants import dump
 from tests.programs import scenarios
+from tests.views.read import drawn
 
 CASE = {case.name: case for case in load(DATA / "scenarios.json")}
 UNDERFLOW = CASE["quirk_fork_parent_dontneed_while_child_maps"]
@@ -57,13 +58,13 @@ def test_no_look_moves_another(scenario: Any, data: st.DataObject) -> None:
     [
         lambda recording: Film(of_one(recording)).whole(),
         lambda recording: Film(of_one(recording)).head(),
-        lambda recording: poster(Film(of_one(recording)), 40, "title"),
+        first_refusal,
         lambda recording: drawn(recording, 30),
-        lambda recording: plot.plot(of_one(recording)),
+        lambda recording: pool(of_one(recording)),
         unsound,
         lambda recording: recording.to_dataframe("event"),
     ],
-    ids=["film", "head", "poster", "owners", "plot", "rules", "table"],
+    ids=["film", "head", "refusal", "owners", "plot", "rules", "table"],
 )
 def test_no_view_changes_anything(view: Callable[[Recording], Any]) -> None:
     """The lesson ends with 10/10/0/0, whatever was drawn of its middle; and a Moment of the middle stays."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hugelab.draw.page import page
 from hugelab.trace.detective import examine
 from hugelab.trace.record import record
+from hugelab.views.page import page
 
 from .recordings import LESSON, RECORDINGS, lines
 
