@@ -19,6 +19,7 @@ _DATA = (
 VIEWS = _DATA + "".join(
     (_WEB / f"{name}.js").read_text(encoding="utf-8") for name in ("along", "plot", "viewer", "sheet")
 )
+UNPACK = (_WEB / "unpack.js").read_text(encoding="utf-8")
 STYLE = (_WEB / "viewer.css").read_text(encoding="utf-8") + stylesheets()
 
 PAGE_STYLE = (
@@ -40,10 +41,8 @@ PLOTLY = """
   shared.promise ??= new Promise((resolve) => { shared.resolve = resolve; });
   try {
     if (!packed) throw "the package plotly was not installed when the page was made";
-    const bytes = await (await fetch(`data:application/octet-stream;base64,${packed}`)).blob();
-    const script = await new Response(bytes.stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
-    await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
-    shared.resolve({ plotly: globalThis.Plotly });
+    const bytes = await (await fetch(`data:application/octet-stream;base64,${packed}`)).arrayBuffer();
+    shared.resolve({ plotly: await unpack(bytes) });
   } catch (error) { shared.resolve({ why: String(error) }); }
 })();
 """
@@ -52,7 +51,6 @@ const film = JSON.parse(document.getElementById("film").textContent);
 const view = viewer(document.getElementById("view"), {
   moved() {},
   fault(error) { view.say(`This page has a fault: ${error}`); console.error(error); },
-
 });
 view.load(film.head, film.window, film.position);
 """
@@ -86,7 +84,7 @@ def page(recordings: tuple[Recording, ...], title: str, names: tuple[str, ...] =
     note = "" if len(timeline) == len(recordings[0]) or len(recordings) == 2 else _note(recordings[0], len(timeline))
     shown = f'<script type="application/json" id="film">{data}</script>'
     shown += f'<script type="text/plain" id="plotly">{_plotly()}</script>'
-    return _html(title, f'{note}<main id="view"></main>{below}', shown, f"{VIEWS}{THEME}{PLOTLY}{START}")
+    return _html(title, f'{note}<main id="view"></main>{below}', shown, f"{VIEWS}{UNPACK}{THEME}{PLOTLY}{START}")
 
 
 def plain_page(title: str, body: str) -> str:

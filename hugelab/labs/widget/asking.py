@@ -50,9 +50,9 @@ class Asking(Lab[T]):
         """The sentence that says what is shown where there is no result."""
         raise NotImplementedError
 
-    def _keep(self, made: T) -> None:
+    def _keep(self, made: T, values: dict[str, Any] | None = None) -> None:
         self._asking = False
-        super()._keep(made)
+        super()._keep(made, values)
 
     def _show(self, position: int) -> None:
         super()._show(position)

@@ -116,9 +116,9 @@ class FilmLab(Lab[tuple[Recording, ...]]):
         return self.film.head()
 
     # -- what the learner does -------------------------------------------------------------------
-    def _made(self, recordings: tuple[Recording, ...]) -> None:
+    def _made(self, recordings: tuple[Recording, ...], values: dict[str, Any] | None = None) -> None:
         place = self._place()
-        self._keep(recordings)
+        self._keep(recordings, values)
         self._show(self._at(place))
 
     def _place(self) -> tuple[int, int, int] | None:

@@ -10,6 +10,7 @@ import itertools
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -72,7 +73,6 @@ class Lab(anywidget.AnyWidget, Generic[T]):  # type: ignore[misc]
     def __init__(self, title: str, controls: Mapping[str, Any]):
         self.title, self._quiet, self._filled = title, False, False
         self._job: Job[Any] | None = None
-        self._making: dict[str, Any] | None = None  # the values that the job has; a control may move meanwhile
         self._thread = threading.current_thread()
         try:
             self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
@@ -128,7 +128,7 @@ class Lab(anywidget.AnyWidget, Generic[T]):  # type: ignore[misc]
 
         return figure(made)
 
-    # -- of each kind ----------------------------------------------------------------------------
+    # -- of each kind (no ABC: a widget has a metaclass of its own) ------------------------------
     def _work(self, values: dict[str, Any]) -> Work[T]:
         """Make what the lab shows. May raise ScenarioError: then what was shown stays."""
         raise NotImplementedError
@@ -153,8 +153,9 @@ class Lab(anywidget.AnyWidget, Generic[T]):  # type: ignore[misc]
         """The message about the lab as it stands, as HTML."""
         return ""
 
-    def _keep(self, made: T) -> None:
-        self.shown, self._making = self._making or self.values, None  # that it was made from
+    def _keep(self, made: T, values: dict[str, Any] | None = None) -> None:
+        """Take a result, made of these values: while a job works a control may move. None: of those of now."""
+        self.shown = self.values if values is None else values
         self._take(made)
 
     # -- showing it ------------------------------------------------------------------------------
@@ -239,12 +240,12 @@ class Lab(anywidget.AnyWidget, Generic[T]):  # type: ignore[misc]
         with self.hold_sync():  # the progress of the work before gives way to that of this one, in one message
             if self._job is not None and self._job.running:
                 self._job.cancel()
-            self._making = self.values
-            self._job = Job(self._work(self._making), self._made, self._progress, self._failed)
+            values = self.values
+            self._job = Job(self._work(values), partial(self._made, values=values), self._progress, self._failed)
             self._job.run(at_once)
 
-    def _made(self, made: T) -> None:
-        self._keep(made)
+    def _made(self, made: T, values: dict[str, Any] | None = None) -> None:
+        self._keep(made, values)
         self._show(self._start())
 
     def _progress(self, progress: Progress | None) -> None:

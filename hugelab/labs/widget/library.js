@@ -1,20 +1,7 @@
-// Unpacks plotly.js and keeps it for every lab of the page, under a name that only labs know. See library.py.
+// Unpacks plotly.js and keeps it for every lab of the page, under a name that only labs know. See library.py; goes
+// behind unpack.js.
 
 const KEY = Symbol.for("hugelab.plotly");
-
-async function unpack(bytes) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const address = URL.createObjectURL(new Blob([await new Response(stream).arrayBuffer()], { type: "text/javascript" }));
-  const others = globalThis.Plotly; // the page may have one of its own
-  try {
-    const module = await import(/* webpackIgnore: true */ address);
-    return module.default?.react ? module.default : globalThis.Plotly;
-  } finally {
-    URL.revokeObjectURL(address);
-    if (others) globalThis.Plotly = others;
-    else delete globalThis.Plotly;
-  }
-}
 
 export default {
   initialize({ model }) { // returns at once, and fails never: whoever waits for plotly is told

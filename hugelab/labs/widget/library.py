@@ -10,13 +10,14 @@ from typing import Any
 import anywidget
 import traitlets
 
+from ...views.page import UNPACK
 from ...views.plots.library import compressed
 
 
 class Library(anywidget.AnyWidget):  # type: ignore[misc]
     """Has no view. ``script`` is plotly.js in gzip; ``missing`` says why there is none."""
 
-    _esm = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+    _esm = UNPACK + Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
     script: Any = traitlets.Bytes(b"").tag(sync=True)
     missing: Any = traitlets.Unicode("").tag(sync=True)
 

@@ -11,7 +11,7 @@ import ipywidgets
 import pytest
 from ipywidgets.widgets.widget import _instances
 
-from hugelab import ScenarioError, labs
+from hugelab import Scenario, ScenarioError, labs, lesson
 from hugelab.labs.widget import lab as module
 from hugelab.labs.widget.film_lab import FilmLab
 from hugelab.labs.widget.library import library
@@ -525,3 +525,19 @@ def test_without_cells_nothing_is_closed(shell: Shell, none: str, monkeypatch: p
     shell.run = "run 2"
     labs.start()
     assert is_open(first) == [True] and module._cells == {}
+
+
+def test_a_refused_value_is_not_taken_for_what_is_shown() -> None:
+    """What comes without a job of its own (a file, a live run) is made of the values of now."""
+
+    def program(pages: int = 3) -> Scenario:
+        if pages == 9:
+            raise ScenarioError("nine are too many")
+        return lesson(pages)
+
+    lab = displayed(labs.lab(program, pages=(0, 16)))
+    lab.pages.value = 9
+    assert lab.message["kind"] == "refused" and lab.shown == {"pages": 3}
+    lab._set({"pages": 4})
+    lab._made(lab.recordings)
+    assert lab.shown == lab.head["values"] == {"pages": 4}
